@@ -1,0 +1,81 @@
+"""SRGA of one test set: streamed (`ddrlib.generalization`) against the straightforward script.
+
+    python benchmarks/srga.py [--quick]
+
+The straightforward script loads each set whole, runs scikit-learn's PCA on it and rejects outliers
+in a Python loop. Each way runs in a process of its own, so that its peak memory is its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from sklearn.decomposition import PCA
+
+from ddrlib.generalization import srga
+from ddrlib.ggd import fit_ggd, ggd_kl
+
+
+def straightforward(reference: Path, test: Path, components: int) -> float:
+    fits = []
+    for path in (reference, test):
+        features = np.load(path).astype(np.float32)
+        scores = PCA(components, random_state=0).fit_transform(features).flatten()
+        mean, limit = scores.mean(), 5 * scores.std()
+        fits.append(fit_ggd(np.array([s for s in scores if mean - limit < s < mean + limit])))
+    return np.log10(ggd_kl(*fits) + 1e-5) + 5
+
+
+def streamed(reference: Path, test: Path, components: int) -> float:
+    return srga(reference, test, components).srga
+
+
+def measured(way, *arguments) -> tuple[float, float, float]:
+    """What it gives, seconds, and the peak memory of this process in GB."""
+    start = time.perf_counter()
+    value = way(*arguments)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    return float(value), time.perf_counter() - start, peak
+
+
+def write_features(path: Path, n: int, dim: int, seed: int) -> None:
+    """Float16 features (n, dim) of decaying spectrum, written in blocks of columns."""
+    rng = np.random.default_rng(seed)
+    factors = rng.standard_normal((n, 64), np.float32) / np.arange(1, 65, dtype=np.float32) ** 0.5
+    features = np.lib.format.open_memmap(path, "w+", np.float16, (n, dim))
+    for start in range(0, dim, 16384):
+        mixing = np.random.default_rng(start).standard_normal((64, 16384), np.float32)
+        noise = (1 + seed) * rng.standard_normal((n, 16384), np.float32)
+        block = factors @ mixing + 0.3 * noise
+        features[:, start:start + 16384] = block[:, :dim - start]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--samples", type=int, default=800)
+    parser.add_argument("--dim", type=int, default=1_048_576)
+    parser.add_argument("--components", type=int, default=300)
+    parser.add_argument("--quick", action="store_true", help="65,536 columns instead of a million")
+    options = parser.parse_args()
+    dim = 65_536 if options.quick else options.dim
+    print(f"{options.samples} x {dim:,} float16, {options.components} components")
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / "reference.npy", Path(folder) / "test.npy"]
+        for seed, path in enumerate(paths):
+            write_features(path, options.samples, dim, seed)
+        seconds = {}
+        for way in (streamed, straightforward):
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                value, seconds[way], peak = pool.apply(measured, (way, *paths, options.components))
+            print(f"{way.__name__:16} {seconds[way]:7.1f} s  peak {peak:5.2f} GB  SRGA {value:.4f}")
+    print(f"ratio            {seconds[straightforward] / seconds[streamed]:7.1f}")
+
+
+if __name__ == "__main__":
+    main()

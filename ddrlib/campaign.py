@@ -1,0 +1,53 @@
+"""Campaigns: train what is missing, in order of priority, in the time there is."""
+
+from __future__ import annotations
+
+import fnmatch
+import time
+from pathlib import Path
+
+from ddrlib.acceleration import join_processes
+from ddrlib.errors import DDRError
+from ddrlib.features import resolve_device
+from ddrlib.paths import DATA
+from ddrlib.training import train
+from ddrlib.training_config import read_configs
+
+
+def train_from_config(
+    path: str | Path,
+    minutes: float | None = None,
+    device: str = "auto",
+    only: str | None = None,
+    folder: str | Path = DATA / "networks",
+) -> None:
+    """Train what `path` lists and `folder` lacks, in order of priority, in at most `minutes`.
+
+    `only` is a shell pattern on names. Paper-size runs are left for a GPU unless `only` is given.
+    Run again, it goes on where it stopped. A run that fails does not keep the others from running;
+    the failures are raised together at the end.
+    """
+    configs = read_configs(path)
+    if only:
+        names = [config.name for config in configs]
+        configs = [config for config in configs if fnmatch.fnmatchcase(config.name, only)]
+        if not configs:
+            raise DDRError(f"{path}: no run is called {only!r}; there are {', '.join(names)}")
+    folder, target = Path(folder), join_processes(resolve_device(device))
+    deadline = time.monotonic() + 60 * minutes if minutes is not None else None
+    failures = []
+    for config in configs:
+        if (folder / f"{config.name}.json").exists():
+            print(f"{config.name}: already there")
+        elif config.size == "paper" and target.type == "cpu" and not only:
+            print(f"{config.name}: paper size, left for a GPU (or --only {config.name})")
+        else:
+            try:
+                if not train(config, target, folder=folder, deadline=deadline):
+                    return
+            except DDRError as error:
+                print(error)
+                failures.append(str(error))
+    if failures:
+        raise DDRError(failures[0] if len(failures) == 1 else
+                       f"{len(failures)} of {len(configs)} runs failed, the first: {failures[0]}")

@@ -1,0 +1,230 @@
+"""The `ddr` command. Every command imports what it needs itself, so that `ddr --help` is quick."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ddrlib.errors import DDRError
+from ddrlib.paths import BUILD
+
+
+class Failure(click.ClickException):
+    """Ends the command with one line and an exit code: 2 for what the user can mend, else 1."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"ddr: {self.message}", file, err=True)
+
+
+class DDRGroup(click.Group):
+    """Commands whose errors are one line each; `--debug` shows where they come from."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (DDRError, OSError) as error:
+            if ctx.params["debug"]:
+                raise
+            raise Failure(_one_line(error), exit_code=2) from None
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:  # a full disk, a file that may not be read
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(str(error).split())
+
+
+class Names(click.ParamType):
+    """A comma-separated list."""
+
+    name = "A,B,…"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> list[str]:
+        return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+
+
+COUNT = click.IntRange(min=1)
+device_option = click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
+    help="auto uses a GPU when there is one.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, not a table.")
+profile_option = click.option(
+    "--profile", default="default", show_default=True,
+    help="smoke, default, paper, or another of book/profiles.",
+)
+
+
+def run_options(command: Callable) -> Callable:
+    options = [
+        click.argument("chapters", nargs=-1, metavar="[CHAPTER]..."),
+        profile_option,
+        click.option(
+            "-p", "parameters", type=(str, str), multiple=True, metavar="NAME VALUE",
+            help="A parameter of the chapters, VALUE as in YAML.",
+        ),
+        device_option,
+        click.option("--force", is_flag=True, help="Run chapters that have not changed too."),
+    ]
+    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
+
+
+@click.group(cls=DDRGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:
+    """Deep degradation representations: run the book, build it, measure your own network."""
+
+
+@cli.command()
+@run_options
+def run(
+    chapters: tuple[str, ...], profile: str, parameters: tuple[tuple[str, str], ...],
+    device: str, force: bool,
+) -> None:
+    """Run the chapters that have changed: those named by number or by the beginning, or all."""
+    from ddrlib.book import run_chapters
+    from ddrlib.profiles import parse_yaml
+
+    overrides = {name: parse_yaml(text, f"-p {name}") for name, text in parameters}
+    if failed := run_chapters(chapters, profile, overrides, device, force):
+        raise Failure(f"failed: {', '.join(failed)}; the other chapters are kept")
+
+
+@cli.command()
+@profile_option
+def build(profile: str) -> None:
+    """Compile the chapters that were run into _build/html."""
+    from ddrlib.book import executed_folder
+    from ddrlib.site import BuildError, build_site
+
+    try:
+        index = build_site(executed_folder(profile), BUILD / "html")
+    except BuildError as error:
+        raise Failure(f"the pages do not build:\n{error}") from None
+    click.echo(index)
+
+
+@cli.command()
+@run_options
+@click.pass_context
+def book(ctx: click.Context, profile: str, **options: Any) -> None:
+    """Run the chapters, build the pages and print where to open them."""
+    ctx.invoke(run, profile=profile, **options)
+    ctx.invoke(build, profile=profile)
+
+
+@cli.command()
+@click.argument("network")
+@click.option("--images", type=click.Path(path_type=Path), help="A folder of photographs.")
+@click.option("--patches", type=COUNT, default=100, show_default=True, help="How many of them.")
+@click.option("--skip-bad", is_flag=True, help="Leave out pictures that cannot be used.")
+@click.option(
+    "--degradations", type=Names(), default="clean,blur4,noise20", show_default=True,
+    help="What the photographs go through.",
+)
+@click.option("--layers", type=Names(), default="all", show_default=True, help="Which layers.")
+@click.option("--seeds", type=COUNT, default=5, show_default=True, help="How many t-SNE runs.")
+@click.option("--checkpoint", type=click.Path(path_type=Path), help="Weights of your own network.")
+@click.option("--scale", type=COUNT, help="The factor of your own network.  [default: 4]")
+@click.option(
+    "--input-range", type=(float, float), metavar="BLACK WHITE",
+    help="What your own network takes for black and white.  [default: 0 1]",
+)
+@device_option
+@json_option
+def measure(
+    network: str, images: Path | None, patches: int, skip_bad: bool, degradations: list[str],
+    layers: list[str], seeds: int, device: str, as_json: bool, **own: Any,
+) -> None:
+    """Measure how NETWORK sorts its inputs: by degradation or by content, layer by layer.
+
+    NETWORK is one of `ddr networks`, or your own: package.module:factory.
+    """
+    from ddrlib.data import load_patches
+    from ddrlib.measure import measure as measure_network
+
+    wanted = None if layers == ["all"] else layers
+    descriptor = {name: value for name, value in own.items() if value is not None}
+    measurement = measure_network(
+        _load(network, wanted, descriptor),
+        load_patches(images or "eval", patches, skip_bad=skip_bad),
+        degradations,
+        layers=None if ":" in network else wanted,  # patterns of one's own network are settled
+        seeds=seeds,
+        device=device,
+        progress=functools.partial(click.echo, err=True),
+    )
+    click.echo(measurement.to_json() if as_json else measurement.table().to_string())
+
+
+def _load(name: str, layers: list[str] | None, descriptor: dict[str, Any]) -> Any:
+    from ddrlib.zoo import load_custom, load_network
+
+    if ":" in name:
+        return load_custom(name, layers=layers, **descriptor)
+    for option in descriptor:
+        raise DDRError(f"--{option.replace('_', '-')} is for your own network, not for {name}")
+    return load_network(name)
+
+
+@cli.command()
+@json_option
+def networks(as_json: bool) -> None:
+    """List the networks that can be loaded by name."""
+    from ddrlib.zoo import networks as all_cards
+
+    cards = all_cards()
+    if as_json:
+        click.echo(json.dumps(cards, indent=2))
+        return
+    for card in cards:
+        missing = "" if card["available"] else "  (weights not installed)"
+        click.echo(
+            f"{card['name']:34} {card['architecture']:18} {card['licence']}{missing}\n"
+            f"    {card['source']}"
+        )
+
+
+@cli.command()
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--minutes", type=float, help="Stop cleanly after so long; the next call goes on.")
+@click.option("--only", metavar="NAME", help="Of a campaign: the networks of that name (or a*).")
+@device_option
+def train(config: Path, minutes: float | None, only: str | None, device: str) -> None:
+    """Train the networks of CONFIG, going on from where an earlier call stopped."""
+    from ddrlib.campaign import train_from_config
+
+    train_from_config(config, minutes, device, only)
+
+
+@cli.command()
+@click.argument("reference", type=click.Path(path_type=Path))
+@click.argument("tests", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--components", type=COUNT, default=300, show_default=True, help="Of the PCA.")
+@json_option
+def srga(reference: Path, tests: tuple[Path, ...], components: int, as_json: bool) -> None:
+    """SRGA of the features in each TEST.npy against REFERENCE.npy: smaller generalises better."""
+    import pandas as pd
+
+    from ddrlib.generalization import srga_files
+
+    rows = srga_files(reference, tests, components=components)
+    click.echo(json.dumps(rows, indent=2) if as_json else pd.DataFrame(rows).to_string(index=False))
+
+
+def main() -> None:
+    """The entry point of the `ddr` script."""
+    cli(prog_name="ddr")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+"""SRGA: how far a network's features of degraded images lie from those of clean ones.
+
+The index of Liu et al., *Evaluating the Generalization Ability of Super-Resolution Networks* (IEEE
+TPAMI 2023), as their published script computes it: principal component scores of each set of
+features, fitted by a generalised Gaussian; the divergence of the two, on a logarithmic scale.
+Smaller means better generalisation; 0 means that the two fits are the same.
+
+Features (N, D) are an array or the path of a `.npy` file, whose columns are read in blocks: D may be
+a million, and memory never holds more than one block and a few matrices N x N.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import rankdata
+
+from ddrlib.errors import DDRError
+from ddrlib.ggd import GGD, fit_ggd, ggd_kl
+from ddrlib.metrics import Interval, bootstrap
+from ddrlib.projection import gram, pca
+
+BLOCK_BYTES = 2**25
+OUTLIER = 5  # standard deviations from the mean
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SRGA:
+    """The index of a test set, and how it came about.
+
+    `n` samples of the test set, `components` of each set; `sigma` and `shape` of the test set's
+    generalised Gaussian; `kl`, its divergence from the reference's; srga = log10(kl + 1e-5) + 5.
+    """
+
+    n: int
+    components: int
+    sigma: float
+    shape: float
+    kl: float
+    srga: float
+
+
+def srga_files(
+    reference: str | Path, tests: Iterable[str | Path], components: int = 300
+) -> list[dict]:
+    """SRGA of each `.npy` file of features against the reference file, as one dictionary each.
+
+    All files are looked through before the first is computed. Raises DDRError for a file that holds
+    no features (N, D), or not of the reference's D, or values that are not finite, or all alike.
+    """
+    reference, tests = Path(reference), [Path(test) for test in tests]
+    for path in (reference, *tests):
+        _check(path, reference)
+    of_reference = principal_scores(reference, components)
+    return [
+        {"test": str(test), **asdict(srga_of_scores(of_reference, principal_scores(test, components)))}
+        for test in tests
+    ]
+
+
+def srga(
+    reference: np.ndarray | Path, test: np.ndarray | Path, components: int = 300
+) -> SRGA:
+    """SRGA of the test features against the reference features, both (N, D) with the same D."""
+    for features in (reference, test):
+        _check(features, reference)
+    return srga_of_scores(
+        principal_scores(reference, components), principal_scores(test, components)
+    )
+
+
+def srga_of_scores(reference: np.ndarray, test: np.ndarray) -> SRGA:
+    """SRGA from the `principal_scores` of both sets: as many components as both have."""
+    components = min(reference.shape[1], test.shape[1])
+    p, q = (_fit(scores[:, :components]) for scores in (reference, test))
+    kl = ggd_kl(p, q)
+    # The published log10(kl + 1e-5) + 5, written so that it is 0 for kl = 0.
+    index = np.log1p(kl / 1e-5) / np.log(10)
+    return SRGA(len(test), components, q.sigma, q.shape, kl, float(index))
+
+
+def srga_interval(
+    reference: np.ndarray, test: np.ndarray, n: int = 200, seed: int = 0
+) -> Interval:
+    """SRGA with a 95 % bootstrap interval over contents, from scores (N, k) of the same N contents.
+
+    Row i of both sets is content i; rows are resampled together, the components stay as they are.
+    """
+    return _bootstrap(
+        lambda rows: srga_of_scores(reference[rows], test[rows]).srga,
+        np.arange(len(test)), n, seed, (0, np.inf),
+    )
+
+
+def spearman(
+    x: np.ndarray, y: np.ndarray, groups: np.ndarray | None = None, n: int = 1000, seed: int = 0
+) -> Interval:
+    """Spearman's rank correlation of x and y (N,) with a 95 % bootstrap interval.
+
+    Points of one group (one network at all its levels) are no independent evidence: whole groups
+    are resampled, and the interval's `n` is their number. Without `groups` each point is one.
+    """
+    x, y = np.asarray(x), np.asarray(y)
+    return _bootstrap(
+        lambda rows: _rank_correlation(x[rows], y[rows]),
+        np.arange(len(x)) if groups is None else np.asarray(groups), n, seed, (-1, 1),
+    )
+
+
+def _rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
+    """Spearman's rho; 0 where all of x, or of y, are equal (a resample can be so)."""
+    a, b = (rankdata(values) - (len(values) + 1) / 2 for values in (x, y))
+    length = np.sqrt((a @ a) * (b @ b))
+    return float(a @ b / length) if length else 0.0
+
+
+def _bootstrap(
+    statistic: Callable[[np.ndarray], float], groups: np.ndarray, n: int, seed: int,
+    bounds: tuple[float, float],
+) -> Interval:
+    """`ddrlib.metrics.bootstrap` of a statistic of rows, whole groups of which are resampled."""
+    members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
+
+    def of_counts(counts: np.ndarray) -> np.ndarray:
+        draws = (np.repeat(np.arange(len(members)), row) for row in counts.astype(int))
+        return np.array([statistic(np.concatenate([members[i] for i in drawn])) for drawn in draws])
+
+    return bootstrap(of_counts, groups, n, seed, bounds)
+
+
+# From features to the generalised Gaussian of their scores
+
+
+def principal_scores(features: np.ndarray | Path, components: int = 300) -> np.ndarray:
+    """Scores (N, components) of the features' exact principal components, the strongest first.
+
+    Signs are scikit-learn's: in each component the loading of largest absolute value is positive.
+    They matter, a little: the mean |x - mean x| of the fit shifts where the outliers lie on one
+    side. N samples have at most N - 1 components; where that is fewer, it is said in the log.
+    """
+    found = pca(sum(gram(block) for block in _blocks(features)), components)
+    n, k = found.scores.shape
+    if k < components:
+        logger.warning(
+            "%s: %d samples have %d principal components, not %d; all are used",
+            _name(features), n, k, components,
+        )
+    directions = (found.scores / np.linalg.norm(found.scores, axis=0)).T.astype(np.float32)
+    largest = np.zeros(k, np.float32)
+    for block in _blocks(features):
+        loadings = directions @ block.astype(np.float32)
+        top = np.take_along_axis(loadings, np.abs(loadings).argmax(axis=1)[:, None], axis=1)[:, 0]
+        largest = np.where(np.abs(top) > np.abs(largest), top, largest)
+    return found.scores * np.sign(largest)
+
+
+def _fit(scores: np.ndarray) -> GGD:
+    values = scores.ravel()
+    return fit_ggd(values[inliers(values)])
+
+
+def inliers(values: np.ndarray) -> np.ndarray:
+    """Which values lie closer to the mean than 5 standard deviations, both taken of all values."""
+    return np.abs(values - values.mean()) < OUTLIER * values.std()
+
+
+# Reading
+
+
+def _blocks(features: np.ndarray | Path) -> Iterator[np.ndarray]:
+    """Columns by the block. A file is mapped anew for each: what was read leaves the memory."""
+    n, dim = _open(features).shape
+    width = max(BLOCK_BYTES // (n * _open(features).itemsize), 1)
+    for start in range(0, dim, width):
+        yield np.array(_open(features)[:, start:start + width])
+
+
+def _open(features: np.ndarray | Path) -> np.ndarray:
+    if isinstance(features, np.ndarray):
+        return features
+    try:
+        array = np.load(features, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise DDRError(f"{features} is no .npy file of features ({error}); write it anew") from None
+    if not isinstance(array, np.ndarray):
+        raise DDRError(f"{features} holds several arrays; save one with numpy.save")
+    return array
+
+
+def _check(features: np.ndarray | Path, reference: np.ndarray | Path) -> None:
+    array, dim, name = _open(features), _open(reference).shape[-1:], _name(features)
+    if array.ndim != 2 or len(array) < 2 or array.dtype.kind not in "fiu":
+        raise DDRError(
+            f"{name}: {array.dtype} of shape {array.shape}; features are numbers (N, D), N at least 2"
+        )
+    if array.shape[1:] != dim:
+        raise DDRError(
+            f"{name} has D = {array.shape[1]}, the reference D = {dim[0]}; take the same layer of "
+            "the same network, at the same image size"
+        )
+    constant = True
+    for block in _blocks(features):
+        finite = np.isfinite(block).all(axis=1)
+        if not finite.all():
+            raise DDRError(
+                f"{name}: NaN or infinite values, first in sample {finite.argmin()}; leave the "
+                "sample out, or look at the network's weights"
+            )
+        constant = constant and bool((block == block[0]).all())
+    if constant:
+        raise DDRError(f"{name}: all {len(array)} samples have the same features; nothing to fit")
+
+
+def _name(features: np.ndarray | Path) -> str:
+    return str(features) if isinstance(features, Path) else "features"

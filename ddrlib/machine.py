@@ -1,0 +1,85 @@
+"""The machine and the versions a result comes from."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import os
+import platform
+import re
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from ddrlib.paths import ROOT
+
+PACKAGES = (
+    "ddrlib", "torch", "numpy", "scipy", "scikit-learn", "scikit-image", "pandas", "matplotlib",
+    "seaborn", "pillow", "papermill", "jupyter-book", "ipywidgets", "anywidget",
+)
+
+
+@functools.cache
+def environment() -> dict[str, Any]:
+    """Python, platform, processor, memory, commit, and versions of what computes and draws."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": processor(),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
+        "commit": _commit(),
+        "versions": {name: version for name in PACKAGES if (version := _version(name))},
+    }
+
+
+def processor() -> str:
+    """The processor's name and the number of cores this process may use."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{names[0] if names else platform.machine()}, {cores} cores"
+
+
+def device_name() -> str:
+    """The GPU, where this process has used one; else the processor."""
+    torch = _torch_on_gpu()
+    return torch.cuda.get_device_name() if torch else processor()
+
+
+def peak_memory() -> dict[str, int]:
+    """The most memory this process has held at once, and on the GPU where it used one, in MB."""
+    torch = _torch_on_gpu()
+    gpu = {"peak_gpu_mb": round(torch.cuda.max_memory_allocated() / 1e6)} if torch else {}
+    return {"peak_memory_mb": round(_peak_bytes() / 1e6), **gpu}
+
+
+def _peak_bytes() -> int:
+    # Linux starts a child's ru_maxrss at what its parent held; only VmHWM is the child's own.
+    status = Path("/proc/self/status")
+    if status.exists():
+        return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in bytes on macOS
+
+
+def _torch_on_gpu() -> Any:
+    """torch, if this process has imported it and used a GPU; it is not imported just to ask."""
+    torch = sys.modules.get("torch")
+    return torch if torch is not None and torch.cuda.is_initialized() else None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    git = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None  # no git, or an unpacked archive

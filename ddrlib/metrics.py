@@ -1,0 +1,265 @@
+"""What sorts a set of features: the degradation or the content.
+
+All measures but the Calinski-Harabasz index take the centred Gram matrix of the features
+(`ddrlib.projection.gram`) and so depend on no projection. The design is two-way: each of n
+contents (which photograph) is seen under each of k degradations, one sample each, N = n k. Labels
+are integer arrays of length N.
+
+Intervals are 95 % bootstrap intervals over contents: the contents are the sample, the degradations
+are fixed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
+
+import numpy as np
+from torch import Tensor
+
+from ddrlib.errors import DDRError
+
+FACTORS = ("degradation", "content", "rest")
+
+T = TypeVar("T")
+
+
+class Dispersion(NamedTuple):
+    """The Calinski-Harabasz index and its dispersions (in the unit of the points, squared)."""
+
+    chi: float
+    wd: float
+    bd: float
+
+
+class Interval(NamedTuple):
+    """A value with its 95 % interval and the number of contents it rests on."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
+
+
+@dataclass(frozen=True)
+class VarianceSplit(Generic[T]):
+    """Shares of the sum of squares, together 1: between degradations, between contents, the rest.
+
+    The rest is the interaction: how far a degradation changes different contents differently.
+    Each is a number or an `Interval`.
+    """
+
+    degradation: T
+    content: T
+    rest: T
+
+
+def calinski_harabasz(points: np.ndarray, labels: np.ndarray) -> Dispersion:
+    """CHI of points (N, d) grouped by labels (Calinski and Harabasz 1974; the paper's measure).
+
+    BD = sum_g n_g |mean_g - mean|^2, WD = sum_g sum_(i in g) |x_i - mean_g|^2 and
+    CHI = (BD / (k - 1)) / (WD / (N - k)) for k groups. CHI is about 1 where labels say nothing of
+    the points, infinite where each group is one point, and 0 where all points are one.
+    Raises DDRError unless 2 <= k < N.
+    """
+    groups, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    n, k = len(points), len(groups)
+    if not 2 <= k < n:
+        raise DDRError(f"CHI needs 2 groups or more and more points than groups, not {k} and {n}")
+    points = points - points[:1].astype(np.float64)  # so that equal points become exact zeros
+    means = np.stack([points[index == g].mean(axis=0) for g in range(k)])
+    bd = float(counts @ ((means - points.mean(axis=0)) ** 2).sum(axis=1))
+    wd = float(((points - means[index]) ** 2).sum())
+    return Dispersion(_chi(bd, wd, n, k), wd, bd)
+
+
+def _chi(bd, wd, n: int, k: int):
+    """CHI from the dispersions, numbers or arrays of them; 0 / 0 counts as 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        chi = np.where(bd == 0, 0.0, np.divide(bd, k - 1) / np.divide(wd, n - k))
+    return chi if chi.ndim else float(chi)
+
+
+@dataclass(frozen=True)
+class TwoWay:
+    """The two-way sums of squares of a balanced design, for any multiplicities of its contents.
+
+    All of them are quadratic or linear in the multiplicities w (how often each content counts), so
+    a thousand bootstrap resamples are a few small matrix products. A content drawn twice counts as
+    two distinct contents.
+    """
+
+    squares: np.ndarray  # (n,): sum over degradations of |x|^2, a content
+    content_means: np.ndarray  # (n,): k |mean over degradations|^2, a content
+    within: np.ndarray  # (n, n): sum over degradations of the inner products of contents
+    across: np.ndarray  # (n, n): the same of the contents' sums over degradations
+    k: int  # degradations
+
+    @classmethod
+    def of(cls, gram: np.ndarray, content: np.ndarray, degradation: np.ndarray) -> TwoWay:
+        """From a centred Gram matrix; DDRError unless each content has each degradation once."""
+        cells = _cells(content, degradation)
+        k, n = cells.shape
+        blocks = gram[cells[:, None, :, None], cells[None, :, None, :]]  # (k, k, n, n)
+        across = blocks.sum(axis=(0, 1))
+        within = blocks[np.arange(k), np.arange(k)].sum(axis=0)
+        return cls(np.diag(within).copy(), np.diag(across) / k, within, across, k)
+
+    def sums(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """SS between degradations, between contents, and total, each (B,), for counts (B, n)."""
+        n = counts.sum(axis=1)
+        mean = _quadratic(counts, self.across) / (n * self.k)
+        return (
+            _quadratic(counts, self.within) / n - mean,
+            counts @ self.content_means - mean,
+            counts @ self.squares - mean,
+        )
+
+    def share(self, factor: str, counts: np.ndarray) -> np.ndarray:
+        """The share (B,) of SS total of a factor: "degradation", "content" or "rest"."""
+        degradation, content, total = self.sums(counts)
+        rest = total - degradation - content
+        return {"degradation": degradation, "content": content, "rest": rest}[factor] / total
+
+    def chi(self, factor: str, counts: np.ndarray) -> np.ndarray:
+        """CHI (B,) by "degradation" or "content" of the points whose Gram matrix this came from."""
+        degradation, content, total = self.sums(counts)
+        n = int(counts[0].sum())
+        bd, groups = (degradation, self.k) if factor == "degradation" else (content, n)
+        return _chi(bd, total - bd, n * self.k, groups)
+
+
+def _cells(content: np.ndarray, degradation: np.ndarray) -> np.ndarray:
+    """Sample indices (k, n): which sample is degradation row, content column."""
+    k, n = len(np.unique(degradation)), len(np.unique(content))
+    order = np.lexsort((content, degradation))
+    cells = order.reshape(k, n) if len(order) == k * n else None
+    if (
+        cells is None
+        or (content[cells] != content[cells[0]]).any()
+        or (degradation[cells] != degradation[cells[:, :1]]).any()
+    ):
+        raise DDRError(
+            f"the design is not balanced: {len(order)} samples, {n} contents, {k} degradations; "
+            "each content has to be there under each degradation exactly once"
+        )
+    return cells
+
+
+def _quadratic(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """r' M r for each row r."""
+    return ((rows @ matrix) * rows).sum(axis=1)
+
+
+def variance_split(
+    gram: np.ndarray, content: np.ndarray, degradation: np.ndarray
+) -> VarianceSplit[float]:
+    """How the sum of squares of the features divides: two-way analysis of variance, one per cell.
+
+    With G centred: SS total = trace G and SS of a factor = sum over its levels of 1'G1 / (samples
+    of the level). Labels without effect get (k - 1) / (N - 1) and (n - 1) / (N - 1) on average.
+    Raises DDRError for a design that is not balanced, or features that are all equal.
+    """
+    design = TwoWay.of(gram, content, degradation)
+    _refuse_no_variance(gram)
+    once = np.ones((1, len(design.squares)))
+    return VarianceSplit(*(float(design.share(factor, once)[0]) for factor in FACTORS))
+
+
+def _refuse_no_variance(gram: np.ndarray) -> None:
+    if not np.trace(gram) > 0:
+        raise DDRError("all samples have the same features: leave the layer out")
+
+
+def knn_hits(gram: np.ndarray, labels: np.ndarray, k: int = 10) -> np.ndarray:
+    """The share (N,) of each sample's k nearest neighbours, itself excluded, with its label."""
+    n = len(gram)
+    if not 1 <= k < n:
+        raise DDRError(f"{n} samples do not have {k} neighbours each; choose k from 1 to {n - 1}")
+    squares = np.diag(gram)
+    distances = squares[:, None] + squares - 2 * gram
+    np.fill_diagonal(distances, np.inf)
+    neighbours = np.argpartition(distances, k - 1, axis=1)[:, :k]
+    return (labels[neighbours] == labels[:, None]).mean(axis=1)
+
+
+def knn_purity(gram: np.ndarray, labels: np.ndarray, k: int = 10) -> float:
+    """Nearest-neighbour purity: the mean of `knn_hits`, 1 where each neighbourhood has one label.
+
+    Chance is (N / g - 1) / (N - 1) for g equally frequent labels, a little less than 1 / g. Where
+    the content sorts the samples it falls below chance: a photograph's nearest neighbours are then
+    the same photograph under the other degradations.
+    """
+    return float(knn_hits(gram, labels, k).mean())
+
+
+def permutation_p(
+    gram: np.ndarray, content: np.ndarray, degradation: np.ndarray, n: int = 999, seed: int = 0
+) -> float:
+    """How often chance makes the degradations differ as much: p from 1 / (n + 1) to 1.
+
+    Degradation labels are shuffled within each content, which leaves the contents' sum of squares
+    and the total as they are; the statistic is the share of degradation in the variance, and
+    p = (1 + number of shuffles that reach it) / (1 + n).
+    """
+    _refuse_no_variance(gram)
+    cells = _cells(content, degradation)
+    k, contents = cells.shape
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permuted(np.broadcast_to(np.arange(k)[:, None], (n, k, contents)), axis=1)
+    labels = np.concatenate([np.broadcast_to(np.arange(k)[:, None], (1, k, contents)), shuffled])
+    ordered = gram[np.ix_(cells.ravel(), cells.ravel())]
+    between = sum(
+        _quadratic((labels == g).reshape(n + 1, -1).astype(np.float64), ordered) for g in range(k)
+    )
+    reached = between[1:] >= between[0] - 1e-9 * np.trace(gram)
+    return float((1 + reached.sum()) / (1 + n))
+
+
+def bootstrap(
+    statistic: Callable[[np.ndarray], np.ndarray],
+    content: np.ndarray,
+    n: int = 1000,
+    seed: int = 0,
+    bounds: tuple[float, float] = (-np.inf, np.inf),
+) -> Interval:
+    """A statistic with its 95 % percentile bootstrap interval over contents, freed of its bias.
+
+    `statistic` takes counts (B, contents), how often each content is drawn in each of B resamples
+    (in order of the sorted labels; a content drawn twice is two distinct contents), and returns
+    (B,). Its value is that of each content counted once. The same seed gives the same resamples.
+
+    Resampling adds the contents' scatter once more to what lies between degradations, so a small
+    share or CHI comes out too large in every resample. That bias, the resamples' mean less the
+    value, is taken off the percentiles (Efron and Tibshirani 1993, chapter 10). The interval stays
+    within `bounds`, the range of the statistic.
+    """
+    contents = len(np.unique(content))
+    shares = np.full(contents, 1 / contents)
+    counts = np.random.default_rng(seed).multinomial(contents, shares, size=n).astype(np.float64)
+    resampled = statistic(counts)
+    value = float(statistic(np.ones((1, contents)))[0])
+    ends = np.quantile(resampled, [0.025, 0.975]) - (resampled.mean() - value)
+    low, high = np.clip(ends, *bounds)
+    return Interval(value, float(low), float(high), contents)
+
+
+def mean_interval(values: np.ndarray, content: np.ndarray, n: int = 1000, seed: int = 0) -> Interval:
+    """The mean of one value per content (in the order of the sorted labels), with its interval."""
+    values = np.asarray(values, dtype=np.float64)
+    return bootstrap(lambda counts: counts @ values / counts.sum(axis=1), content, n, seed)
+
+
+def psnr(images: Tensor, truth: Tensor, border: int = 4) -> Tensor:
+    """Peak signal-to-noise ratio in dB (N,) of RGB images (N, 3, H, W) in [0, 1].
+
+    Over all channels, after clipping, without `border` pixels at each side, as usual for x4.
+    Identical images give infinity.
+    """
+    inner = (..., slice(border, -border), slice(border, -border))
+    error = (images.clamp(0, 1)[inner] - truth[inner]).square().mean(dim=(1, 2, 3))
+    return -10 * error.log10()

@@ -1,0 +1,99 @@
+// What both widgets share. anywidget wants one module per widget, so `ddrlib.widgets` puts this text
+// in front of theirs.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+// element("p", {class: "x", onclick: f}, "text", child): attributes by name, listeners by "on...".
+function element(tag, attributes = {}, ...children) {
+  return furnish(document.createElement(tag), attributes, children);
+}
+
+function svgElement(tag, attributes = {}, ...children) {
+  return furnish(document.createElementNS(SVG, tag), attributes, children);
+}
+
+function furnish(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (typeof value === "boolean") node.toggleAttribute(name, value);
+    else node.setAttribute(name, value);
+  }
+  node.append(...children);
+  return node;
+}
+
+// A control inside its label: no ids, so that any number of widgets fits on a page.
+function labelled(text, ...controls) {
+  return element("label", { class: "ddr-control" }, element("span", {}, text), ...controls);
+}
+
+function fillOptions(select, names, chosen) {
+  select.replaceChildren(...names.map((name, i) => element("option", { value: i }, String(name))));
+  select.value = chosen;
+  select.disabled = names.length < 2;
+}
+
+// A slider over named stops, which shows and speaks the name instead of the number.
+function stops(onchange) {
+  const input = element("input", { type: "range", min: 0, step: 1 });
+  const output = element("output", { "aria-hidden": "true" }); // aria-valuetext says it
+  input.addEventListener("input", () => onchange(Number(input.value)));
+  const show = (names, chosen) => {
+    input.max = names.length - 1;
+    input.value = chosen;
+    input.disabled = names.length < 2;
+    input.setAttribute("aria-valuetext", names[chosen]);
+    output.textContent = names[chosen];
+  };
+  return { input, output, show };
+}
+
+// Whether Python listens cannot be read off the page, so the widget asks: `onLive` runs when, and
+// only when, a kernel answers. In the built book nobody does.
+function whenLive(model, onLive) {
+  model.on("msg:custom", (message) => message.type === "pong" && onLive());
+  model.send({ type: "ping" });
+}
+
+// The form that computes anew. `fields` are [name, label, attributes of the input]; the request goes
+// to Python, which reports progress and at last a result (handed to `onResult`) or one line of error.
+function liveForm(model, { title, unavailable, fields, request, onResult }) {
+  const status = element("output", { role: "status", class: "ddr-status" });
+  const inputs = fields.map(([name, text, attributes]) => {
+    const input = element("input", { name, ...attributes });
+    return labelled(text, input);
+  });
+  const button = element("button", { type: "submit" }, "Compute");
+  const form = element(
+    "form", { class: "ddr-live", hidden: true },
+    element("fieldset", {}, element("legend", {}, title), ...inputs, button, status),
+  );
+  const note = element("p", { class: "ddr-note" }, unavailable);
+  const finish = (text) => {
+    button.disabled = false;
+    status.textContent = text;
+  };
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    status.textContent = "Computing…";
+    model.send({ type: "compute", request: { ...request(), ...Object.fromEntries(new FormData(form)) } });
+  });
+  model.on("msg:custom", (message, buffers) => {
+    if (message.type === "progress") status.textContent = message.text;
+    if (message.type === "error") finish(message.text);
+    if (message.type === "result") {
+      finish("Done.");
+      onResult(message, buffers);
+    }
+  });
+  whenLive(model, () => {
+    form.hidden = false;
+    note.hidden = true;
+  });
+  return [note, form];
+}
+
+function imageUrl(bytes) {
+  return URL.createObjectURL(new Blob([bytes], { type: "image/webp" }));
+}

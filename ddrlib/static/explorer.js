@@ -1,0 +1,292 @@
+// The explorer: projections of deep features as scatter plots, with everything linked. State lives
+// here, in one place; a change alters it and redraws what it touches.
+
+const SHOWN = 240; // selected thumbnails drawn at most
+const FILM_STEP = 1300; // milliseconds a layer
+
+class Explorer {
+  constructor(model, el, data) {
+    Object.assign(this, { model, stored: data, colour: model.get("colour"), current: null, active: null });
+    this.selection = new Set(model.get("selection"));
+    this.root = element("div", { class: "ddr ddr-explorer" });
+    this.adopt(data);
+    const starts = model.get("panels");
+    this.panels = ["A", "B"].map((name, k) => new Panel(this, name, starts[Math.min(k, starts.length - 1)]));
+    this.build(starts.length > 1);
+    el.append(this.root);
+    this.draw();
+    model.on("change:selection", () => {
+      this.selection = new Set(model.get("selection"));
+      this.drawSelection();
+    });
+  }
+
+  build(two) {
+    this.compare = element("input", { type: "checkbox", onchange: () => this.setPanels() });
+    this.compare.checked = two;
+    this.colours = element("select", {
+      onchange: (event) => this.colourBy(this.data.labels[event.target.value].name),
+    });
+    this.play = element("button", {
+      type: "button", onclick: () => (this.timer ? this.pause() : this.start()),
+    });
+    const save = (text, action) => element("button", { type: "button", onclick: action }, text);
+    this.legend = element("div", { class: "ddr-legend", role: "group", "aria-label": "Select by label" });
+    this.selected = element("section", { class: "ddr-selected", "aria-label": "Selected patches" });
+    this.spoken = element("p", { class: "ddr-hidden", "aria-live": "polite" });
+    this.table = element("div", { class: "ddr-table" });
+    this.root.append(
+      element("div", { class: "ddr-row" },
+        labelled("Colour by", this.colours), this.play,
+        element("label", { class: "ddr-control ddr-inline" }, this.compare, element("span", {}, "Two panels")),
+        save("Save SVG", () => download("ddr.svg", "image/svg+xml", pictureOf(this))),
+        save("Save CSV", () => download("ddr.csv", "text/csv", csvOf(this)))),
+      element("div", { class: "ddr-panels" }, ...this.panels.map(({ root }) => root)),
+      this.legend, this.selected, this.spoken,
+      element("details", {}, element("summary", {}, "What is shown, as a table"), this.table),
+      element("details", {}, element("summary", {}, "How to use it"), element("p", {}, HELP)),
+      ...this.live(),
+    );
+    this.pause();
+    this.setPanels();
+  }
+
+  // Takes the data of the page, or those just computed.
+  adopt(data) {
+    this.data = data;
+    this.root.style.setProperty("--atlas", `url("${data.atlas}")`);
+  }
+
+  get shownPanels() {
+    return this.panels.slice(0, this.compare.checked ? 2 : 1);
+  }
+
+  setPanels() {
+    this.panels[1].root.hidden = !this.compare.checked;
+    this.tabulate();
+  }
+
+  draw() {
+    fillOptions(this.colours, this.data.labels.map(({ name }) => name),
+      this.data.labels.findIndex(({ name }) => name === this.colour));
+    this.panels.forEach((panel) => panel.show());
+    this.drawLegend();
+    this.drawSelection();
+    this.tabulate();
+  }
+
+  choose(panel, change) {
+    this.pause();
+    if ("network" in change) change.layer = this.sameDepth(panel.shown, change.network);
+    panel.show(change);
+    this.tabulate();
+  }
+
+  // The layer of another network at the same share of its depth.
+  sameDepth({ network, layer }, other) {
+    const [from, to] = [network, other].map((k) => this.data.networks[k].layers.length - 1);
+    return Math.round((layer / Math.max(from, 1)) * to);
+  }
+
+  colourBy(name) {
+    this.colour = name;
+    this.panels.forEach((panel) => {
+      panel.draw();
+      panel.summarise();
+    });
+    this.drawLegend();
+    this.tabulate();
+  }
+
+  point(panel, sample) {
+    if (sample === this.current && panel === this.active) return;
+    [this.active, this.current] = [panel, sample];
+    this.panels.forEach((each) => each.point());
+    if (sample !== null) this.spoken.textContent = this.data.describe(sample);
+  }
+
+  select(samples) {
+    this.selection = new Set(samples);
+    this.model.set("selection", [...this.selection].sort((a, b) => a - b)); // read by Python where it runs
+    this.model.save_changes();
+    this.drawSelection();
+  }
+
+  // Selects the samples, or unselects them where all of them are selected.
+  toggle(samples) {
+    const chosen = this.selection;
+    const all = samples.every((i) => chosen.has(i));
+    this.select(all ? [...chosen].filter((i) => !samples.includes(i)) : [...chosen, ...samples]);
+  }
+
+  // ---------------------------------------------------------------- legend, selection, table
+
+  samplesOf(code) {
+    const { codes } = this.data.byName[this.colour];
+    return [...codes.keys()].filter((i) => codes[i] === code);
+  }
+
+  drawLegend() {
+    const { names } = this.data.byName[this.colour];
+    if (names.length > MANY) {
+      const select = element("select", { onchange: () => this.select(this.samplesOf(Number(select.value))) });
+      fillOptions(select, names, -1);
+      return this.legend.replaceChildren(labelled(`Select one ${this.colour}`, select),
+        element("p", { class: "ddr-note" }, `${names.length} labels share a ramp of colours, first to last.`));
+    }
+    this.legend.replaceChildren(...names.map((name, code) => element(
+      "button", { type: "button", onclick: () => this.toggle(this.samplesOf(code)) },
+      svgElement("svg", { viewBox: "-8 -8 16 16", width: 16, height: 16, "aria-hidden": "true" },
+        this.markOf(code)),
+      name,
+    )));
+    this.pressLegend();
+  }
+
+  // Shapes always tell the type of degradation; a label that runs across types has a plain dot.
+  markOf(code) {
+    const { byName, markers, colours } = this.data;
+    const types = new Set(this.samplesOf(code).map((i) => byName["degradation type"].codes[i]));
+    const marker = types.size === 1 ? markers[[...types][0] % markers.length] : "o";
+    return svgElement("path", { d: `M0 0${outline(marker, 5)}`, fill: colours[this.colour][code],
+      stroke: "currentColor", "stroke-width": 0.6 });
+  }
+
+  pressLegend() {
+    this.legend.querySelectorAll("button").forEach((button, code) => {
+      button.setAttribute("aria-pressed", this.samplesOf(code).every((i) => this.selection.has(i)));
+    });
+  }
+
+  drawSelection() {
+    this.panels.forEach((panel) => panel.draw());
+    this.pressLegend();
+    const chosen = [...this.selection].sort((a, b) => a - b);
+    this.selected.hidden = chosen.length === 0;
+    const counts = Object.entries(Object.groupBy(chosen, (i) => this.data.label("degree", i)));
+    const clear = element("button", { type: "button", onclick: () => this.select([]) }, "Clear selection");
+    const rest = chosen.length > SHOWN ? ` The first ${SHOWN} are shown.` : "";
+    this.selected.replaceChildren(
+      element("div", { class: "ddr-row" }, element("p", { role: "status" },
+        `${chosen.length} of ${this.data.samples} selected: `
+        + `${counts.map(([name, { length }]) => `${name} ${length}`).join(", ")}.${rest}`), clear),
+      element("div", { class: "ddr-thumbnails", tabindex: 0, role: "group", "aria-label": "Thumbnails" },
+        ...chosen.slice(0, SHOWN).map((i) => this.thumbnail(i, 1.5))),
+    );
+  }
+
+  thumbnail(sample, zoom) {
+    const { thumbnail: size, columns, samples } = this.data;
+    const step = size * zoom;
+    const [column, row] = [sample % columns, Math.floor(sample / columns)];
+    const text = this.data.describe(sample);
+    return element("div", { class: "ddr-thumbnail", role: "img", "aria-label": text, title: text,
+      style: `width:${step}px;height:${step}px;background-position:${-column * step}px ${-row * step}px;`
+        + `background-size:${columns * step}px ${Math.ceil(samples / columns) * step}px` });
+  }
+
+  // The same in words: one row a figure, one column a panel.
+  tabulate() {
+    const columns = this.shownPanels.map((panel) => panel.figures());
+    const rows = columns[0].map(([name], k) => [name, ...columns.map((column) => column[k][1])]);
+    this.table.replaceChildren(element("table", {}, ...rows.map(([name, ...values], k) => element(
+      "tr", {}, element("th", { scope: "row" }, name),
+      ...values.map((value) => element(k ? "td" : "th", k ? {} : { scope: "col" }, String(value))),
+    ))));
+  }
+
+  // ------------------------------------------------------------------------------------- film
+
+  start() {
+    const depth = (panel) => this.data.networks[panel.shown.network].layers.length - 1;
+    const steps = Math.max(...this.shownPanels.map(depth), 1);
+    const [lead] = this.panels;
+    let step = Math.round((lead.shown.layer / Math.max(depth(lead), 1)) * steps) % steps;
+    const advance = () => {
+      this.shownPanels.forEach((panel) => panel.show({ layer: Math.round((step / steps) * depth(panel)) }));
+      this.tabulate();
+      step += 1;
+      if (step > steps) this.pause();
+    };
+    this.timer = setInterval(advance, FILM_STEP);
+    this.play.textContent = "⏸ Pause the film";
+    advance();
+  }
+
+  pause() {
+    clearInterval(this.timer);
+    this.timer = null;
+    this.play.textContent = "▶ Film through the layers";
+  }
+
+  // ------------------------------------------------------------------------------------- live
+
+  live() {
+    const { defaults } = this.stored;
+    const parts = liveForm(this.model, {
+      title: "Compute anew with the networks shown",
+      unavailable: "All of this was computed beforehand. Where this chapter runs in a notebook, one can "
+        + "also choose any degradations, perplexity and seed, or a folder of one's own photographs.",
+      fields: [
+        ["degradations", "Degradations", { type: "text", value: defaults.degradations, required: true }],
+        ["perplexity", "Perplexity", { type: "number", value: defaults.perplexity, min: 1, step: "any", required: true }],
+        ["seed", "Seed", { type: "number", value: 0, min: 0, required: true }],
+        ["contents", "Contents", { type: "number", value: defaults.contents, min: 4, required: true }],
+        ["folder", "Folder of photographs", { type: "text", placeholder: "the book's own" }],
+      ],
+      request: () => ({ networks: this.shownPanels.map(
+        ({ shown }) => this.data.networks[shown.network].name) }),
+      onResult: ({ index }, [coordinates, atlas]) => {
+        this.replace(new Data(index, coordinates, atlas));
+        back.hidden = false;
+      },
+    });
+    const back = element("button", { type: "button", hidden: true, onclick: () => {
+      this.replace(this.stored);
+      back.hidden = true;
+    } }, "Back to the book's measurement");
+    return [...parts, back];
+  }
+
+  replace(data) {
+    this.pause();
+    this.forget();
+    this.adopt(data);
+    this.selection = new Set();
+    this.current = null;
+    const last = data.networks.length - 1;
+    this.panels.forEach((panel, k) => {
+      const network = Math.min(k, last);
+      panel.shown = { network, layer: data.networks[network].layers.length - 1,
+        projection: data.projections.length - 1 };
+    });
+    this.draw();
+  }
+
+  // A computed measurement's picture is released with it; the page's own stays.
+  forget() {
+    if (this.data !== this.stored) URL.revokeObjectURL(this.data.atlas);
+  }
+
+  close() {
+    this.pause();
+    this.forget();
+    URL.revokeObjectURL(this.stored.atlas);
+  }
+}
+
+const HELP = "Point at a mark, or walk with the arrow keys once a plot has the focus: its patch "
+  + "appears, dashed lines lead to the same content under the other degradations, and the other panel "
+  + "marks the same sample. Draw around marks to select them (shift adds; on a touch screen begin "
+  + "sideways). By keyboard: space selects a point, shift with the arrows takes points along, page up "
+  + "and down go through all samples, Escape clears. The buttons of the legend select all samples of a "
+  + "label. CHI, the Calinski-Harabasz index, is large where the labels form tight, separate clusters.";
+
+async function render({ model, el, host }) {
+  const shared = await host.getModel(model.get("data"));
+  const data = new Data(...["index", "coordinates", "atlas"].map((name) => shared.get(name)));
+  const explorer = new Explorer(model, el, data);
+  return () => explorer.close();
+}
+
+export default { render };

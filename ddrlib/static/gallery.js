@@ -1,0 +1,95 @@
+// Pictures computed beforehand, chosen by named axes: one row of captioned pictures at a time.
+
+// The stops of axis `k`, given the choices on the axes before it (a degree belongs to its type).
+function optionsOf(frames, choice, k) {
+  const fitting = frames.filter(({ at }) => choice.slice(0, k).every((value, j) => at[j] === value));
+  return [...new Set(fitting.map(({ at }) => at[k]))];
+}
+
+// The choice nearest to `wanted` that exists: each value as it is, or else the stop at its old place.
+function settle(frames, wanted, places) {
+  const choice = [];
+  wanted.forEach((value, k) => {
+    const options = optionsOf(frames, choice, k);
+    const place = Math.min(places[k] ?? 0, options.length - 1);
+    choice.push(options.includes(value) ? value : options[place]);
+  });
+  return choice;
+}
+
+// One control: a slider where the stops are numbers, a drop-down where they are names.
+function axisControl(name, numeric, onchange) {
+  if (numeric) {
+    const slider = stops(onchange);
+    return { root: labelled(name, slider.input, slider.output), show: slider.show };
+  }
+  const select = element("select", { onchange: () => onchange(Number(select.value)) });
+  return { root: labelled(name, select), show: (options, place) => fillOptions(select, options, place) };
+}
+
+function figure([caption, picture, text], url, context) {
+  const content = text === null
+    ? element("img", { src: url(picture), alt: `${caption} (${context})` })
+    : element("p", { class: "ddr-text" }, text);
+  return element("figure", {}, content, element("figcaption", {}, caption));
+}
+
+function render({ model, el }) {
+  const { axes, frames, pictures, live } = Object.fromEntries(
+    ["axes", "frames", "pictures", "live"].map((name) => [name, model.get(name)]),
+  );
+  const urls = new Map();
+  const stored = (k) => urls.get(k) ?? urls.set(k, imageUrl(pictures[k])).get(k);
+  let fresh = [];
+  let choice = frames[0].at;
+  let places = choice.map(() => 0);
+
+  const row = element("div", { class: "ddr-pictures" });
+  const spoken = element("p", { class: "ddr-hidden", "aria-live": "polite" });
+  const show = (items, url, context) => {
+    row.replaceChildren(...items.map((item) => figure(item, url, context)));
+    spoken.textContent = `${context}: ${items.map(([caption, , text]) => text ?? caption).join("; ")}`;
+  };
+
+  const controls = axes.map((name, k) => {
+    const numeric = frames.every(({ at }) => typeof at[k] === "number");
+    return axisControl(name, numeric, (place) => {
+      places[k] = place;
+      const wanted = choice.with(k, optionsOf(frames, choice, k)[place]);
+      draw(settle(frames, wanted, places));
+    });
+  });
+
+  function draw(chosen) {
+    choice = chosen;
+    controls.forEach((control, k) => {
+      const options = optionsOf(frames, choice, k);
+      places[k] = options.indexOf(choice[k]);
+      control.show(options, places[k]);
+    });
+    const frame = frames.find(({ at }) => at.every((value, k) => value === choice[k]));
+    show(frame.show, stored, axes.map((name, k) => `${name} ${choice[k]}`).join(", "));
+  }
+
+  el.append(element(
+    "div", { class: "ddr ddr-gallery" },
+    element("div", { class: "ddr-row" }, ...controls.map(({ root }) => root)),
+    row, spoken,
+    ...(live ? liveForm(model, {
+      title: "Compute anew",
+      unavailable: "These pictures were computed beforehand. Where this chapter runs in a notebook, "
+        + `one can also type ${live}.`,
+      fields: [["text", live, { type: "text", required: true, autocomplete: "off" }]],
+      request: () => ({ choice: Object.fromEntries(axes.map((name, k) => [name, choice[k]])) }),
+      onResult: ({ show: items, context }, buffers) => {
+        fresh.forEach((url) => URL.revokeObjectURL(url));
+        fresh = buffers.map(imageUrl);
+        show(items, (k) => fresh[k], context);
+      },
+    }) : []),
+  ));
+  draw(choice);
+  return () => [...urls.values(), ...fresh].forEach((url) => URL.revokeObjectURL(url));
+}
+
+export default { render };

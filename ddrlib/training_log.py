@@ -1,0 +1,109 @@
+"""What is watched while a network trains: losses, held-out PSNR, and how its features sort a probe.
+
+The log is a tidy table (iteration, layer, measure, value), shipped beside the weights, from which
+chapter 5 draws how degradation representations grow.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ddrlib.data import load_patches, load_photos
+from ddrlib.degrade import degrade, downsample, upsample
+from ddrlib.features import extract
+from ddrlib.metrics import calinski_harabasz, knn_purity, variance_split
+from ddrlib.projection import gram, pca, tsne
+from ddrlib.zoo import Network
+
+HELD_OUT, HELD_OUT_SIZE = 24, 192  # photographs, and the side of the centre crop of each
+PROBE_CONTENTS = 50
+PROBE_DEGRADATIONS = ("clean", "blur4", "noise20")
+BORDER = 4  # pixels left out of PSNR at each side
+
+
+def psnr(images: Tensor, target: Tensor) -> float:
+    """Mean PSNR in dB over images (N, 3, H, W) in [0, 1]: RGB, clipped, border cropped."""
+    inner = (..., slice(BORDER, -BORDER), slice(BORDER, -BORDER))
+    error = (images.clamp(0, 1)[inner] - target[inner]).square().mean((1, 2, 3))
+    return float((-10 * error.log10()).mean())
+
+
+def is_measured(iteration: int, last: int) -> bool:
+    """Whether the features are measured now: 0, 10, 20, 50, 100, 200, 500 ... and the last."""
+    leading = iteration
+    while leading >= 100 and leading % 10 == 0:
+        leading //= 10
+    return iteration == last or leading in (0, 10, 20, 50)
+
+
+class TrainingLog:
+    """Rows of (iteration, layer, measure, value); `layer` is "" where it is the whole network."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.rows: list[tuple[int, str, str, float]] = []
+        self.device = device
+        self.held_out = _held_out().to(device)
+        self.held_out_lr = downsample(self.held_out)
+        patches = load_patches("eval", n=PROBE_CONTENTS).images
+        self.content = np.tile(np.arange(len(patches)), len(PROBE_DEGRADATIONS))
+        self.degradation = np.repeat(np.arange(len(PROBE_DEGRADATIONS)), len(patches))
+        self.probe = torch.cat([degrade(patches, kind) for kind in PROBE_DEGRADATIONS])
+
+    @property
+    def bicubic_psnr(self) -> float:
+        return psnr(upsample(self.held_out_lr), self.held_out)
+
+    def add(self, iteration: int, measure: str, value: float, layer: str = "") -> None:
+        self.rows.append((iteration, layer, measure, float(f"{value:.6g}")))
+
+    def last(self, measure: str) -> float:
+        return next(row[3] for row in reversed(self.rows) if row[2] == measure)
+
+    def last_losses(self) -> dict[str, float]:
+        """The most recent mean of each loss."""
+        return {measure: value for _, _, measure, value in self.rows if measure.startswith("loss_")}
+
+    def summary(self) -> str:
+        """The most recent losses and PSNR, for one line of progress."""
+        losses = [f"{name[5:]} {value:.4g}" for name, value in self.last_losses().items()]
+        return ", ".join([*losses, f"PSNR {self.last('psnr'):.2f}"])
+
+    def measure(self, model: nn.Module, iteration: int) -> None:
+        """Held-out PSNR, and per trunk layer what `ddrlib.measure` reports, on a smaller probe."""
+        with torch.inference_mode():
+            restored = torch.cat([model(lr[None]) for lr in self.held_out_lr])
+        self.add(iteration, "psnr", psnr(restored, self.held_out))
+        trunk = [name for name, path in model.layers().items() if path.startswith("body.")]
+        network = Network("in training", model, model.scale, model.layers(), lambda x: x, "sr", {})
+        features = extract(network, self.probe, trunk, device=self.device, cache=False)
+        for layer, values in features.items():
+            matrix = gram(values)
+            split = variance_split(matrix, self.content, self.degradation)
+            points = tsne(pca(matrix).scores, seed=0)
+            chi = {"degradation": self.degradation, "content": self.content}
+            for label, labels in chi.items():
+                self.add(iteration, f"chi_{label}", calinski_harabasz(points, labels).chi, layer)
+            self.add(iteration, "share_degradation", split.degradation, layer)
+            self.add(iteration, "share_content", split.content, layer)
+            self.add(iteration, "knn_degradation", knn_purity(matrix, self.degradation), layer)
+
+    def text(self) -> str:
+        """The rows as CSV with a header."""
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerows([("iteration", "layer", "measure", "value"), *self.rows])
+        return buffer.getvalue()
+
+
+def _held_out() -> Tensor:
+    """Centre crops (N, 3, S, S) in [0, 1] of the first photographs of the evaluation split."""
+    crops = []
+    for _, image in load_photos("eval")[:HELD_OUT]:
+        top, left = ((side - HELD_OUT_SIZE) // 2 for side in image.shape[1:])
+        crops.append(image[:, top:top + HELD_OUT_SIZE, left:left + HELD_OUT_SIZE])
+    return torch.stack(crops).float() / 255

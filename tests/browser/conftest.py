@@ -1,0 +1,80 @@
+"""The rendered book in headless Chromium, from file://, with the network cut.
+
+Run apart from the other tests, since it needs `ddr book` and a browser: `pytest tests/browser`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from ddrlib.paths import BUILD
+
+HTML = BUILD / "html"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+QUIET = (
+    "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update "
+    "--disable-sync --no-first-run"
+)
+
+# Mathematics typeset and every widget of the page drawn.
+SETTLED = """async () => {
+  await (window.MathJax?.startup?.promise);
+  const views = document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]');
+  const drawn = document.querySelectorAll('.widget-subarea > *');
+  return drawn.length >= views.length;
+}"""
+
+
+@dataclass
+class Visit:
+    """A page as a reader sees it, and what went on behind it."""
+
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "path" in metafunc.fixturenames:
+        pages = sorted(HTML.glob("*.html"))
+        if not pages:
+            raise pytest.UsageError(f"no pages in {HTML}: run `ddr book` first")
+        metafunc.parametrize("path", pages, ids=lambda page: page.stem)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET.split())
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
+    """Open a page and wait until it is drawn."""
+    contexts = []
+
+    def visit(path: Path, width: int = 1280, mode: str = "light") -> Visit:
+        context = browser.new_context(viewport={"width": width, "height": 900}, offline=True)
+        contexts.append(context)
+        context.add_init_script(f"localStorage.mode = localStorage.theme = '{mode}'")
+        seen = Visit(context.new_page())
+        seen.page.on("request", lambda request: seen.requests.append(request.url))
+        seen.page.on("requestfailed", lambda request: seen.errors.append(f"failed: {request.url}"))
+        seen.page.on("pageerror", lambda error: seen.errors.append(f"page error: {error}"))
+        seen.page.on("console", lambda message: message.type == "error"
+                     and seen.errors.append(f"console: {message.text}"))
+        seen.page.goto(path.as_uri())
+        seen.page.wait_for_function(SETTLED, timeout=20_000)
+        return seen
+
+    yield visit
+    for context in contexts:
+        context.close()

@@ -1,0 +1,118 @@
+"""Pictures by named axes, on a page of their own."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from conftest import CHROMIUM
+from harness import to_json, write_page
+
+from ddrlib.explorer_data import webp
+from ddrlib.widgets import FrameViewer
+
+if CHROMIUM is None:
+    pytest.skip("no Chromium on this machine", allow_module_level=True)
+
+DEGREES = {"blur": [0.5, 1, 4], "noise": [1, 20], "jpeg": [30]}
+
+
+def flat(*colour: float) -> torch.Tensor:
+    return torch.tensor(colour)[:, None, None].expand(3, 32, 32)
+
+
+def frames(photograph: str, kind: str, degree: float) -> list:
+    if degree not in DEGREES[kind]:
+        return []
+    return [(f"{kind} {degree:g}", flat(degree / 30, 0.0, 0.0)), ("truth", flat(0.0, 1.0, 0.0)),
+            ("verdict", f"{photograph} by {kind}")]
+
+
+@pytest.fixture
+def page(browser, tmp_path):
+    axes = {"photograph": ["sea", "sky"], "degradation": list(DEGREES), "degree": [0.5, 1, 4, 20, 30]}
+    viewer = FrameViewer(axes, frames, compute=lambda choice, text: [], live="any degradation")
+    context = browser.new_context(viewport={"width": 800, "height": 700}, offline=True)
+    page = context.new_page()
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: message.type == "error" and errors.append(message.text))
+    page.goto(write_page(viewer, tmp_path / "page.html"))
+    page.wait_for_function("window.drawn")
+    yield page
+    context.close()
+    assert errors == []
+
+
+def control(page, role, name):
+    return page.get_by_role(role, name=name, exact=True)
+
+
+def captions(page):
+    return page.locator("figcaption").all_inner_texts()
+
+
+def colours(page):
+    """The colour in the middle of each picture, as the browser decoded it."""
+    return page.evaluate("""async () => Promise.all([...document.images].map(async (image) => {
+      await image.decode();
+      const canvas = new OffscreenCanvas(1, 1).getContext("2d");
+      canvas.drawImage(image, 16, 16, 1, 1, 0, 0, 1, 1);
+      return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+    }))""")
+
+
+def test_starts_with_the_first_frame(page):
+    assert captions(page) == ["blur 0.5", "truth", "verdict"]
+    assert colours(page) == [[4, 0, 0], [0, 255, 0]], "exactly: 0.5 / 30 of 255, and green"
+    assert page.locator("figure p").inner_text() == "sea by blur"
+
+
+def test_every_control_changes_what_it_should(page):
+    control(page, "combobox", "photograph").select_option(label="sky")
+    assert page.locator("figure p").inner_text() == "sky by blur"
+    control(page, "slider", "degree").press("ArrowRight")
+    assert captions(page)[0] == "blur 1" and colours(page)[0] == [8, 0, 0]
+    control(page, "slider", "degree").press("End")
+    assert captions(page)[0] == "blur 4" and colours(page)[0] == [34, 0, 0]
+    assert control(page, "slider", "degree").get_attribute("aria-valuetext") == "4"
+
+
+def test_degrees_belong_to_their_type(page):
+    degree = control(page, "slider", "degree")
+    degree.press("ArrowRight")
+    control(page, "combobox", "degradation").select_option(label="noise")
+    assert captions(page)[0] == "noise 1", "a degree that both have stays"
+    degree.press("ArrowRight")
+    control(page, "combobox", "degradation").select_option(label="jpeg")
+    assert captions(page)[0] == "jpeg 30" and degree.is_disabled(), "else the nearest place"
+
+
+def test_text_alternatives(page):
+    assert page.locator("img").first.get_attribute("alt") == (
+        "blur 0.5 (photograph sea, degradation blur, degree 0.5)"
+    )
+    control(page, "slider", "degree").press("ArrowRight")
+    spoken = page.locator("[aria-live]").first.inner_text()
+    assert spoken == ("photograph sea, degradation blur, degree 1: blur 1; truth; sea by blur")
+
+
+def test_fits_a_phone(page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
+
+
+def test_live_only_where_a_kernel_answers(page):
+    form = page.locator("form")
+    assert form.is_hidden() and page.get_by_text("computed beforehand").is_visible()
+    page.evaluate("reply({type: 'pong'})")
+    assert form.is_visible() and page.get_by_text("computed beforehand").is_hidden()
+    control(page, "textbox", "any degradation").fill("blur3")
+    page.get_by_role("button", name="Compute").click()
+    choice = {"photograph": "sea", "degradation": "blur", "degree": 0.5}
+    assert page.evaluate("sent[1].request") == {"choice": choice, "text": "blur3"}
+    message = to_json({"type": "result", "context": "blur3", "show": [["fresh", 0, None]]})
+    buffers = to_json([webp(flat(0.0, 0.0, 1.0))])
+    page.evaluate(f"reply({message}, {buffers}.map(({{ base64 }}) => base64))")
+    assert captions(page) == ["fresh"] and colours(page) == [[0, 0, 255]]
+    control(page, "slider", "degree").press("ArrowRight")
+    assert captions(page)[0] == "blur 1", "the stored frames are still there"

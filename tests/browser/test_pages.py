@@ -1,0 +1,76 @@
+"""Every page: complete without a network, sound links, small, readable on a phone, accessible."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from bs4 import BeautifulSoup
+
+from ddrlib.paths import ROOT
+
+MEGABYTE = 2**20
+
+
+def test_complete_without_network_and_small(path, visit):
+    seen = visit(path)
+    assert [url for url in seen.requests if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert seen.errors == []
+    files = {unquote(urlsplit(url).path) for url in seen.requests if url.startswith("file:")}
+    own = [Path(file) for file in files if "/_static/" not in file]  # all pages share the scripts
+    assert path in own
+    assert sum(file.stat().st_size for file in own) < 3 * MEGABYTE
+
+
+@cache
+def _parsed(page: Path) -> BeautifulSoup:
+    return BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+
+
+def _resolves(link: str, page: Path) -> bool:
+    url = urlsplit(link)
+    if url.scheme or url.netloc:
+        return True  # leads out of the book
+    target = (page.parent / unquote(url.path)).resolve() if url.path else page
+    if not target.exists():
+        return False
+    return not url.fragment or _parsed(target).find(id=unquote(url.fragment)) is not None
+
+
+def test_internal_links(path):
+    elements = _parsed(path).find_all(["a", "img", "link", "script"])
+    links = [link for e in elements if (link := e.get("href") or e.get("src"))]
+    assert [link for link in links if not _resolves(link, path)] == []
+
+
+def test_no_sideways_scrolling_on_a_phone(path, visit):
+    page = visit(path, width=390).page
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_accessible(path, mode, visit):
+    page = visit(path, mode=mode).page
+    assert page.evaluate("document.documentElement.dataset.theme") == mode
+    page.add_script_tag(path=ROOT / "node_modules" / "axe-core" / "axe.min.js")
+    violations = page.evaluate("axe.run().then(result => result.violations)")
+    assert [
+        f"{violation['id']}: {node['target']}"
+        for violation in violations if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ] == []
+
+
+def test_prints_in_the_dark(path, visit):
+    """On paper: the light theme, no navigation, no line of code that runs off the sheet."""
+    page = visit(path, width=720, mode="dark").page
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+    assert not page.locator(".bd-sidebar-primary").is_visible()
+    for code in page.locator(".bd-content pre").all():
+        assert code.evaluate("node => node.scrollWidth <= node.clientWidth")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"

@@ -1,0 +1,53 @@
+"""Every widget is drawn once and reacts to the keyboard, with no kernel behind the page."""
+
+from __future__ import annotations
+
+VIEWS = 'script[type="application/vnd.jupyter.widget-view+json"]'
+CONTROLS = (
+    ".widget-subarea :is(select, input[type=range], input[type=checkbox], input[type=radio], "
+    "[role=slider]):enabled, .widget-subarea [role=slider]"
+)
+
+# What a reader sees of all widgets but the controls themselves.
+PICTURE = """() => {
+  const parts = [];
+  const look = (node) => {
+    if (node.nodeType === Node.TEXT_NODE) { parts.push(node.data); return; }
+    if (node.nodeType !== Node.ELEMENT_NODE || !node.checkVisibility()) return;
+    if (node.matches("select, input, button, [role=slider], .widget-readout")) return;
+    if (node.matches("svg")) { parts.push(node.outerHTML); return; }
+    if (node.matches("img")) parts.push(node.currentSrc);
+    if (node.matches("canvas")) parts.push(node.toDataURL());
+    node.childNodes.forEach(look);
+  };
+  document.querySelectorAll(".widget-subarea").forEach(look);
+  return parts.join("\\n");
+}"""
+
+
+def test_drawn_once(path, visit):
+    page = visit(path).page
+    for area in page.locator(".widget-subarea").all():
+        box = area.locator("> *").first.bounding_box()
+        assert box["width"] > 0 and box["height"] > 0
+    assert page.locator(".widget-subarea").count() == page.locator(VIEWS).count()
+
+
+def test_reacts_to_the_keyboard(path, visit):
+    page = visit(path).page
+    dead = []
+    for control in page.locator(CONTROLS).all():
+        if control.is_visible() and not _reacts(page, control):
+            dead.append(control.evaluate("node => node.outerHTML.slice(0, 200)"))
+    assert dead == []
+
+
+def _reacts(page, control) -> bool:
+    before = page.evaluate(PICTURE)
+    control.focus()
+    for key in ("ArrowDown", "ArrowRight", "ArrowUp", "ArrowLeft", "Space"):
+        page.keyboard.press(key)
+        page.wait_for_timeout(100)
+        if page.evaluate(PICTURE) != before:
+            return True
+    return False

@@ -1,0 +1,9 @@
+"""What all tests share."""
+
+import os
+
+import torch
+
+# Small tensors on few cores: more threads only wait for each other.
+torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")

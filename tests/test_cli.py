@@ -1,0 +1,208 @@
+import errno
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from ddrlib import book
+from ddrlib.cli import cli
+from ddrlib.errors import DDRError
+from ddrlib.paths import ROOT
+
+
+def ddr(*arguments):
+    return CliRunner().invoke(cli, [str(argument) for argument in arguments], prog_name="ddr")
+
+
+def toy():
+    """A x4 network whose layers are known: conv1, conv2 and its output."""
+    from torch import nn
+
+    class Toy(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv1, self.conv2 = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 48, 3, padding=1)
+
+        def forward(self, x):
+            return nn.functional.pixel_shuffle(self.conv2(self.conv1(x)), 4)
+
+    return Toy()
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    for i in range(6):
+        small = Image.fromarray(rng.integers(0, 256, (9, 9, 3), dtype=np.uint8))
+        small.resize((136, 136), Image.Resampling.BICUBIC).save(folder / f"{i}.png")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("DDR_CACHE", str(tmp_path / "cache"))
+
+
+def test_help_is_quick_because_nothing_heavy_is_imported():
+    script = (
+        "import sys; from ddrlib.cli import cli\ncli(['--help'], standalone_mode=False)\n"
+        "assert not {'torch', 'numpy', 'papermill', 'sphinx'} & sys.modules.keys()"
+    )
+    command = [sys.executable, "-c", script]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0 and "measure" in result.stdout, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (DDRError("first\n  second"), "ddr: first second\n"),
+        (OSError(errno.ENOSPC, "No space left on device", "/cache/x"),
+         "ddr: /cache/x: No space left on device\n"),
+    ],
+)
+def test_what_the_user_can_mend_is_one_line_and_exit_code_2(monkeypatch, error, line):
+    def fail(*args):
+        raise error
+
+    monkeypatch.setattr(book, "run_chapters", fail)
+    result = ddr("run")
+    assert (result.exit_code, result.stderr, result.stdout) == (2, line, "")
+    assert ddr("--debug", "run").exception is error
+
+
+def test_a_bug_is_not_dressed_up(monkeypatch):
+    monkeypatch.setattr(book, "run_chapters", lambda *args: 1 / 0)
+    assert isinstance(ddr("run").exception, ZeroDivisionError)
+
+
+def test_run_hands_over_what_it_was_told(monkeypatch):
+    calls = []
+    monkeypatch.setattr(book, "run_chapters", lambda *args: calls.append(args))
+    result = ddr(
+        "run", "2", "03", "--profile", "smoke", "-p", "contents", 12,
+        "-p", "degradations", "[clean, blur4]", "--device", "cpu", "--force",
+    )
+    assert result.exit_code == 0
+    overrides = {"contents": 12, "degradations": ["clean", "blur4"]}
+    assert calls == [(("2", "03"), "smoke", overrides, "cpu", True)]
+
+
+def test_failed_chapters_end_run_and_book_with_exit_code_1(monkeypatch):
+    monkeypatch.setattr(book, "run_chapters", lambda *args: ["02_spectrum"])
+    for command in ("run", "book"):  # and no page is built
+        result = ddr(command)
+        assert result.exit_code == 1
+        assert result.stderr == "ddr: failed: 02_spectrum; the other chapters are kept\n"
+
+
+def test_book_runs_builds_and_prints_where_to_open_it(monkeypatch):
+    from ddrlib import site
+
+    def build(executed, out):
+        told.append(executed)
+        return out / "index.html"
+
+    told = []
+    monkeypatch.setattr(book, "run_chapters", lambda *args: told.append(args[1]))
+    monkeypatch.setattr(site, "build_site", build)
+    result = ddr("book", "--profile", "smoke")
+    assert result.exit_code == 0 and result.output.endswith("_build/html/index.html\n")
+    assert told == ["smoke", book.executed_folder("smoke")]
+
+
+def test_pages_that_do_not_build_are_exit_code_1(monkeypatch):
+    from ddrlib import site
+
+    def fail(*args):
+        raise site.BuildError("a.ipynb:1: WARNING: one\nb.ipynb:2: WARNING: two")
+
+    monkeypatch.setattr(site, "build_site", fail)
+    result = ddr("build")
+    assert result.exit_code == 1 and "b.ipynb:2: WARNING: two" in result.stderr
+
+
+def test_measure_prints_the_documented_json(photographs):
+    result = ddr(
+        "measure", "test_cli:toy", "--images", photographs, "--patches", 6, "--seeds", 2,
+        "--degradations", "clean,noise20", "--layers", "conv2,conv1", "--device", "cpu", "--json",
+    )
+    assert result.exit_code == 0, result.output
+    measured = json.loads(result.stdout)
+    assert measured["network"] == "test_cli:toy" and measured["n"] == 6
+    assert [layer["layer"] for layer in measured["layers"]] == ["conv1", "conv2"]  # by depth
+    for layer in measured["layers"]:
+        assert layer["chi_degradation"]["mean"] > 0 and layer["chi_degradation"]["sd"] >= 0
+        assert layer["chi_content"]["mean"] > 0
+        shares = layer["variance"]
+        assert sum(share(shares[part]) for part in ("degradation", "content", "rest")) == (
+            pytest.approx(1, abs=1e-6)
+        )
+        assert 0 <= share(layer["knn_degradation"]) <= 1
+
+
+def share(entry):
+    return entry["value"] if isinstance(entry, dict) else entry
+
+
+def test_measure_prints_a_table_for_people(photographs):
+    result = ddr(
+        "measure", "test_cli:toy", "--images", photographs, "--patches", 6, "--seeds", 1,
+        "--degradations", "clean,noise20", "--device", "cpu",
+    )
+    assert result.exit_code == 0, result.output
+    assert "conv1" in result.stdout and "conv2" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["rdn"], "rdn-div2k-x4"),  # the names there are
+        (["rdn-div2k-x4", "--scale", "2"], "--scale is for your own network"),
+        (["test_cli:toi"], "no callable 'toi'"),
+        (["test_cli:toy", "--layers", "conv9"], "conv9"),
+        (["test_cli:toy", "--images", "no/such/folder"], "no/such/folder"),
+        (["test_cli:toy", "--checkpoint", "no.safetensors"], "no.safetensors"),
+        (["test_cli:toy", "--degradations", "blurr4"], "blurr4"),
+    ],
+)
+def test_measure_refuses_in_one_line(photographs, arguments, message):
+    if "--images" not in arguments:
+        arguments = [*arguments, "--images", photographs, "--patches", 6]
+    result = ddr("measure", *arguments)
+    assert result.exit_code == 2, result.output
+    assert message in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+def test_networks_lists_source_and_licence():
+    cards = json.loads(ddr("networks", "--json").stdout)
+    table = ddr("networks").stdout
+    assert cards
+    for card in cards:
+        assert card["name"] in table and card["licence"] in table and card["source"] in table
+
+
+def test_train_and_srga_refuse_in_one_line(tmp_path):
+    (tmp_path / "bad.yaml").write_text("iteratoins: 3")
+    for result in (ddr("train", tmp_path / "bad.yaml"), ddr("srga", tmp_path / "a.npy", "b.npy")):
+        assert result.exit_code == 2, result.output
+        assert len(result.stderr.splitlines()) == 1
+
+
+def test_srga_prints_the_documented_json(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("reference", "test"):
+        np.save(tmp_path / f"{name}.npy", rng.normal(size=(20, 50)).astype(np.float32))
+    reference, test = tmp_path / "reference.npy", tmp_path / "test.npy"
+    result = ddr("srga", reference, reference, test, "--components", 8, "--json")
+    assert result.exit_code == 0, result.output
+    same, other = json.loads(result.stdout)
+    assert {"test", "n", "components", "sigma", "shape", "kl", "srga"} <= same.keys()
+    assert same["srga"] == pytest.approx(0, abs=1e-6)
+    assert same["n"] == 20 and other["components"] == 8

@@ -1,0 +1,202 @@
+"""A user's own network: made, loaded, its layers found in the order they run; clear refusals."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ddrlib.errors import DDRError
+from ddrlib.zoo import load_custom
+
+
+class Block(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(4, 4, 3, padding=1)
+
+    def forward(self, x):
+        return x + F.relu(self.conv(x))
+
+
+class Toy(nn.Module):
+    """x4; `tail` is defined before `body`, `relu` runs twice, `pool` gives no map, `unused` nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tail = nn.Sequential(nn.Conv2d(4, 48, 1), nn.PixelShuffle(4))
+        self.head = nn.Conv2d(3, 4, 3, padding=1)
+        self.body = nn.ModuleList(Block() for _ in range(3))
+        self.relu = nn.ReLU()
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.squash = nn.Flatten()
+        self.pair = Pair()
+        self.mean = Mean()
+        self.unused = nn.Conv2d(1, 1, 1)
+
+    def forward(self, x):
+        x = self.relu(self.head(x))
+        for block in self.body:
+            x = block(x)
+        x, weight = self.pair(x)
+        self.mean(x)
+        x = x * self.squash(self.pool(x))[:, :, None, None] * weight
+        return self.tail(self.relu(x))
+
+
+class Pair(nn.Module):
+    def forward(self, x):
+        return x, 0.5
+
+
+class Mean(nn.Module):
+    def forward(self, x):
+        return x.mean(0)
+
+
+class Wrapped(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = Toy()
+
+    def forward(self, x):
+        return self.network(x)
+
+
+def broken():
+    raise ValueError("no such\nsetting")
+
+
+def not_a_module():
+    return 3
+
+
+def image(function):
+    """A factory of a network that gives `function` of its input."""
+
+    class Given(nn.Module):
+        def forward(self, x):
+            return function(x)
+
+    return Given
+
+
+Doubled = image(lambda x: F.interpolate(x, scale_factor=2))
+Logits = image(lambda x: x.mean((2, 3)))
+Tuple = image(lambda x: (x, x))
+Grey = image(lambda x: F.interpolate(x.mean(1, keepdim=True), scale_factor=4))
+Failing = image(lambda x: x @ torch.ones(7, 7))
+HERE = f"{__name__}:"
+BLOCKS = ["body.0", "body.1", "body.2"]
+
+
+def refused(*words: str):
+    """The block raises a DDRError of one line that has these words, in this order."""
+    return pytest.raises(DDRError, match=r"\A.*" + ".*".join(map(re.escape, words)) + r".*\Z")
+
+
+def test_layers_are_found_in_the_order_they_run():
+    network = load_custom(HERE + "Toy")
+    assert list(network.layers) == ["head", *BLOCKS, "pool", "tail.0", "tail.1", "Output"]
+    assert network.layers["body.1"] == "body.1" and network.layers["Output"] == ""
+    modules = dict(network.module.named_modules())
+    assert all(path in modules for path in network.layers.values())
+    assert (network.name, network.scale, network.task) == (HERE + "Toy", 4, "sr")
+    assert not network.module.training
+
+
+def test_an_only_child_is_looked_into():
+    found = list(load_custom(HERE + "Wrapped").layers)
+    assert found == [f"network.{name}" for name in load_custom(HERE + "Toy").layers][:-1] + ["Output"]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "found"),
+    [
+        ("body.*", BLOCKS),
+        ("body.*.conv", [f"{block}.conv" for block in BLOCKS]),
+        (r"re:body\.[02]", ["body.0", "body.2"]),
+        ("re:.*conv", [f"{block}.conv" for block in BLOCKS]),
+        (["Output", "tail.1", "head"], ["head", "tail.1", "Output"]),
+        (["body.2", "body.*"], BLOCKS),
+        ("squash", ["squash"]),
+    ],
+)
+def test_layers_by_path_and_pattern_in_the_order_they_run(patterns, found):
+    assert list(load_custom(HERE + "Toy", layers=patterns).layers) == found
+
+
+@pytest.mark.parametrize(
+    ("patterns", "words"),
+    [
+        ("trunk.*", ["'trunk.*'", "head, relu, body.0.conv, body.0, ", "tail", "Output"]),
+        (["head", "unused"], ["'unused'", "head"]),
+        ("re:(", ["'re:('", "regular expression"]),
+        ("relu", ["relu", "runs 2 times"]),
+        ("pair", ["pair", "gives a tuple"]),
+        ("mean", ["mean", "gives (4, 32, 32) for 2 images"]),
+    ],
+)
+def test_layers_that_cannot_be(patterns, words):
+    with refused(*words):
+        load_custom(HERE + "Toy", layers=patterns)
+
+
+@pytest.mark.parametrize(
+    ("factory", "words"),
+    [
+        ("Toy", ["'Toy'", "package.module:callable"]),
+        ("no_such_module:Toy", ["no_such_module", "ModuleNotFoundError"]),
+        (HERE + "Nothing", ["'Nothing'", "package.module:callable"]),
+        (HERE + "BLOCKS", ["'BLOCKS'"]),
+        (HERE + "broken", ["broken fails", "ValueError: no such setting"]),
+        (HERE + "not_a_module", ["not_a_module", "int"]),
+        (HERE + "Doubled", ["(2, 3, 64, 64)", "(2, 3, 128, 128)", "scale"]),
+        (HERE + "Grey", ["does not give images", "(2, 1, 128, 128)"]),
+        (HERE + "Logits", ["does not give images", "(2, 3)"]),
+        (HERE + "Tuple", ["does not give images", "tuple"]),
+        (HERE + "Failing", ["Given fails", "RuntimeError"]),
+    ],
+)
+def test_factories_that_cannot_be(factory, words):
+    with refused(*words):
+        load_custom(factory)
+
+
+def test_the_scale_is_the_user_s():
+    assert load_custom(HERE + "Doubled", scale=2).scale == 2
+
+
+def test_input_range():
+    prepare = load_custom(HERE + "Toy", input_range=(-1, 3)).prepare
+    assert prepare(torch.tensor([0.0, 0.5, 1.0])).tolist() == [-1, 1, 3]
+
+
+def test_a_checkpoint_is_loaded_and_its_absence_reproducible(tmp_path):
+    first, again = load_custom(HERE + "Toy"), load_custom(HERE + "Toy")
+    assert first.sha256 == again.sha256
+    state = {key: value + 1 for key, value in first.module.state_dict().items()}
+    torch.save({"params": state}, tmp_path / "c.pth")
+    loaded = load_custom(HERE + "Toy", tmp_path / "c.pth")
+    assert torch.equal(loaded.module.head.bias, first.module.head.bias + 1)
+    assert loaded.card["source"].endswith("c.pth")
+    others = [loaded, load_custom(HERE + "Toy", input_range=(0, 255)), load_custom(HERE + "Wrapped")]
+    assert len({network.sha256 for network in [first, *others]}) == 4
+
+
+def test_a_checkpoint_of_another_network_is_told(tmp_path):
+    torch.save(Block().state_dict(), tmp_path / "c.pth")
+    with refused("c.pth", "Toy", "missing: tail.0.weight", "surplus: conv.weight"):
+        load_custom(HERE + "Toy", tmp_path / "c.pth")
+
+
+def test_a_module_of_the_working_directory(tmp_path, monkeypatch):
+    (tmp_path / "my_own_network.py").write_text(
+        "from torch import nn\ndef make():\n    return nn.Upsample(scale_factor=4)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", ["elsewhere"])
+    assert list(load_custom("my_own_network:make").layers) == ["Output"]

@@ -1,0 +1,300 @@
+"""The shipped photographs, balanced patches of them and of a user's folder, DIV2K from loopback."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import hashlib
+import io
+import runpy
+import threading
+import zipfile
+from collections import Counter
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ddrlib import data
+from ddrlib.data import fetch_div2k, load_patches, load_photos
+from ddrlib.errors import DDRError
+from ddrlib.paths import DATA, ROOT
+
+PHOTOS = DATA / "photos"
+
+
+@pytest.fixture(scope="module")
+def rows():
+    with open(PHOTOS / "photos.tsv", newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+# The shipped photographs
+
+
+def test_photos_are_those_of_the_table(rows):
+    assert Counter(row["split"] for row in rows) == {"eval": 103, "train": 306}
+    files = {p.relative_to(PHOTOS).as_posix() for split in data.SPLITS
+             for p in (PHOTOS / split).iterdir()}
+    assert files == {row["file"] for row in rows}
+    for row in rows:
+        assert hashlib.sha256((PHOTOS / row["file"]).read_bytes()).hexdigest() == row["sha256"]
+
+
+def test_attribution_is_up_to_date(rows):
+    page = (PHOTOS / "ATTRIBUTION.md").read_text(encoding="utf-8")
+    assert page == runpy.run_path(ROOT / "scripts" / "attribution.py")["attribution"](rows)
+    assert all(f"`{row['file']}`" in page and row["author"] in page for row in rows)
+
+
+def test_load_photos():
+    photos = load_photos("eval")
+    names = [name for name, _ in photos]
+    assert len(photos) == 103 and names == sorted(names)
+    assert all(x.dtype == torch.uint8 and x.shape == (3, 256, 256) for _, x in photos)
+    with Image.open(PHOTOS / "eval" / names[40]) as image:
+        np.testing.assert_array_equal(photos[40][1].permute(1, 2, 0), np.asarray(image))
+
+
+# Patches of the shipped photographs
+
+
+@pytest.fixture(scope="module")
+def hundred():
+    return load_patches("eval", n=100, size=128)
+
+
+def test_shapes_and_labels(hundred, rows):
+    assert hundred.images.shape == (100, 3, 128, 128) and hundred.images.dtype == torch.float32
+    assert 0 <= hundred.images.min() < 0.05 and 0.95 < hundred.images.max() <= 1
+    assert len(hundred) == 100 and hundred.content.tolist() == list(range(100))
+    category = {row["file"].removeprefix("eval/"): row["category"] for row in rows}
+    assert [category[source] for source in hundred.source] == hundred.category.tolist()
+
+
+def test_each_photograph_gives_one_patch_and_it_has_texture(hundred):
+    assert len(set(hundred.source)) == 100
+    for image in (hundred.images * 255).numpy():
+        grey = image.mean(0)
+        slopes = np.gradient(grey)
+        assert grey.std() >= 12 and np.sqrt(slopes[0] ** 2 + slopes[1] ** 2).mean() >= 4
+
+
+def test_patches_are_cut_from_their_source(hundred):
+    for i in (0, 57):
+        with Image.open(PHOTOS / "eval" / hundred.source[i]) as image:
+            tiles = np.asarray(image).reshape(2, 128, 2, 128, 3).swapaxes(1, 2).reshape(4, -1)
+        patch = hundred.images[i].permute(1, 2, 0).mul(255).round().byte().numpy().ravel()
+        assert (tiles == patch).all(1).sum() == 1
+
+
+def test_fewer_are_the_first_of_more_and_categories_take_turns(hundred):
+    ten = load_patches("eval", n=10, size=128)
+    assert torch.equal(ten.images, hundred.images[:10])
+    assert len(set(ten.category)) == 10  # eval has ten categories
+
+
+def test_seed_decides(hundred):
+    again, other = load_patches("eval", 10), load_patches("eval", 10, seed=1)
+    assert torch.equal(again.images, hundred.images[:10])
+    assert other.source.tolist() != again.source.tolist()
+
+
+def test_more_patches_than_photographs_are_disjoint_and_balanced():
+    patches = load_patches("eval", n=250, size=64)
+    assert set(Counter(patches.source).values()) == {2, 3}
+    flat = patches.images.flatten(1)
+    assert len(torch.unique(flat, dim=0)) == 250
+
+
+# Patches of a user's folder
+
+
+def _save(path, size=(32, 32), seed=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two categories of unequal size and one image outside any."""
+    for i in range(4):
+        _save(tmp_path / "own" / "cats" / f"{i}.png", seed=i)
+    _save(tmp_path / "own" / "dogs" / "deep" / "a.PNG", seed=10)
+    _save(tmp_path / "own" / "loose.tiff", seed=11)
+    (tmp_path / "own" / "notes.txt").write_text("no image")
+    (tmp_path / "own" / "._loose.tiff").write_bytes(b"what macOS leaves beside a file")
+    return tmp_path / "own"
+
+
+def test_folder_categories_and_sources(folder):
+    patches = load_patches(folder, n=6, size=32)
+    assert dict(zip(patches.source, patches.category, strict=True)) == {
+        "cats/0.png": "cats", "cats/1.png": "cats", "cats/2.png": "cats", "cats/3.png": "cats",
+        "dogs/deep/a.PNG": "dogs", "loose.tiff": "",
+    }
+    assert set(load_patches(str(folder), n=3, size=32).category) == {"cats", "dogs", ""}
+
+
+@pytest.mark.parametrize("n", [6, 9, 13, 24])
+def test_images_contribute_equally(folder, n):
+    counts = Counter(load_patches(folder, n=n, size=16).source)
+    assert len(counts) == 6 and max(counts.values()) - min(counts.values()) <= 1
+
+
+def test_order_of_the_directory_does_not_matter(folder, monkeypatch):
+    before = load_patches(folder, n=8, size=16)
+    listed = sorted(folder.rglob("*"), reverse=True)
+    monkeypatch.setattr(type(folder), "rglob", lambda *_: iter(listed))
+    after = load_patches(folder, n=8, size=16)
+    assert torch.equal(before.images, after.images)
+    assert before.source.tolist() == after.source.tolist()
+
+
+def test_the_grid_moves_with_the_seed(tmp_path):
+    path = _save(tmp_path / "a.png", (40, 37))
+    with Image.open(path) as image:
+        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)
+    corners = set()
+    for seed in range(12):
+        patch = load_patches(tmp_path, n=1, size=32, seed=seed).images[0].mul(255).round()
+        corners |= {(row, column) for row in range(6) for column in range(9)
+                    if torch.equal(pixels[:, row:row + 32, column:column + 32].float(), patch)}
+    assert len(corners) > 6 and len({row for row, _ in corners}) > 2
+
+
+def test_flat_patches_come_last(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 64, 3), np.uint8)
+    pixels[:, 32:] = 128
+    Image.fromarray(pixels).save(tmp_path / "half.png")
+    Image.new("RGB", (32, 32)).save(tmp_path / "black.png")
+    _save(tmp_path / "full.png", (64, 32), seed=1)
+    assert load_patches(tmp_path, n=3, size=32).source.tolist().count("full.png") == 2
+    textured = load_patches(tmp_path, n=3, size=32).images
+    assert textured.flatten(1).std(1).min() > 0.2
+    everything = load_patches(tmp_path, n=5, size=32)
+    assert everything.images[3:].flatten(1).std(1).max() == 0
+
+
+def test_category_with_only_flat_images_costs_the_others_no_turn(tmp_path):
+    for i in range(3):
+        _save(tmp_path / "a" / f"{i}.png", seed=i)
+        _save(tmp_path / "b" / f"{i}.png", seed=10 + i)
+        Image.new("RGB", (32, 32)).save(tmp_path / "b" / f"flat{i}.png")
+    for seed in range(5):
+        chosen = load_patches(tmp_path, n=4, size=32, seed=seed).category
+        assert Counter(chosen) == {"a": 2, "b": 2}
+
+
+# What is refused
+
+
+def test_too_many(folder):
+    with pytest.raises(DDRError, match="hold 6 distinct patches of 32 pixels, fewer than n=7"):
+        load_patches(folder, n=7, size=32)
+
+
+@pytest.mark.parametrize(("n", "size"), [(0, 32), (-1, 32), (1, 0)])
+def test_nothing_asked(folder, n, size):
+    with pytest.raises(DDRError, match=f"n={n} patches of size={size}"):
+        load_patches(folder, n=n, size=size)
+
+
+def test_no_such_folder(tmp_path):
+    with pytest.raises(DDRError, match=r"evla: no such folder of images; did you mean 'eval'\?"):
+        load_patches("evla")
+    with pytest.raises(DDRError, match="no such folder of images; name one"):
+        load_patches(tmp_path / "none")
+    with pytest.raises(DDRError, match="no image in this folder"):
+        load_patches(tmp_path)
+
+
+def test_photographs_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "DATA", tmp_path)
+    with pytest.raises(DDRError, match=r"photos\.tsv: missing"):
+        load_photos("eval")
+
+
+@pytest.fixture
+def spoilt(folder):
+    whole = _save(folder / "cut.png", (64, 64)).read_bytes()
+    (folder / "cut.png").write_bytes(whole[: len(whole) // 2])
+    _save(folder / "tiny.png", (31, 40))
+    return folder
+
+
+def test_a_bad_image_is_named(spoilt):
+    with pytest.raises(DDRError, match=r"cut\.png: not a readable image .*skip_bad"):
+        load_patches(spoilt, n=2, size=32)
+    (spoilt / "cut.png").unlink()
+    with pytest.raises(DDRError, match=r"tiny\.png: 31 x 40 pixels, less than 32; remove it"):
+        load_patches(spoilt, n=2, size=32)
+
+
+def test_skip_bad_goes_on_and_says_so(spoilt, caplog):
+    patches = load_patches(spoilt, n=6, size=32, skip_bad=True)
+    assert set(patches.source).isdisjoint({"cut.png", "tiny.png"})
+    (line,) = caplog.messages
+    assert line.startswith("left out 2 of 8 images: ") and "cut.png" in line and "tiny.png" in line
+    with pytest.raises(DDRError):
+        load_photos(spoilt)
+    assert len(load_photos(spoilt, skip_bad=True)) == 7  # tiny is no patch, but a photograph
+
+
+def test_skip_bad_with_nothing_left(tmp_path):
+    _save(tmp_path / "tiny.png", (8, 8))
+    with pytest.raises(DDRError, match="hold 0 distinct patches"):
+        load_patches(tmp_path, n=1, size=32, skip_bad=True)
+
+
+# DIV2K
+
+
+@pytest.fixture
+def mirror(tmp_path):
+    """A server on the loopback address with a tiny DIV2K_valid_HR.zip; its address and checksum."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for i in (801, 802):
+            archive.write(_save(tmp_path / f"{i}.png", seed=i), f"DIV2K_valid_HR/0{i}.png")
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "DIV2K_valid_HR.zip").write_bytes(buffer.getvalue())
+    handler = functools.partial(_Quiet, directory=tmp_path / "site")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/", hashlib.sha256(buffer.getvalue()).hexdigest()
+    server.shutdown()
+    server.server_close()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+def test_div2k_is_fetched_once(mirror, tmp_path, monkeypatch):
+    url, sha256 = mirror
+    monkeypatch.setitem(data.DIV2K_SHA256, "valid", sha256)
+    folder = fetch_div2k("valid", tmp_path / "sets", url)
+    assert folder == tmp_path / "sets" / "DIV2K_valid_HR"
+    assert [p.name for p in folder.parent.iterdir()] == ["DIV2K_valid_HR"]  # no archive, no scratch
+    assert load_patches(folder, n=2, size=32).source.tolist() in (
+        ["0801.png", "0802.png"], ["0802.png", "0801.png"])
+    assert fetch_div2k("valid", tmp_path / "sets", "http://127.0.0.1:9/") == folder
+
+
+def test_div2k_with_a_wrong_checksum_leaves_nothing(mirror, tmp_path):
+    with pytest.raises(DDRError, match="(?i)DIV2K_valid_HR could not be fetched .*hash"):
+        fetch_div2k("valid", tmp_path / "sets", mirror[0])
+    assert not any((tmp_path / "sets").iterdir())
+
+
+def test_div2k_that_cannot_be_had(mirror, tmp_path):
+    with pytest.raises(DDRError, match="DIV2K_train_HR could not be fetched .*404"):
+        fetch_div2k("train", tmp_path / "sets", mirror[0])
+    with pytest.raises(DDRError, match="DIV2K split 'test': there are train, valid"):
+        fetch_div2k("test", tmp_path)

@@ -1,0 +1,245 @@
+import math
+
+import numpy as np
+import pytest
+from scipy.special import gamma
+from scipy.stats import gennorm, spearmanr
+from sklearn.decomposition import PCA
+
+from ddrlib.errors import DDRError
+from ddrlib.generalization import (
+    inliers,
+    principal_scores,
+    spearman,
+    srga,
+    srga_files,
+    srga_interval,
+    srga_of_scores,
+)
+from ddrlib.ggd import GGD, ggd_kl
+
+
+def features(n=60, dim=500, seed=0, stretch=1.0):
+    """Features with a few strong components and heavy tails, so that there are outliers."""
+    rng = np.random.default_rng(seed)
+    strength = 20 / np.arange(1, 41) ** 1.2
+    factors = rng.laplace(size=(n, 40)) ** 3 * strength * stretch
+    mixing = np.random.default_rng(99).standard_normal((40, dim))
+    return factors @ mixing + rng.standard_normal((n, dim)) + 5
+
+
+def straightforward(reference, test, components):
+    """The published formula step by step, with loops where it has them."""
+    fits = []
+    for x in (reference, test):
+        scores = PCA(components, svd_solver="full").fit_transform(x.astype(np.float64)).flatten()
+        mean, sd = np.mean(scores), np.std(scores)
+        kept = []
+        for value in scores:
+            if mean - 5 * sd < value < mean + 5 * sd:
+                kept.append(value)
+        kept = np.array(kept)
+        sigma = np.sqrt(np.mean(kept**2))
+        ratio = sigma**2 / np.mean(np.abs(kept - np.mean(kept))) ** 2
+        grid = [0.2 + 0.001 * i for i in range(9800)]
+        errors = [abs(ratio - gamma(1 / g) * gamma(3 / g) / gamma(2 / g) ** 2) for g in grid]
+        fits.append((sigma, grid[int(np.argmin(errors))], len(scores) - len(kept)))
+    (s1, a1, dropped), (s2, a2, _) = fits
+    kl = math.log(
+        a1 * s2 * gamma(1 / a2) * math.sqrt(gamma(1 / a2) * gamma(3 / a1))
+        / (a2 * s1 * gamma(1 / a1) * math.sqrt(gamma(1 / a1) * gamma(3 / a2)))
+    ) - 1 / a1 + (
+        s1 * math.sqrt(gamma(1 / a1) * gamma(3 / a2)) / (s2 * math.sqrt(gamma(1 / a2) * gamma(3 / a1)))
+    ) ** a2 * gamma(a2 / a1 + 1 / a1) / gamma(1 / a1)
+    return s2, a2, kl, math.log10(kl + 1e-5) + 5, dropped
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("components", [5, 30])
+def test_agrees_with_the_published_formula(dtype, components):
+    reference, test = features().astype(dtype), features(80, seed=1, stretch=1.4).astype(dtype)
+    sigma, shape, kl, index, dropped = straightforward(reference, test, components)
+    found = srga(reference, test, components)
+    assert dropped > 0
+    assert (found.n, found.components) == (80, components)
+    assert found.sigma == pytest.approx(sigma, rel=1e-6)
+    assert found.shape == pytest.approx(shape, abs=1e-9)
+    assert found.kl == pytest.approx(kl, rel=1e-6)
+    assert found.srga == pytest.approx(index, abs=1e-6)
+
+
+def test_scores_are_those_of_scikit_learn_signs_included(monkeypatch):
+    monkeypatch.setattr("ddrlib.generalization.BLOCK_BYTES", 60 * 8 * 7)  # 7 columns a block
+    x = features()
+    assert np.allclose(principal_scores(x, 20), PCA(20, svd_solver="full").fit_transform(x))
+
+
+@pytest.mark.parametrize(("p", "q"), [
+    (GGD(1, 2), GGD(1, 1.5)), (GGD(1, 2), GGD(1.3, 2)), (GGD(0.8, 5), GGD(2, 1.7)),
+])
+def test_closed_form_on_known_distributions(p, q):
+    # One direction, along which the samples are the quantiles of the distribution: its score is
+    # known, and the moments are more exact than those of random draws.
+    direction = np.random.default_rng(0).standard_normal(50)
+    levels = (np.arange(1000) + 0.5) / 1000
+    reference, test = (
+        np.outer(gennorm(ggd.shape, scale=np.exp(ggd.log_scale)).ppf(levels), direction)
+        for ggd in (p, q)
+    )
+    length = np.linalg.norm(direction)
+    found = srga(reference, test, components=1)
+    assert found.sigma == pytest.approx(q.sigma * length, rel=0.01)
+    assert found.shape == pytest.approx(q.shape, rel=0.02)
+    assert found.srga == pytest.approx(math.log10(ggd_kl(p, q) + 1e-5) + 5, abs=0.02)
+
+
+def test_closed_form_on_random_scores():
+    p, q = GGD(1, 2), GGD(1.5, 1)
+    reference, test = (
+        gennorm(ggd.shape, scale=np.exp(ggd.log_scale)).rvs((1000, 300), random_state=seed)
+        for seed, ggd in enumerate((p, q))
+    )
+    found = srga_of_scores(reference, test)
+    # The rejection takes a share of exp(-5 sqrt 2) of a Laplacian's values, the farthest.
+    assert found.sigma == pytest.approx(1.5, rel=0.02)
+    assert found.shape == pytest.approx(1, rel=0.06)
+    assert found.srga == pytest.approx(math.log10(ggd_kl(p, q) + 1e-5) + 5, abs=0.03)
+
+
+def test_identical_sets_give_zero():
+    x = features()
+    assert srga(x, x, 20).srga == pytest.approx(0, abs=1e-9)
+    assert srga(x, x[::-1].copy(), 20).srga == pytest.approx(0, abs=1e-6)
+
+
+def test_grows_with_the_distance():
+    x = features()
+    indices = [srga(x, features(stretch=stretch), 30).srga for stretch in (1.05, 1.2, 1.5, 2)]
+    assert indices == sorted(indices) and indices[0] > 1
+
+
+def test_outliers_are_those_at_or_beyond_five_deviations():
+    ones = [1.0, -1.0] * 25
+    # Variance (50 + 2 * 25^2) / 52 = 25: the two lie exactly five deviations from the mean, 0.
+    assert np.flatnonzero(~inliers(np.array([*ones, 25.0, -25.0]))).tolist() == [50, 51]
+    # (50 + 2 * 24^2) / 52 = 23.1: they lie within 5 * 4.81.
+    assert inliers(np.array([*ones, 24.0, -24.0])).all()
+    # The threshold is taken once, of all values: without the 40s, 8 would lie beyond it.
+    assert np.flatnonzero(~inliers(np.array([*ones, 8.0, 40.0, -40.0]))).tolist() == [51, 52]
+    assert np.flatnonzero(~inliers(np.array([*ones, 8.0]))).tolist() == [50]
+
+
+def test_interval_holds_the_value_and_narrows_with_more_contents():
+    def interval(n):
+        reference, test = features(n), features(n, stretch=1.5)
+        return srga_interval(principal_scores(reference, 20), principal_scores(test, 20))
+
+    few, many = interval(40), interval(400)
+    for found in (few, many):
+        assert found.low < found.value < found.high
+    assert many.high - many.low < 0.6 * (few.high - few.low)
+    assert (few.n, many.n) == (40, 400)
+    same = principal_scores(features(40), 20)
+    assert srga_interval(same, same, n=20)[:3] == pytest.approx((0, 0, 0), abs=1e-9)
+
+
+def test_spearman():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(100)
+    y = x + rng.standard_normal(100)
+    found = spearman(x, y)
+    assert found.value == pytest.approx(spearmanr(x, y).statistic)
+    # Asymptotically sd = sqrt((1 + rho^2 / 2) / (n - 3)) of Fisher's z (Bonett and Wright 2000).
+    half = 1.96 * math.sqrt((1 + found.value**2 / 2) / 97) * (1 - found.value**2)
+    assert (found.high - found.low) / 2 == pytest.approx(half, rel=0.25)
+    assert spearman(x, np.exp(x))[:3] == pytest.approx((1, 1, 1))
+    assert spearman(x, np.zeros(100)).value == 0
+
+
+def test_spearman_resamples_whole_groups():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(10), 20)
+    x = rng.standard_normal(10)[groups]
+    y = x + rng.standard_normal(10)[groups]  # 200 points, but only 10 different ones
+    alone, grouped = spearman(x, y, n=300), spearman(x, y, groups, n=300)
+    assert grouped.value == alone.value
+    assert grouped.n == 10 and alone.n == 200
+    assert grouped.high - grouped.low > 3 * (alone.high - alone.low)
+
+
+# Files
+
+
+def save(path, array):
+    np.save(path, array)
+    return path
+
+
+def test_files(tmp_path):
+    reference = save(tmp_path / "clean.npy", features().astype(np.float16))
+    test = save(tmp_path / "blur.npy", features(70, stretch=2).astype(np.float16))
+    rows = srga_files(reference, [test, reference], components=30)
+    assert [row["test"] for row in rows] == [str(test), str(reference)]
+    assert list(rows[0]) == ["test", "n", "components", "sigma", "shape", "kl", "srga"]
+    assert (rows[0]["n"], rows[0]["components"]) == (70, 30)
+    assert rows[0]["srga"] == srga(reference, test, 30).srga
+    assert rows[0]["srga"] == srga(np.load(reference), np.load(test), 30).srga
+    assert rows[1]["srga"] == pytest.approx(0, abs=1e-9)
+
+
+def test_fewer_samples_than_components_is_said(tmp_path, caplog):
+    reference = save(tmp_path / "clean.npy", features(60))
+    test = save(tmp_path / "few.npy", features(12, stretch=2))
+    (row,) = srga_files(reference, [test], components=40)
+    assert row["components"] == 11
+    assert f"{test}: 12 samples have 11 principal components, not 40; all are used" in caplog.text
+    assert row["srga"] == pytest.approx(straightforward(features(60), features(12, stretch=2), 11)[3])
+
+
+def with_value(value):
+    x = features(20)
+    x[3, 7] = value
+    return x
+
+
+@pytest.mark.parametrize(("array", "line"), [
+    (features(20, dim=400), "test.npy has D = 400, the reference D = 500; take the same layer"),
+    (with_value(np.nan), "test.npy: NaN or infinite values, first in sample 3"),
+    (with_value(-np.inf), "test.npy: NaN or infinite values, first in sample 3"),
+    (np.ones((20, 500)), "test.npy: all 20 samples have the same features"),
+    (features(20)[0], r"test.npy: float64 of shape \(500,\); features are numbers \(N, D\)"),
+    (features(1), r"test.npy: float64 of shape \(1, 500\).*N at least 2"),
+    (np.full((20, 500), "a"), "test.npy: <U1 of shape"),
+    (np.full((20, 500), None), "test.npy is no .npy file of features"),
+])
+def test_bad_features_are_one_line(tmp_path, array, line):
+    reference = save(tmp_path / "clean.npy", features())
+    test = save(tmp_path / "test.npy", array)
+    with pytest.raises(DDRError, match=line) as error:
+        srga_files(reference, [reference, test])
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"no numbers", b"\x93NUMPY\x01\x00"])
+def test_what_is_no_npy_file_is_one_line(tmp_path, content):
+    (tmp_path / "test.npy").write_bytes(content)
+    with pytest.raises(DDRError, match="test.npy is no .npy file of features"):
+        srga_files(save(tmp_path / "clean.npy", features()), [tmp_path / "test.npy"])
+
+
+def test_truncated_and_several_arrays(tmp_path):
+    reference = save(tmp_path / "clean.npy", features())
+    (tmp_path / "cut.npy").write_bytes(reference.read_bytes()[:-100])
+    with pytest.raises(DDRError, match="cut.npy is no .npy file of features"):
+        srga_files(reference, [tmp_path / "cut.npy"])
+    np.savez(tmp_path / "many.npz", a=features(), b=features())
+    with pytest.raises(DDRError, match="many.npz holds several arrays"):
+        srga_files(tmp_path / "many.npz", [reference])
+
+
+def test_nothing_is_computed_before_all_files_are_checked(tmp_path, monkeypatch):
+    reference = save(tmp_path / "clean.npy", features())
+    bad = save(tmp_path / "bad.npy", with_value(np.nan))
+    monkeypatch.setattr("ddrlib.generalization.principal_scores", None)
+    with pytest.raises(DDRError, match="bad.npy"):
+        srga_files(reference, [reference, bad])

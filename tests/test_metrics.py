@@ -1,0 +1,246 @@
+"""Measures against hand-computed cases, scikit-learn, and designs whose answer is known."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.metrics import calinski_harabasz_score
+from sklearn.neighbors import NearestNeighbors
+
+from ddrlib.errors import DDRError
+from ddrlib.metrics import (
+    TwoWay,
+    bootstrap,
+    calinski_harabasz,
+    knn_hits,
+    knn_purity,
+    permutation_p,
+    variance_split,
+)
+from ddrlib.projection import gram
+
+
+def labels(contents: int, degradations: int) -> tuple[np.ndarray, np.ndarray]:
+    """Content and degradation labels, degradation-major."""
+    content = np.tile(np.arange(contents), degradations)
+    return content, np.repeat(np.arange(degradations), contents)
+
+
+def orthonormal(count: int, dim: int, seed: int) -> np.ndarray:
+    """Rows that are orthonormal."""
+    return np.linalg.qr(np.random.default_rng(seed).standard_normal((dim, count)))[0].T
+
+
+def toy(contents: int, degradations: int, a: float, b: float, c: float, seed: int = 0):
+    """Features: a * degradation effect + b * content effect + c * noise, in 40 dimensions."""
+    rng = np.random.default_rng(seed)
+    content, degradation = labels(contents, degradations)
+    return (
+        a * rng.standard_normal((degradations, 40))[degradation]
+        + b * rng.standard_normal((contents, 40))[content]
+        + c * rng.standard_normal((len(content), 40))
+    )
+
+
+# --- Calinski-Harabasz ---
+
+def test_chi_by_hand():
+    # Two pairs on a line: means 1 and 11 about 6; BD = 4 * 25 = 100, WD = 4 * 1 = 4, N - k = 2.
+    found = calinski_harabasz(np.array([[0.0], [2.0], [10.0], [12.0]]), np.array([5, 5, 8, 8]))
+    assert found == (50.0, 4.0, 100.0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), n=st.integers(5, 40), k=st.integers(2, 4), dim=st.integers(1, 5))
+def test_chi_agrees_with_scikit_learn(seed, n, k, dim):
+    rng = np.random.default_rng(seed)
+    groups = np.concatenate([np.arange(k), rng.integers(0, k, n - k)])
+    points = rng.standard_normal((n, dim)) + groups[:, None]
+    found = calinski_harabasz(points, groups)
+    assert found.chi == pytest.approx(calinski_harabasz_score(points, groups), rel=1e-9)
+    total = ((points - points.mean(axis=0)) ** 2).sum()
+    assert found.wd + found.bd == pytest.approx(total)
+
+
+def test_chi_at_the_edges():
+    groups = np.array([0, 0, 1, 1])
+    assert calinski_harabasz(np.full((4, 2), 0.1), groups) == (0.0, 0.0, 0.0)
+    assert calinski_harabasz(groups[:, None].astype(float), groups).chi == np.inf
+    with pytest.raises(DDRError, match="2 groups or more"):
+        calinski_harabasz(np.zeros((4, 2)), np.zeros(4))
+    with pytest.raises(DDRError, match="more points than groups"):
+        calinski_harabasz(np.zeros((4, 2)), np.arange(4))
+
+
+# --- two-way split ---
+
+def test_variance_split_by_hand():
+    # Columns of effects that do not meet: degradation +-1, content -2, 0, 2, interaction +-1.
+    # 6 samples: SS = 6 * 1, 2 * (4 + 0 + 4), 4 * 1 of 26.
+    degradation = np.array([0, 0, 0, 1, 1, 1])
+    content = np.array([0, 1, 2, 0, 1, 2])
+    features = np.stack([
+        np.where(degradation == 0, 1.0, -1.0),
+        2.0 * content - 2.0,
+        np.array([1.0, 0.0, -1.0, -1.0, 0.0, 1.0]),
+    ], axis=1)
+    split = variance_split(gram(features), content, degradation)
+    assert (split.degradation, split.content, split.rest) == pytest.approx((6/26, 16/26, 4/26))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 10**6), contents=st.integers(2, 9), degradations=st.integers(2, 5),
+    a=st.floats(0, 3), b=st.floats(0, 3),
+)
+def test_variance_split_is_analysis_of_variance_and_ignores_the_order(
+    seed, contents, degradations, a, b
+):
+    features = toy(contents, degradations, a, b, 1.0, seed)
+    content, degradation = labels(contents, degradations)
+    table = features.reshape(degradations, contents, -1)
+    centred = table - table.mean(axis=(0, 1))
+    total = (centred**2).sum()
+    by_degradation = contents * (centred.mean(axis=1) ** 2).sum() / total
+    by_content = degradations * (centred.mean(axis=0) ** 2).sum() / total
+    order = np.random.default_rng(seed).permutation(len(content))
+    split = variance_split(gram(features[order]), content[order], degradation[order])
+    assert split.degradation == pytest.approx(by_degradation, abs=1e-10)
+    assert split.content == pytest.approx(by_content, abs=1e-10)
+    assert split.degradation + split.content + split.rest == pytest.approx(1)
+
+
+def test_labels_without_effect_get_the_share_of_their_degrees_of_freedom():
+    content, degradation = labels(20, 3)
+    shares = [
+        variance_split(gram(toy(20, 3, 0, 0, 1, seed)), content, degradation) for seed in range(50)
+    ]
+    assert np.mean([s.degradation for s in shares]) == pytest.approx(2 / 59, rel=0.1)
+    assert np.mean([s.content for s in shares]) == pytest.approx(19 / 59, rel=0.05)
+
+
+def test_a_design_that_is_not_balanced_is_refused():
+    content, degradation = labels(4, 3)
+    matrix = gram(toy(4, 3, 1, 1, 1))
+    twice = content.copy()
+    twice[1] = 0  # content 0 twice, content 1 never, under the first degradation
+    with pytest.raises(DDRError, match="not balanced"):
+        variance_split(matrix, twice, degradation)
+    with pytest.raises(DDRError, match="not balanced"):
+        permutation_p(matrix[:11, :11], content[:11], degradation[:11])
+
+
+def test_features_without_variance_are_refused():
+    content, degradation = labels(4, 3)
+    for measure in (variance_split, permutation_p):
+        with pytest.raises(DDRError, match="same features"):
+            measure(gram(np.full((12, 5), 0.1, dtype=np.float32)), content, degradation)
+
+
+def test_resampled_sums_are_those_of_the_repeated_samples():
+    """Counts stand for copies: the closed form against features written out with new labels."""
+    contents, degradations = 6, 3
+    features = toy(contents, degradations, 1, 2, 1)
+    content, degradation = labels(contents, degradations)
+    drawn = np.array([0, 0, 0, 2, 5, 5])
+    counts = np.bincount(drawn, minlength=contents)[None].astype(float)
+    copies = features.reshape(degradations, contents, -1)[:, drawn].reshape(18, -1)
+    design = TwoWay.of(gram(features), content, degradation)
+    expected = variance_split(gram(copies), content, degradation)
+    for factor in ("degradation", "content", "rest"):
+        assert design.share(factor, counts)[0] == pytest.approx(getattr(expected, factor))
+    for factor, groups in (("degradation", degradation), ("content", content)):
+        chi = calinski_harabasz(copies, groups).chi
+        assert design.chi(factor, counts)[0] == pytest.approx(chi)
+
+
+# --- neighbours ---
+
+def test_knn_agrees_with_scikit_learn():
+    features = toy(20, 3, 0.6, 0.5, 1)
+    _, degradation = labels(20, 3)
+    found = NearestNeighbors(n_neighbors=8).fit(features).kneighbors(return_distance=False)
+    expected = (degradation[found] == degradation[:, None]).mean(axis=1)
+    assert np.allclose(knn_hits(gram(features), degradation, 7 + 1), expected)
+
+
+def test_knn_purity_of_known_clouds():
+    content, degradation = labels(20, 3)
+    apart = gram(toy(20, 3, 50, 1, 1))
+    assert knn_purity(apart, degradation) == 1
+    pairs = gram(toy(20, 3, 0, 50, 1))  # each content alone with its three degradations
+    assert knn_purity(pairs, content, k=2) == 1
+    assert knn_purity(pairs, degradation, k=2) == 0
+    chance = np.mean([knn_purity(gram(toy(20, 3, 0, 0, 1, s)), degradation) for s in range(30)])
+    assert chance == pytest.approx(19 / 59, abs=0.02)
+    with pytest.raises(DDRError, match="choose k from 1 to 59"):
+        knn_purity(apart, degradation, k=60)
+
+
+# --- permutation and bootstrap ---
+
+def test_permutation_p_is_uniform_without_effect_and_tiny_with_one():
+    content, degradation = labels(8, 3)
+    null = [
+        permutation_p(gram(toy(8, 3, 0, 3, 1, seed)), content, degradation, n=99, seed=seed)
+        for seed in range(200)
+    ]
+    assert stats.kstest(null, "uniform").pvalue > 0.01
+    assert permutation_p(gram(toy(8, 3, 1, 3, 1)), content, degradation) == 1 / 1000
+
+
+def test_permutation_p_counts_all_shufflings_of_a_small_case():
+    # Two contents, two degradations, on a line: of the 4 equally likely shufflings (identity, both
+    # swapped: |effect| 2; one swapped: 0) one half reaches the statistic.
+    content, degradation = labels(2, 2)
+    features = np.array([[0.0], [10.0], [1.0], [11.0]])
+    p = permutation_p(gram(features), content, degradation, n=4000)
+    assert p == pytest.approx(0.5, abs=0.03)
+
+
+def test_bootstrap_interval_of_a_mean_covers_it_95_times_of_100():
+    rng = np.random.default_rng(1)
+    content = np.arange(60)
+    covered = []
+    for seed in range(1000):
+        values = rng.standard_normal(60)
+        interval = bootstrap(lambda counts, v=values: counts @ v / 60, content, n=400, seed=seed)
+        assert interval.value == pytest.approx(values.mean())
+        assert interval.n == 60
+        covered.append(interval.low <= 0 <= interval.high)
+    assert np.mean(covered) == pytest.approx(0.94, abs=0.02)  # 1 % short of Student's t, as known
+
+
+def test_bootstrap_interval_has_the_width_of_theory():
+    values = np.random.default_rng(1).standard_normal(500)
+    interval = bootstrap(lambda counts: counts @ values / 500, np.arange(500), n=4000)
+    expected = 2 * 1.96 * values.std() / 500**0.5
+    assert interval.high - interval.low == pytest.approx(expected, rel=0.08)
+
+
+@pytest.mark.parametrize("effect", [0.0, 0.05, 1.0])
+def test_bootstrap_interval_of_a_share_holds_the_share_of_many_contents(effect):
+    """The bias of resampling, which is large for a small share, is taken off."""
+    content, degradation = labels(40, 3)
+    covered = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        scatter = rng.standard_normal((120, 40)) + 2 * rng.standard_normal((40, 40))[content]
+        shift = effect * np.eye(3, 40)[degradation]
+        design = TwoWay.of(gram(scatter + shift), content, degradation)
+        interval = bootstrap(
+            lambda counts, d=design: d.share("degradation", counts), content, n=300, bounds=(0, 1)
+        )
+        assert 0 <= interval.low <= interval.value <= interval.high
+        between = 120 * 40 / 40 * effect**2 * (2 / 3) + 2 * 40  # expected sums of squares
+        total = between + 39 * 40 * (1 + 3 * 4) + 78 * 40
+        covered.append(interval.low <= between / total <= interval.high)
+    assert np.mean(covered) > 0.85
+
+
+def test_bootstrap_stays_within_the_bounds():
+    values = np.array([0.0] * 30 + [1.0])
+    interval = bootstrap(lambda counts: counts @ values / 31, np.arange(31), bounds=(0.01, 0.05))
+    assert interval.low == 0.01
+    assert interval.high == 0.05

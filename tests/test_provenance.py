@@ -1,0 +1,202 @@
+import base64
+import dataclasses
+import importlib.metadata
+import io
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib import pyplot
+from PIL import Image
+
+from ddrlib import machine, provenance
+from ddrlib.paths import ROOT
+from ddrlib.provenance import Run, describe, image_hash, in_words
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """The outputs that a notebook would display."""
+    outputs = []
+    monkeypatch.setattr("IPython.display.publish_display_data", outputs.append)
+    return outputs
+
+
+@pytest.fixture
+def chapter(tmp_path, monkeypatch):
+    """As if `ddr run` ran chapter 02."""
+    run = Run("02_layers", "smoke", {"contents": 12}, tmp_path, tmp_path / "executed")
+    monkeypatch.setenv("DDR_RUN", run.environment()["DDR_RUN"])
+    assert Run.current() == run
+    return tmp_path / "figures/02_layers"
+
+
+@pytest.fixture
+def interactive(tmp_path, monkeypatch):
+    monkeypatch.delenv("DDR_RUN", raising=False)
+    run = Run(output=tmp_path)
+    monkeypatch.setattr(Run, "current", lambda: run)
+    return tmp_path / "figures/interactive"
+
+
+def a_line():
+    figure, ax = pyplot.subplots(figsize=(4, 3))
+    ax.plot([0, 1], [0, 1])
+    return figure
+
+
+def test_a_figure_is_kept_and_shown_with_what_made_it(chapter, shown):
+    class Network:
+        name, sha256 = "rdn-div2k-x4", "ab" * 32
+
+    figure = a_line()
+    provenance.show_figure(
+        figure, "line", 'rises from "0" to <1>', networks=[Network()], contents=12, perplexity=30.0,
+        degradations=("clean", "blur4"), images=torch.zeros(12, 3, 8, 8),
+    )
+    record = json.loads((chapter / "line.json").read_text())
+    assert record["chapter"] == "02_layers" and record["parameters"] == {"contents": 12}
+    assert record["made_by"]["networks"] == [{"name": "rdn-div2k-x4", "sha256": "ab" * 32}]
+    assert record["made_by"]["images"] == {"n": 12, "sha256": image_hash(torch.zeros(12, 3, 8, 8))}
+    assert record["environment"]["versions"]["torch"] == torch.__version__
+    assert {"device", "date", "seconds_into_run"} <= record.keys()
+    [output] = shown
+    assert output["text/plain"] == 'rises from "0" to <1>'
+    html = output["text/html"]
+    assert 'src="figures/02_layers/line.png"' in html
+    assert 'alt="rises from &quot;0&quot; to &lt;1&gt;"' in html
+    line = re.search("<small>(.*)</small>", html)[1]
+    digest = record["made_by"]["images"]["sha256"][:8]
+    assert line == (
+        "Made with networks: rdn-div2k-x4; contents: 12; perplexity: 30; "
+        f"degradations: clean, blur4; images: 12 (SHA-256 {digest}…) · "
+        '<a href="figures/02_layers/line.json">the whole record</a>'
+    )
+    assert not pyplot.fignum_exists(figure.number)  # or Jupyter would show it again
+
+
+def test_an_open_notebook_carries_the_picture_itself(interactive, shown):
+    for _ in range(2):  # a cell may be run again
+        provenance.show_figure(a_line(), "line", "a line")
+    source = re.search('src="data:image/png;base64,([^"]*)"', shown[-1]["text/html"])[1]
+    assert base64.b64decode(source) == (interactive / "line.png").read_bytes()
+    assert "<a href" not in shown[-1]["text/html"]
+
+
+def test_two_figures_of_one_name_are_refused(chapter, shown):
+    provenance.show_figure(a_line(), "line", "a line")
+    with pytest.raises(ValueError, match="02_layers makes line.png twice"):
+        provenance.show_figure(a_line(), "line", "another")
+
+
+def test_a_palette_is_used_only_where_nobody_sees_it():
+    rng = np.random.default_rng(0)
+    photograph, ax = pyplot.subplots(figsize=(4, 3))
+    ax.imshow(rng.random((64, 64, 3)), interpolation="bicubic")
+    assert mode_and_error(photograph) == ("RGB", 0)
+    mode, error = mode_and_error(a_line())
+    assert mode == "P" and error < 0.5
+
+
+def mode_and_error(figure):
+    png, width = provenance._png(figure)
+    image, buffer = Image.open(io.BytesIO(png)), io.BytesIO()
+    assert image.width == width
+    figure.savefig(buffer, dpi=provenance.DPI, bbox_inches="tight", facecolor="white")
+    pyplot.close(figure)
+    plain = np.asarray(Image.open(buffer).convert("RGB"), dtype=float)
+    return image.mode, np.abs(plain - np.asarray(image.convert("RGB"))).mean()
+
+
+def test_a_table_says_what_heads_what(chapter, shown):
+    table = pd.DataFrame({"layer": ["RB1", "RB2"], "CHI": [0.12345, 67.891], "n": [3, 4]})
+    provenance.show_table(table, "plain", "CHI & n")
+    provenance.show_table(table.set_index("layer"), "headed", "CHI by layer")
+    plain, headed = (output["text/html"] for output in shown)
+    assert "<caption>CHI &amp; n</caption>" in plain and 'scope="row"' not in plain
+    assert re.findall('<th scope="col">(.*)</th>', headed) == ["layer", "CHI", "n"]
+    assert re.findall('<th scope="row">(.*)</th>', headed) == ["RB1", "RB2"]
+    assert re.findall("<td>(.*)</td>", headed) == ["0.123", "3", "67.9", "4"]
+    pd.testing.assert_frame_equal(pd.read_csv(chapter / "headed.csv"), table)
+
+
+def test_networks_by_name_get_the_checksum_of_their_card(tmp_path, monkeypatch):
+    (tmp_path / "networks").mkdir()
+    (tmp_path / "networks/rdn.json").write_text('{"sha256": "12"}')
+    monkeypatch.setattr(provenance, "DATA", tmp_path)
+    assert provenance._with_weights(["rdn", "other"]) == [{"name": "rdn", "sha256": "12"}, "other"]
+
+
+def test_results_reach_the_chapters_that_sum_up(chapter, shown, monkeypatch):
+    monkeypatch.setattr(provenance, "_results", {})
+
+    @dataclasses.dataclass
+    class Interval:
+        value: float
+        low: float
+
+    provenance.save_result("chi", {"RB1": Interval(np.float32(0.5), float("nan")), "n": 3})
+    provenance.close_chapter()
+    closing = shown[-1][provenance.CLOSING_MIME]
+    assert closing["results"] == {"chi": {"RB1": {"value": 0.5, "low": None}, "n": 3}}
+    executed = Run.current().executed
+    executed.mkdir()
+    for name in ("02_layers", "01_photographs"):
+        (executed / f"{name}.json").write_text(json.dumps({"chapter": name, **closing}))
+    assert provenance.load_results() == {
+        ("01_photographs", "chi"): closing["results"]["chi"],
+        ("02_layers", "chi"): closing["results"]["chi"],
+    }
+
+
+def test_image_hash_knows_values_shapes_and_types():
+    images = torch.arange(6.0).reshape(1, 1, 2, 3)
+    others = [images + 1, images.reshape(1, 1, 3, 2), images.double(), images.flip(-1)]
+    assert len({image_hash(each) for each in [images, *others]}) == 5
+    assert image_hash(images) == image_hash(images.numpy()) == image_hash(images.clone())
+    assert image_hash(images.mT) == image_hash(images.mT.contiguous())
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.builds(np.float64),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner),
+)
+
+
+@given(values)
+def test_any_value_is_recorded_as_strict_json_and_in_one_line(value):
+    record = describe(value)
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    assert isinstance(in_words(record), str)
+
+
+def test_values_of_other_kinds_are_recorded_as_their_text():
+    record = describe({"path": Path("a/b"), 3: torch.float16})
+    assert record == {"path": "a/b", "3": "torch.float16"}
+
+
+def test_environment_names_the_installed_versions():
+    environment = machine.environment()
+    assert environment["versions"]["seaborn"] == importlib.metadata.version("seaborn")
+    assert re.search(r", \d+ cores$", environment["processor"])
+
+
+def test_peak_memory_sees_what_is_no_longer_held_and_nothing_of_the_parent():
+    script = (
+        "import numpy as np\nfrom ddrlib.machine import peak_memory\n"
+        "print(peak_memory()['peak_memory_mb'])\n"
+        "np.ones(25_000_000).sum()  # 200 MB\nprint(peak_memory()['peak_memory_mb'])"
+    )
+    held = np.ones(40_000_000)  # 320 MB that a child must not count
+    command = [sys.executable, "-c", script]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    before, after = map(int, result.stdout.split())
+    assert before < 200 < after - before + 20 and held.any()

