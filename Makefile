@@ -24,6 +24,7 @@ clean:
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and \
 	    'Python 3.11 or newer is needed: make PYTHON=python3.11 $(MAKECMDGOALS)')"
+	@echo "installing into $(VENV): minutes the first time"
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL) --editable .
 	touch $@

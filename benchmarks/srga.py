@@ -44,6 +44,11 @@ def measured(way, *arguments) -> tuple[float, float, float]:
     return float(value), time.perf_counter() - start, peak
 
 
+def in_new_process(function, *arguments):
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(function, arguments)
+
+
 def write_features(path: Path, n: int, dim: int, seed: int) -> None:
     """Float16 features (n, dim) of decaying spectrum, written in blocks of columns."""
     rng = np.random.default_rng(seed)
@@ -68,11 +73,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / "reference.npy", Path(folder) / "test.npy"]
         for seed, path in enumerate(paths):
-            write_features(path, options.samples, dim, seed)
+            in_new_process(write_features, path, options.samples, dim, seed)
         seconds = {}
         for way in (streamed, straightforward):
-            with multiprocessing.get_context("spawn").Pool(1) as pool:
-                value, seconds[way], peak = pool.apply(measured, (way, *paths, options.components))
+            value, seconds[way], peak = in_new_process(measured, way, *paths, options.components)
             print(f"{way.__name__:16} {seconds[way]:7.1f} s  peak {peak:5.2f} GB  SRGA {value:.4f}")
     print(f"ratio            {seconds[straightforward] / seconds[streamed]:7.1f}")
 

@@ -40,7 +40,7 @@ def accelerated(module: nn.Module, device: torch.device) -> nn.Module:
 
 def join_processes(device: torch.device) -> torch.device:
     """Under torchrun: meet the other processes, and take the GPU of this one's number."""
-    if int(os.environ.get("WORLD_SIZE", 1)) == 1 or dist.is_initialized():
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or dist.is_initialized():
         return device
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))

@@ -6,12 +6,15 @@ import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ddrlib.errors import DDRError
 from ddrlib.paths import BUILD
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Failure(click.ClickException):
@@ -163,7 +166,19 @@ def measure(
         device=device,
         progress=functools.partial(click.echo, err=True),
     )
-    click.echo(measurement.to_json() if as_json else measurement.table().to_string())
+    click.echo(measurement.to_json() if as_json else _readable(measurement.table()))
+
+
+def _readable(table: pd.DataFrame) -> str:
+    """A table whose columns x, x_low and x_high are one: value and 95 % interval."""
+    cells = {}
+    for name in table.columns:
+        if f"{name}_low" in table:
+            triples = zip(table[name], table[f"{name}_low"], table[f"{name}_high"], strict=True)
+            cells[name] = [f"{x:.3g} [{low:.3g}, {high:.3g}]" for x, low, high in triples]
+        elif not name.endswith(("_low", "_high", "_sd")):
+            cells[name] = table[name]
+    return type(table)(cells).to_string(index=False)
 
 
 def _load(name: str, layers: list[str] | None, descriptor: dict[str, Any]) -> Any:

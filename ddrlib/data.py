@@ -66,7 +66,9 @@ def load_patches(
     seed: int = 0,
     skip_bad: bool = False,
 ) -> Patches:
-    """`n` distinct patches of `size` pixels from a split ("eval", "train") or a folder of images.
+    """`n` distinct patches of `size` pixels from a split or a folder of images.
+
+    Splits are the shipped "eval" and "train", and "div2k-valid" and "div2k-train" (`fetch_div2k`).
 
     Each photograph is cut into disjoint tiles (the grid's offset is drawn by `seed`). Every
     photograph gives one tile, drawn by `seed`, before any gives a second; within such a round the
@@ -114,7 +116,9 @@ class _Photo(NamedTuple):
 
 
 def _photos(split: str | Path) -> list[_Photo]:
-    """The photographs of a shipped split or of a folder, sorted by name."""
+    """The photographs of a shipped split, of DIV2K or of a folder, sorted by name."""
+    if isinstance(split, str) and split.startswith("div2k-"):
+        split = fetch_div2k(split.removeprefix("div2k-"))
     photos = _shipped(split) if split in SPLITS else _in_folder(split)
     return sorted(photos, key=lambda photo: photo.name)
 

@@ -79,7 +79,7 @@ def pack(
         "columns": atlas_columns(len(images)),
         "palette": PALETTE,
         "markers": MARKERS,
-        "share_colours": SHARES,
+        "shares": list(SHARES.items()),  # a list: notebooks are saved with sorted keys
         "defaults": {
             "degradations": ", ".join(measurements[0].degradations),
             "contents": measurements[0].n,
@@ -126,21 +126,23 @@ def _projections(
     progress: Callable[[str], None],
 ) -> Iterator[np.ndarray]:
     """The points (N, 2) of all views in their order."""
-    runs = joblib.Parallel(n_jobs=-1, return_as="generator")(
+    runs = [
         joblib.delayed(tsne)(layer.scores, seed, perplexity)
         for measurement in measurements for layer in measurement.layers
         for perplexity in perplexities if not _is_measured(measurement, perplexity, seed)
-    )
+    ]
+    if runs:
+        progress(f"{len(runs)} more t-SNE projections ...")
+    made = iter(joblib.Parallel(n_jobs=-1)(runs))
     for measurement in measurements:
         before: list[np.ndarray | None] = [None] * (1 + len(perplexities))
         for layer in measurement.layers:
             maps = [
-                layer.embeddings[seed] if _is_measured(measurement, perplexity, seed) else next(runs)
+                layer.embeddings[seed] if _is_measured(measurement, perplexity, seed) else next(made)
                 for perplexity in perplexities
             ]
             projections = [_plane(layer.scores), *maps]
             before = [_align(*pair) for pair in zip(projections, before, strict=True)]
-            progress(f"{measurement.network}, {layer.layer}: projected")
             yield from before
 
 

@@ -24,7 +24,7 @@ from ddrlib.ggd import GGD, fit_ggd, ggd_kl
 from ddrlib.metrics import Interval, bootstrap
 from ddrlib.projection import gram, pca
 
-BLOCK_BYTES = 2**25
+BLOCK_BYTES = 2**24
 OUTLIER = 5  # standard deviations from the mean
 
 logger = logging.getLogger(__name__)
@@ -140,24 +140,23 @@ def _bootstrap(
 def principal_scores(features: np.ndarray | Path, components: int = 300) -> np.ndarray:
     """Scores (N, components) of the features' exact principal components, the strongest first.
 
-    Signs are scikit-learn's: in each component the loading of largest absolute value is positive.
-    They matter, a little: the mean |x - mean x| of the fit shifts where the outliers lie on one
-    side. N samples have at most N - 1 components; where that is fewer, it is said in the log.
+    N samples have at most N - 1 components; where that is fewer, it is said in the log. Signs are
+    scikit-learn's: in each component the loading of largest absolute value is positive. They
+    matter, a little: the mean |x - mean x| of the fit depends on the side that outliers were on.
     """
-    found = pca(sum(gram(block) for block in _blocks(features)), components)
-    n, k = found.scores.shape
+    scores = pca(gram(_open(features)), components).scores
+    n, k = scores.shape
     if k < components:
         logger.warning(
             "%s: %d samples have %d principal components, not %d; all are used",
             _name(features), n, k, components,
         )
-    directions = (found.scores / np.linalg.norm(found.scores, axis=0)).T.astype(np.float32)
-    largest = np.zeros(k, np.float32)
+    directions = (scores / np.linalg.norm(scores, axis=0)).T.astype(np.float32)
+    low, high = np.zeros((2, k))
     for block in _blocks(features):
         loadings = directions @ block.astype(np.float32)
-        top = np.take_along_axis(loadings, np.abs(loadings).argmax(axis=1)[:, None], axis=1)[:, 0]
-        largest = np.where(np.abs(top) > np.abs(largest), top, largest)
-    return found.scores * np.sign(largest)
+        low, high = np.minimum(low, loadings.min(axis=1)), np.maximum(high, loadings.max(axis=1))
+    return scores * np.where(high > -low, 1, -1)
 
 
 def _fit(scores: np.ndarray) -> GGD:
@@ -166,7 +165,7 @@ def _fit(scores: np.ndarray) -> GGD:
 
 
 def inliers(values: np.ndarray) -> np.ndarray:
-    """Which values lie closer to the mean than 5 standard deviations, both taken of all values."""
+    """Which values lie less than 5 standard deviations from the mean, both taken over all values."""
     return np.abs(values - values.mean()) < OUTLIER * values.std()
 
 
@@ -174,11 +173,11 @@ def inliers(values: np.ndarray) -> np.ndarray:
 
 
 def _blocks(features: np.ndarray | Path) -> Iterator[np.ndarray]:
-    """Columns by the block. A file is mapped anew for each: what was read leaves the memory."""
-    n, dim = _open(features).shape
-    width = max(BLOCK_BYTES // (n * _open(features).itemsize), 1)
-    for start in range(0, dim, width):
-        yield np.array(_open(features)[:, start:start + width])
+    """Columns by the block. A file is mapped anew for each, so that what was read leaves the memory."""
+    array = _open(features)
+    width = max(BLOCK_BYTES // (len(array) * array.itemsize), 1)
+    for start in range(0, array.shape[1], width):
+        yield _open(features)[:, start:start + width]
 
 
 def _open(features: np.ndarray | Path) -> np.ndarray:

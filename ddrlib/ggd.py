@@ -14,7 +14,7 @@ from scipy.special import gamma, gammaln
 
 from ddrlib.errors import DDRError
 
-# What the published scripts of SRGA and BRISQUE search: 0.2, 0.201, … 9.999.
+# What the published scripts of SRGA and BRISQUE search: 0.2, 0.201, … 9.999. The ratio falls.
 SHAPES = 0.2 + 0.001 * np.arange(9800)
 RATIOS = gamma(1 / SHAPES) * gamma(3 / SHAPES) / gamma(2 / SHAPES) ** 2
 
@@ -40,12 +40,12 @@ def fit_ggd(values: np.ndarray) -> GGD:
     deviation = float(np.mean(np.abs(values - values.mean())))
     if deviation == 0:
         raise DDRError(f"{len(values)} equal values have no generalised Gaussian; leave them out")
-    return GGD(variance**0.5, shape_of(variance / deviation**2))
+    return GGD(variance**0.5, float(shape_of(variance / deviation**2)))
 
 
-def shape_of(ratio: float) -> float:
+def shape_of(ratio: float | np.ndarray) -> float | np.ndarray:
     """The shape on the grid whose E x^2 / (E |x|)^2 is nearest to `ratio`, from 0.2 to 9.999."""
-    return float(SHAPES[np.abs(RATIOS - ratio).argmin()])
+    return SHAPES[np.searchsorted(-(RATIOS[:-1] + RATIOS[1:]) / 2, -ratio)]
 
 
 def ggd_kl(p: GGD, q: GGD) -> float:

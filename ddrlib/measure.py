@@ -88,7 +88,10 @@ def measure(
         measured.append(_measure_layer(layer, ours, content, degradation))
         if progress:
             progress(_line(measured[-1], len(measured), len(projected)))
-    return Measurement(network.name, n, names, seeds, perplexity, content, degradation, measured)
+    trunk = [layer.layer for layer in measured if layer.layer in network.trunk]
+    return Measurement(
+        network.name, n, names, seeds, perplexity, content, degradation, measured, trunk
+    )
 
 
 # ---- projections, kept in the cache ----
@@ -96,7 +99,7 @@ def measure(
 
 @dataclass(frozen=True)
 class _Projection:
-    """A layer once D is out of the way; `embeddings` (s, N, 2) are those of t-SNE seeds 0..s - 1."""
+    """A layer once D is out of the way; `embeddings` (s, N, 2) are those of seeds 0..s - 1."""
 
     dim: int
     gram: np.ndarray
@@ -125,7 +128,9 @@ def _project(
     names = layer_paths(network, layers)
     found = {layer: kept for layer, file in files.items() if (kept := _load(file))}
     missing = [layer for layer in names if layer not in found]
-    features = extract(network, images, missing, device=device, cache=bool(files)) if missing else {}
+    features = {}
+    if missing:
+        features = extract(network, images, missing, device=device, cache=bool(files))
     for layer in missing:
         values = features.pop(layer)
         matrix = gram(values)
@@ -143,13 +148,13 @@ def _project(
 def _embed(
     projected: dict[str, _Projection], seeds: int, perplexity: float
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Each layer with its t-SNE projections (seeds or more, N, 2), as soon as they are all there."""
+    """Each layer with its t-SNE projections (seeds or more, N, 2), as soon as they are there."""
     missing = {layer: range(len(kept.embeddings), seeds) for layer, kept in projected.items()}
     tasks = [
         joblib.delayed(tsne)(projected[layer].scores, seed, perplexity)
         for layer, new in missing.items() for seed in new
     ]
-    runs = joblib.Parallel(n_jobs=-1, return_as="generator")(tasks)
+    runs = joblib.Parallel(n_jobs=-1, return_as="generator")(tasks) if tasks else iter(())
     for layer, kept in projected.items():
         yield layer, np.stack([*kept.embeddings, *islice(runs, len(missing[layer]))])
 
@@ -162,10 +167,12 @@ def _save(projection: _Projection, file: Path) -> None:
 
 
 def _load(file: Path) -> _Projection | None:
-    """What a file holds; None where there is none or it is damaged (zip has checksums), as is said."""
+    """What a file holds; None where there is none, or it is damaged (zip has checksums)."""
     try:
         with np.load(file) as arrays:
-            return _Projection(int(arrays["dim"]), *map(arrays.get, ("gram", "scores", "embeddings")))
+            return _Projection(
+                int(arrays["dim"]), arrays["gram"], arrays["scores"], arrays["embeddings"]
+            )
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile):
@@ -185,7 +192,8 @@ def _measure_layer(
         bootstrap(partial(design.share, factor), content, bounds=(0, 1)) for factor in FACTORS
     ]
     maps = [TwoWay.of(gram(points), content, degradation) for points in embeddings]
-    n = len(np.unique(content))
+    n = content.max() + 1
+    # Neighbours are those in the full sample: a content drawn twice would be its own neighbour.
     hits = knn_hits(matrix, degradation, min(NEIGHBOURS, n - 1)).reshape(-1, n).mean(axis=0)
     return LayerMeasurement(
         layer=layer,

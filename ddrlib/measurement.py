@@ -30,6 +30,10 @@ class Chi:
     def mean(self) -> float:
         return self.interval.value
 
+    def __str__(self) -> str:
+        _, low, high, _ = self.interval
+        return f"{self.mean:.3g} ± {self.sd:.2g} [{low:.3g}, {high:.3g}]"
+
     @property
     def sd(self) -> float:
         """The standard deviation over t-SNE seeds; not a number where there is one seed."""
@@ -72,7 +76,8 @@ class Measurement:
     """A network measured, layer by layer in order of depth, on n contents x k degradations.
 
     Of the N = n k samples, sample i has the degradation `degradations[i // n]` and the content
-    i % n: `degradation` and `content` (N,). `measurement["LRL_10"]` is that layer.
+    i % n: `degradation` and `content` (N,). `measurement["LRL_10"]` is that layer; `trunk` names
+    the measured layers of the network's stack of blocks, the last of them the deepest.
     """
 
     network: str
@@ -83,6 +88,7 @@ class Measurement:
     content: np.ndarray
     degradation: np.ndarray
     layers: list[LayerMeasurement]
+    trunk: list[str]
 
     def __getitem__(self, name: str) -> LayerMeasurement:
         for layer in self.layers:

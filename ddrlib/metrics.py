@@ -11,7 +11,7 @@ are fixed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
@@ -103,7 +103,7 @@ class TwoWay:
     def of(cls, gram: np.ndarray, content: np.ndarray, degradation: np.ndarray) -> TwoWay:
         """From a centred Gram matrix; DDRError unless each content has each degradation once."""
         cells = _cells(content, degradation)
-        k, n = cells.shape
+        k = len(cells)
         blocks = gram[cells[:, None, :, None], cells[None, :, None, :]]  # (k, k, n, n)
         across = blocks.sum(axis=(0, 1))
         within = blocks[np.arange(k), np.arange(k)].sum(axis=0)
@@ -111,7 +111,7 @@ class TwoWay:
 
     def sums(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """SS between degradations, between contents, and total, each (B,), for counts (B, n)."""
-        n = counts.sum(axis=1)
+        n = counts.sum(axis=1)  # contents
         mean = _quadratic(counts, self.across) / (n * self.k)
         return (
             _quadratic(counts, self.within) / n - mean,
@@ -176,14 +176,23 @@ def _refuse_no_variance(gram: np.ndarray) -> None:
 
 
 def knn_hits(gram: np.ndarray, labels: np.ndarray, k: int = 10) -> np.ndarray:
-    """The share (N,) of each sample's k nearest neighbours, itself excluded, with its label."""
+    """The share (N,) of each sample's k nearest neighbours, itself excluded, with its label.
+
+    Distances are locally scaled, |x_i - x_j|^2 / (s_i s_j) with s_i the distance of x_i to its own
+    k-th neighbour (Zelnik-Manor and Perona 2004), as t-SNE too gives each sample its own unit. By
+    the plain distance in so many dimensions the samples close to the mean, in SR networks the
+    blurred ones, would be everybody's neighbours (hubs), however clear the groups.
+    """
     n = len(gram)
     if not 1 <= k < n:
         raise DDRError(f"{n} samples do not have {k} neighbours each; choose k from 1 to {n - 1}")
     squares = np.diag(gram)
-    distances = squares[:, None] + squares - 2 * gram
+    distances = squares[:, None] + squares - 2 * gram  # squared
     np.fill_diagonal(distances, np.inf)
-    neighbours = np.argpartition(distances, k - 1, axis=1)[:, :k]
+    units = np.sqrt(np.partition(distances, k - 1, axis=1)[:, k - 1].clip(min=0))
+    units = units.clip(min=1e-9 * np.sqrt(squares.max()) or 1)  # k and more copies of a sample
+    scaled = distances / units / units[:, None]
+    neighbours = np.argpartition(scaled, k - 1, axis=1)[:, :k]
     return (labels[neighbours] == labels[:, None]).mean(axis=1)
 
 
@@ -248,7 +257,9 @@ def bootstrap(
     return Interval(value, float(low), float(high), contents)
 
 
-def mean_interval(values: np.ndarray, content: np.ndarray, n: int = 1000, seed: int = 0) -> Interval:
+def mean_interval(
+    values: np.ndarray, content: np.ndarray, n: int = 1000, seed: int = 0
+) -> Interval:
     """The mean of one value per content (in the order of the sorted labels), with its interval."""
     values = np.asarray(values, dtype=np.float64)
     return bootstrap(lambda counts: counts @ values / counts.sum(axis=1), content, n, seed)
@@ -263,3 +274,37 @@ def psnr(images: Tensor, truth: Tensor, border: int = 4) -> Tensor:
     inner = (..., slice(border, -border), slice(border, -border))
     error = (images.clamp(0, 1)[inner] - truth[inner]).square().mean(dim=(1, 2, 3))
     return -10 * error.log10()
+
+
+class Spread(NamedTuple):
+    """A mean with the smallest and the largest of n values: all that three training seeds allow."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3g} [{self.low:.3g}, {self.high:.3g}]"
+
+
+def over_seeds(values: Sequence[float]) -> Spread:
+    """How a figure spreads over training seeds."""
+    return Spread(float(np.mean(values)), min(values), max(values), len(values))
+
+
+def readout(maps: np.ndarray, images: np.ndarray) -> float:
+    """How much of each pixel can be read linearly off the features at its place: R squared.
+
+    Least squares from the C features of a position to its RGB values, over all positions of the
+    first half of the images; R squared, over all three colours, is that of the second half.
+
+    maps : feature maps (N, C, H, W); images : (N, 3, H, W) of the same height and width
+    """
+    x = np.moveaxis(maps, 1, -1).astype(np.float64)
+    x = np.concatenate([x, np.ones((*x.shape[:3], 1))], axis=-1)
+    y = np.moveaxis(images, 1, -1).astype(np.float64)
+    half = len(x) // 2
+    weights = np.linalg.lstsq(*(part[:half].reshape(-1, part.shape[-1]) for part in (x, y)))[0]
+    error = ((y[half:] - x[half:] @ weights) ** 2).sum()
+    return float(1 - error / ((y[half:] - y[half:].mean(axis=(0, 1, 2))) ** 2).sum())

@@ -13,6 +13,8 @@ from efficientnet_lite_pytorch import EfficientNet, get_model_params
 from torch import Tensor, nn
 from torch.nn.utils import spectral_norm
 
+from ddrlib.degrade import upsample
+
 
 def _conv(in_channels: int, out_channels: int, kernel: int = 3) -> nn.Conv2d:
     return nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2)
@@ -378,8 +380,7 @@ class EfficientNetLite0(EfficientNet):
 
         That range is (255 x - 127) / 128, the constants of the original TensorFlow model.
         """
-        enlarged = F.interpolate(images, scale_factor=self.scale, mode="bicubic").clamp(0, 1)
-        return (255 * enlarged - 127) / 128
+        return (255 * upsample(images, self.scale) - 127) / 128
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(self._bn0(self._conv_stem(x)))

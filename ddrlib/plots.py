@@ -12,11 +12,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ddrlib.measure import Measurement
+from ddrlib.measurement import Measurement
+from ddrlib.pairwise import Pairwise
 
 PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#000000"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]
@@ -55,11 +57,15 @@ def scatter(ax: Axes, points: np.ndarray, labels: np.ndarray, names: Sequence[st
     ax.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
 
 
-def projections(measurements: Sequence[Measurement], layers: Sequence[Sequence[str]]) -> Figure:
-    """t-SNE projections coloured by degradation: a row per network, a column per layer of it.
+def projections(
+    measurements: Sequence[Measurement],
+    layers: Sequence[Sequence[str]],
+    labels: np.ndarray | None = None,
+) -> Figure:
+    """t-SNE projections: a row per network, a column per layer of it, for the first t-SNE seed.
 
-    Above each panel stands the Calinski-Harabasz index by degradation, mean over the t-SNE seeds;
-    the first of them is drawn.
+    Coloured by degradation, with the Calinski-Harabasz index by degradation (mean over the t-SNE
+    seeds) above each panel; or by `labels`, one text per content.
     """
     width = max(map(len, layers))
     fig, axes = plt.subplots(
@@ -69,13 +75,18 @@ def projections(measurements: Sequence[Measurement], layers: Sequence[Sequence[s
     for line, measurement, names in zip(axes, measurements, layers, strict=True):
         for ax, name in zip(line, names, strict=False):
             layer = measurement[name]
-            scatter(ax, layer.embeddings[0], measurement.degradation, measurement.degradations)
-            ax.set_title(f"{name}   CHI {layer.chi_degradation.mean:.3g}")
+            if labels is None:
+                scatter(ax, layer.embeddings[0], measurement.degradation, measurement.degradations)
+                ax.set_title(f"{name}   CHI {layer.chi_degradation.mean:.3g}")
+            else:
+                names_of, codes = np.unique(labels, return_inverse=True)
+                scatter(ax, layer.embeddings[0], codes[measurement.content], names_of)
+                ax.set_title(name)
         for ax in line[len(names):]:
             ax.set_axis_off()
         line[0].set_ylabel(measurement.network)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    handles, texts = axes[0, 0].get_legend_handles_labels()
+    fig.legend(handles, texts, loc="outside lower center", ncols=min(len(texts), 6))
     return fig
 
 
@@ -129,23 +140,97 @@ def _draw_shares(ax: Axes, measurement: Measurement) -> None:
     ax.set_xticks(depth, [layer.layer for layer in measurement.layers], rotation=90)
 
 
-def intervals(
-    table: pd.DataFrame, x: str, y: str, hue: str | None = None, reference: float | None = None
-) -> Figure:
-    """Values with 95 % intervals (columns y, `low`, `high`) over x, one line per hue."""
-    fig, ax = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
-    groups = table.groupby(hue, sort=False) if hue else [("", table)]
-    for k, (name, rows) in enumerate(groups):
-        error = np.abs(rows[["low", "high"]].to_numpy().T - rows[y].to_numpy())
-        ax.errorbar(
-            rows[x], rows[y], yerr=error, capsize=3, label=str(name),
-            color=PALETTE[k % len(PALETTE)], marker=MARKERS[k % len(MARKERS)],
+def principal_colours(maps: np.ndarray) -> Tensor:
+    """The first three principal components of feature maps (n, C, H, W) as RGB (n, 3, H, W).
+
+    They are fitted over all positions of all images together, and stretched to [0, 1] between the
+    1st and the 99th percentile.
+    """
+    pixels = np.moveaxis(maps, 1, -1).astype(np.float64)
+    flat = pixels.reshape(-1, pixels.shape[-1])
+    flat = flat - flat.mean(axis=0)
+    _, axes = np.linalg.eigh(flat.T @ flat)
+    colours = flat @ axes[:, :-4:-1]
+    low, high = np.percentile(colours, [1, 99], axis=0)
+    colours = ((colours - low) / (high - low)).clip(0, 1)
+    return torch.from_numpy(np.moveaxis(colours.reshape(*pixels.shape[:3], 3), -1, 1))
+
+
+def growth(logs: pd.DataFrame, panels: Mapping[str, tuple[str, str]]) -> Figure:
+    """Training logs: a panel for each (measure, layer), a line for each network.
+
+    Lines are means over training seeds, bands run from the smallest to the largest. The iteration
+    axis is logarithmic beyond 10, so that iteration 0, the random network, has a place.
+    """
+    fig, axes = plt.subplots(
+        2, -(-len(panels) // 2), figsize=(9.5, 6), sharex=True, layout="constrained", squeeze=False
+    )
+    for ax, (title, (measure, layer)) in zip(axes.flat, panels.items(), strict=False):
+        rows = logs[(logs.measure == measure) & (logs.layer == layer)]
+        sns.lineplot(
+            rows, x="iteration", y="value", hue="network", style="network", markers=True,
+            dashes=False, errorbar=("pi", 100), ax=ax, legend=ax is axes[0, 0],
         )
-    if reference is not None:
-        ax.axhline(reference, color="0.4", linestyle="--", linewidth=1)
-    ax.set(xlabel=x, ylabel=y)
-    if hue:
-        ax.legend(fontsize="small")
+        ax.set_xscale("symlog", linthresh=10)
+        ax.set(title=title, ylabel="")
+        if measure.startswith("chi"):
+            ax.set_yscale("symlog", linthresh=1)
+    return fig
+
+
+def maps(tables: Mapping[str, pd.DataFrame], label: str) -> Figure:
+    """Matrices side by side on one colour scale; `label` says what the colour is."""
+    fig, axes = plt.subplots(
+        1, len(tables), figsize=(5.2 * len(tables), 3.6), sharey=True, layout="constrained",
+        squeeze=False,
+    )
+    highest = max(table.to_numpy().max() for table in tables.values())
+    for ax, (title, table) in zip(axes[0], tables.items(), strict=True):
+        sns.heatmap(
+            table, ax=ax, vmin=0, vmax=highest, cmap="viridis", cbar=ax is axes[0, -1],
+            cbar_kws={"label": label},
+        )
+        ax.set(title=title, ylabel="")
+        ax.invert_yaxis()
+    return fig
+
+
+def distance_curves(pairs: Mapping[tuple[str, str], Pairwise]) -> Figure:
+    """Discriminability of two degrees against the steps between them: rows networks, columns kinds.
+
+    Each dot is a pair of degrees, the line the mean of those equally far apart.
+    """
+    networks, kinds = (list(dict.fromkeys(keys)) for keys in zip(*pairs, strict=True))
+    fig, axes = plt.subplots(
+        len(networks), len(kinds), figsize=(3.1 * len(kinds), 2.2 * len(networks)),
+        sharex=True, sharey="row", squeeze=False, layout="constrained",
+    )
+    for (network, kind), found in pairs.items():
+        ax = axes[networks.index(network), kinds.index(kind)]
+        steps, shares = found.distances()
+        ax.scatter(steps, shares, s=10, alpha=0.5, linewidths=0, color=PALETTE[0])
+        means = pd.Series(shares).groupby(steps).mean()
+        ax.plot(means.index, means, color=PALETTE[1])
+        ax.set_title(kind if ax in axes[0] else "")
+    for ax, network in zip(axes[:, 0], networks, strict=True):
+        ax.set_ylabel(network, fontsize="x-small")
+    fig.supxlabel("steps between the two degrees")
+    fig.supylabel("share of variance between them")
+    return fig
+
+
+def roads(measurements: Mapping[str, Measurement]) -> Figure:
+    """The deepest layer's projection of each series of degrees, coloured from weakest to strongest."""
+    fig, axes = plt.subplots(
+        1, len(measurements), figsize=(4.2 * len(measurements), 3.8), layout="constrained",
+        squeeze=False,
+    )
+    for ax, (kind, measurement) in zip(axes[0], measurements.items(), strict=True):
+        points = measurement.layers[-1].embeddings[0]
+        drawn = ax.scatter(*points.T, c=measurement.degradation, cmap="viridis", s=12, linewidths=0)
+        bar = fig.colorbar(drawn, ax=ax, ticks=range(len(measurement.degradations)))
+        bar.ax.set_yticklabels(measurement.degradations, fontsize="x-small")
+        ax.set(xticks=[], yticks=[], title=kind)
     return fig
 
 

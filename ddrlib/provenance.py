@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
+from numbers import Number
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,9 +92,11 @@ def show_figure(fig: Figure, name: str, alt: str, **made_by: Any) -> None:
 def show_table(table: pd.DataFrame, name: str, caption: str, **made_by: Any) -> None:
     """Show a table as `show_figure` shows a figure; keep NAME.csv and NAME.json.
 
-    An index other than 0, 1, 2 ... heads the rows.
+    An index other than 0, 1, 2 ... heads the rows. Cells that are neither numbers nor texts, such
+    as intervals, are shown as `str` writes them.
     """
     run = Run.current()
+    table = table.map(lambda cell: cell if isinstance(cell, Number | str) else str(cell))
     headed = type(table.index).__name__ != "RangeIndex"
     _keep(run, f"{name}.csv", table.to_csv(index=headed).encode())
     one_head = table.rename_axis(index=None, columns=table.index.name)

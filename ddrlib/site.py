@@ -6,12 +6,12 @@ files of the figures, and the third-party scripts that npm brings (package.json,
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from ddrlib.errors import DDRError
@@ -93,10 +93,10 @@ def _compile(work: Path) -> None:
     jupyter_book = Path(sys.executable).with_name("jupyter-book")
     result = subprocess.run(
         [jupyter_book, "build", "src", "--config", CONFIG, "--path-output", ".", "-W", "--keep-going"],
-        check=False, cwd=work, env={**os.environ, "NO_COLOR": "1"}, capture_output=True, text=True,
+        check=False, cwd=work, capture_output=True, text=True,
     )
     if result.returncode:
-        lines = result.stderr.replace(f"{work / 'src'}/", "").splitlines()
+        lines = click.unstyle(result.stderr).replace(f"{work / 'src'}/", "").splitlines()
         warnings = [line for line in lines if "WARNING: " in line or "ERROR: " in line]
         raise BuildError("\n".join(warnings or lines[-20:]))
 

@@ -21,7 +21,7 @@ from ddrlib.projection import gram, pca, tsne
 from ddrlib.zoo import Network
 
 HELD_OUT, HELD_OUT_SIZE = 24, 192  # photographs, and the side of the centre crop of each
-PROBE_CONTENTS = 50
+PROBE_CONTENTS = 100
 PROBE_DEGRADATIONS = ("clean", "blur4", "noise20")
 BORDER = 4  # pixels left out of PSNR at each side
 
@@ -34,11 +34,12 @@ def psnr(images: Tensor, target: Tensor) -> float:
 
 
 def is_measured(iteration: int, last: int) -> bool:
-    """Whether the features are measured now: 0, 10, 20, 50, 100, 200, 500 ... and the last."""
-    leading = iteration
-    while leading >= 100 and leading % 10 == 0:
-        leading //= 10
-    return iteration == last or leading in (0, 10, 20, 50)
+    """Whether the features are measured now: 0, 10, 30, 100, 300, 1000, 2000, 5000 ..., the last."""
+    first = iteration  # its first digit, if all others are 0
+    while first >= 10 and first % 10 == 0:
+        first //= 10
+    digits = (1, 3) if iteration < 1000 else (1, 2, 5)
+    return iteration in (0, last) or (iteration >= 10 and first in digits)
 
 
 class TrainingLog:
@@ -84,10 +85,11 @@ class TrainingLog:
         for layer, values in features.items():
             matrix = gram(values)
             split = variance_split(matrix, self.content, self.degradation)
-            points = tsne(pca(matrix).scores, seed=0)
-            chi = {"degradation": self.degradation, "content": self.content}
-            for label, labels in chi.items():
-                self.add(iteration, f"chi_{label}", calinski_harabasz(points, labels).chi, layer)
+            if layer == trunk[-1]:  # t-SNE is what takes time
+                points = tsne(pca(matrix).scores, seed=0)
+                chi = {"degradation": self.degradation, "content": self.content}
+                for label, labels in chi.items():
+                    self.add(iteration, f"chi_{label}", calinski_harabasz(points, labels).chi, layer)
             self.add(iteration, "share_degradation", split.degradation, layer)
             self.add(iteration, "share_content", split.content, layer)
             self.add(iteration, "knn_degradation", knn_purity(matrix, self.degradation), layer)

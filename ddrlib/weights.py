@@ -83,12 +83,12 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise DDRError(
-            f"{path} is refused: reading it would run code from the file; "
-            "save its state dict as safetensors and use that"
+            f"{path} is refused: it is damaged, or reading it would run code from it; "
+            "save the state dict alone, best as safetensors, and use that"
         ) from None
-    except (RuntimeError, OSError, EOFError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DDRError(f"{path} is not a PyTorch checkpoint or is damaged ({reason})") from None
+    except Exception as error:  # the reader stumbles over damaged files in many ways
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise DDRError(f"{path} is not a PyTorch checkpoint or is damaged ({reason})") from error
     if isinstance(content, Mapping):
         content = next((content[key] for key in _NESTED if key in content), content)
     if not isinstance(content, Mapping) or not all(map(torch.is_tensor, content.values())):

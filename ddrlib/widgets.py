@@ -1,16 +1,14 @@
 """Views that react in the built pages with no kernel, and compute anew where one runs.
 
 Everything a widget shows lies in its synced traits, which papermill saves with the notebook; its
-JavaScript (`static/`) works on them alone. What only Python can do goes through messages: the page
-asks with a "ping" whether anybody listens, and offers live controls when the answer comes.
+JavaScript (`static/`) works on them alone.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from pathlib import Path
+from functools import cache, partial
 
 import anywidget
 import ipywidgets
@@ -23,47 +21,10 @@ from ddrlib.data import Patches, load_patches
 from ddrlib.degrade import degrade, parse, upsample
 from ddrlib.errors import DDRError
 from ddrlib.explorer_data import THUMBNAIL, Packed, pack, photograph_name, webp
+from ddrlib.live import LiveWidget, Progress, static
 from ddrlib.measure import Measurement, measure
 from ddrlib.training_log import psnr
 from ddrlib.zoo import Network, load_network
-
-STATIC = Path(__file__).parent / "static"
-
-Progress = Callable[[str], None]
-
-
-def _static(*names: str) -> str:
-    return "\n".join((STATIC / name).read_text("utf-8") for name in names)
-
-
-class _LiveWidget(anywidget.AnyWidget):
-    """A widget that answers the page's requests with `compute(request, progress)`.
-
-    `compute` returns what the message to the page holds, and binary buffers. What it raises becomes
-    one line in the page: a message handler has nobody above it to show a traceback to.
-    """
-
-    def __init__(self, compute: Callable | None, **state) -> None:
-        super().__init__(**state)
-        self._compute = compute
-        self.on_msg(self._on_message)
-
-    def _on_message(self, _, message: dict, buffers: list) -> None:
-        if message["type"] == "ping" and self._compute:
-            self.send({"type": "pong"})
-        elif message["type"] == "compute":
-            self._answer(message["request"])
-
-    def _answer(self, request: dict) -> None:
-        try:
-            content, buffers = self._compute(
-                request, lambda text: self.send({"type": "progress", "text": text})
-            )
-        except Exception as error:  # noqa: BLE001 (the page shows it)
-            self.send({"type": "error", "text": str(error) or type(error).__name__})
-        else:
-            self.send({"type": "result", **content}, buffers)
-
 
 # Pictures chosen by named axes
 
@@ -71,7 +32,7 @@ class _LiveWidget(anywidget.AnyWidget):
 Picture = tuple[str, Tensor | str]
 
 
-class FrameViewer(_LiveWidget):
+class FrameViewer(LiveWidget):
     """A row of captioned pictures, chosen on named axes: all frames are computed beforehand.
 
     `axes` maps names to values (numbers make a slider, texts a drop-down). `frames(*values)` gives
@@ -80,8 +41,8 @@ class FrameViewer(_LiveWidget):
     of what the reader typed into a field called `live`; `choice` maps the axes to their values.
     """
 
-    _esm = _static("common.js", "gallery.js")
-    _css = _static("common.css", "gallery.css")
+    _esm = static("common.js", "gallery.js")
+    _css = static("common.css", "gallery.css")
     axes = traitlets.List(traitlets.Unicode()).tag(sync=True)
     frames = traitlets.List(traitlets.Dict()).tag(sync=True)
     pictures = traitlets.List(traitlets.Bytes()).tag(sync=True)
@@ -145,33 +106,43 @@ def gallery(
     """
     networks = [networks] if isinstance(networks, Network) else list(networks)
     chosen = np.linspace(0, len(patches) - 1, min(count, len(patches))).round().astype(int)
-    photographs = {f"{photograph_name(patches.source[i])} ({i})": i for i in chosen.tolist()}
+    names = [f"{photograph_name(patches.source[i])} ({i})" for i in chosen]
 
-    def pictures(photograph: str, degradation: str) -> list[Picture]:
-        hr = patches.images[photographs[photograph]][None]
-        return _restorations(hr, degradation, networks)
+    @cache  # all photographs in one batch, and clean once, although it is of every kind
+    def rows(degradation: str) -> list[list[Picture]]:
+        return _restorations(patches.images[chosen], degradation, networks)
 
     def frame(photograph: str, kind: str, degree: float) -> list[Picture]:
         if degree not in degradations[kind]:
             return []
-        return pictures(photograph, f"{kind}{degree:g}" if degree else "clean")
+        return rows(f"{kind}{degree:g}" if degree else "clean")[names.index(photograph)]
+
+    def compute(choice: dict, text: str) -> list[Picture]:
+        k = chosen[names.index(choice["photograph"])]
+        return _restorations(patches.images[k:k + 1], text, networks)[0]
 
     degrees = sorted({degree for values in degradations.values() for degree in values})
-    return FrameViewer(
-        {"photograph": list(photographs), "degradation": list(degradations), "degree": degrees},
-        frame,
-        compute=lambda choice, text: pictures(choice["photograph"], text),
-        live="any degradation, such as blur1.5+noise10+jpeg50",
-    )
+    axes = {"photograph": names, "degradation": list(degradations), "degree": degrees}
+    return FrameViewer(axes, frame, compute, "any degradation, such as blur1.5+noise10+jpeg50")
 
 
 @torch.inference_mode()
-def _restorations(hr: Tensor, degradation: str, networks: Sequence[Network]) -> list[Picture]:
+def _restorations(
+    hr: Tensor, degradation: str, networks: Sequence[Network]
+) -> list[list[Picture]]:
+    """A row of pictures for each of the images (N, 3, H, W)."""
     lr = degrade(hr, degradation)
     results = {"bicubic": upsample(lr)}
     results |= {network.name: network.module(network.prepare(lr)).clamp(0, 1) for network in networks}
-    captioned = [(f"{name}, {psnr(sr, hr):.1f} dB", sr[0]) for name, sr in results.items()]
-    return [(f"low resolution, {parse(degradation)}", lr[0]), *captioned, ("truth", hr[0])]
+    return [
+        [
+            (f"low resolution, {parse(degradation)}", lr[i]),
+            *((f"{name}, {psnr(sr[i:i + 1], hr[i:i + 1]):.1f} dB", sr[i])
+              for name, sr in results.items()),
+            ("truth", hr[i]),
+        ]
+        for i in range(len(hr))
+    ]
 
 
 # The explorer
@@ -188,19 +159,21 @@ class ExplorerData(ipywidgets.Widget):
         super().__init__(**packed._asdict())
 
 
-class Explorer(_LiveWidget):
+class Explorer(LiveWidget):
     """Scatter plots of projected features: compared, coloured, selected, played through the layers.
 
     `panels` names what one or two panels show at first, each (network, layer). `selection` holds the
     selected samples where a kernel runs. `compute(request, progress)` measures anew: see `recompute`.
+    Several explorers of a page share one `data`.
     """
 
-    _esm = _static("common.js", "data.js", "panel.js", "export.js", "explorer.js")
-    _css = _static("common.css", "explorer.css")
-    data = traitlets.Instance(ExplorerData).tag(sync=True, **ipywidgets.widget_serialization)
+    _esm = static("common.js", "data.js", "panel.js", "export.js", "explorer.js")
+    _css = static("common.css", "explorer.css")
+    data = anywidget.WidgetTrait().tag(sync=True)
     panels = traitlets.List(traitlets.Dict()).tag(sync=True)
     colour = traitlets.Unicode().tag(sync=True)
     selection = traitlets.List(traitlets.Int()).tag(sync=True)
+    live = traitlets.Bool().tag(sync=True)
 
     def __init__(
         self,
@@ -215,7 +188,8 @@ class Explorer(_LiveWidget):
 
         super().__init__(
             answer if compute else None,
-            data=data, colour=colour, panels=[_panel(data.index, *panel) for panel in panels],
+            data=data, colour=colour, live=compute is not None,
+            panels=[_panel(data.index, *panel) for panel in panels],
         )
 
     def __repr__(self) -> str:

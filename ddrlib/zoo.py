@@ -8,6 +8,7 @@ read (a pickle) is ever loaded.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,6 +49,18 @@ class Network:
     def sha256(self) -> str:
         """What identifies the weights: SHA-256 of their file, or of the tensors where none is."""
         return self.card["sha256"]
+
+    @property
+    def trunk(self) -> list[str]:
+        """The layers of its longest stack of blocks, in order of depth; the last is the deepest.
+
+        A network that is built of no stack is all trunk, but for its output.
+        """
+        stacks = {layer: path.rpartition(".")[0] for layer, path in self.layers.items()}
+        (longest, _), = Counter(filter(None, stacks.values())).most_common(1) or [("", 0)]
+        return [
+            layer for layer, path in self.layers.items() if path and stacks[layer] == longest
+        ]
 
 
 def load_network(name: str, folder: Path = NETWORKS) -> Network:

@@ -25,7 +25,7 @@ REFERENCES = Path(__file__).parent / "data" / "references.json"
 
 
 def original(name: str) -> Path:
-    """The package file, or the test is skipped with the reason."""
+    """The package file; without it the test is skipped and says so."""
     folder = os.environ.get("DDR_ORIGINALS")
     if not folder or not (path := Path(folder) / name).is_file():
         pytest.skip(f"the original package {name} is not in the folder $DDR_ORIGINALS")
@@ -33,7 +33,7 @@ def original(name: str) -> Path:
 
 
 def probe(size: int = 16) -> np.ndarray:
-    """An RGB image (3, size, size) of sine waves in [0, 1], the same in every library and version."""
+    """An RGB image (3, size, size) in [0, 1]: sine waves, the same with every library version."""
     c, y, x = np.ogrid[1:4, :size, :size]
     return (0.5 + 0.5 * np.sin(0.7 * y + 0.4 * c * x + c)).astype(np.float32)
 
@@ -87,8 +87,8 @@ def run_ncnn(package: Path, network: str, image: np.ndarray, folder: Path) -> np
             for suffix in (".param", ".bin")
         )
     net = ncnn.Net()
-    for option in ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_storage"):
-        setattr(net.opt, option, False)
+    for option in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage"):
+        setattr(net.opt, f"use_{option}", False)
     net.opt.num_threads = 1
     assert net.load_param(param) == 0 and net.load_model(weights) == 0
     extractor = net.create_extractor()

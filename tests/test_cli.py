@@ -140,15 +140,9 @@ def test_measure_prints_the_documented_json(photographs):
     for layer in measured["layers"]:
         assert layer["chi_degradation"]["mean"] > 0 and layer["chi_degradation"]["sd"] >= 0
         assert layer["chi_content"]["mean"] > 0
-        shares = layer["variance"]
-        assert sum(share(shares[part]) for part in ("degradation", "content", "rest")) == (
-            pytest.approx(1, abs=1e-6)
-        )
-        assert 0 <= share(layer["knn_degradation"]) <= 1
-
-
-def share(entry):
-    return entry["value"] if isinstance(entry, dict) else entry
+        assert layer["variance"].keys() == {"degradation", "content", "rest"}
+        assert sum(layer["variance"].values()) == pytest.approx(1, abs=1e-6)
+        assert 0 <= layer["knn_degradation"] <= 1
 
 
 def test_measure_prints_a_table_for_people(photographs):
@@ -157,7 +151,13 @@ def test_measure_prints_a_table_for_people(photographs):
         "--degradations", "clean,noise20", "--device", "cpu",
     )
     assert result.exit_code == 0, result.output
-    assert "conv1" in result.stdout and "conv2" in result.stdout
+    heads, *rows = result.stdout.splitlines()
+    assert heads.split() == [
+        "layer", "dim", "chi_degradation", "chi_content", "share_degradation", "share_content",
+        "share_rest", "knn_degradation", "p",
+    ]
+    assert [row.split()[0] for row in rows] == ["conv1", "conv2", "Output"]
+    assert all(row.count("[") == row.count("]") == 6 for row in rows)  # a value, its interval
 
 
 @pytest.mark.parametrize(

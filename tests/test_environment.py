@@ -45,12 +45,12 @@ def test_conda_gives_the_same_versions(constraints):
 
 def test_what_the_requirements_require_is_pinned_too(constraints):
     """Walks through the installed packages; nothing among them may be, or need, torchvision."""
-    reached, waiting = {}, list(DEFAULT)
+    reached, waiting = set(), list(DEFAULT)
     while waiting:
         requirement = waiting.pop()
         key = (canonicalize_name(requirement.name), *sorted(requirement.extras))
         if key not in reached:
-            reached[key] = True
+            reached.add(key)
             waiting += _required_by(requirement)
     names = {name for name, *_ in reached}
     assert {"numpy", "sphinx", "jupyterlab"} < names

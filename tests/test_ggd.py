@@ -8,7 +8,7 @@ from scipy.integrate import quad
 from scipy.stats import gennorm
 
 from ddrlib.errors import DDRError
-from ddrlib.ggd import GGD, SHAPES, fit_ggd, ggd_kl, shape_of
+from ddrlib.ggd import GGD, RATIOS, SHAPES, fit_ggd, ggd_kl, shape_of
 
 shapes = st.floats(0.4, 6)
 sigmas = st.floats(0.1, 10)
@@ -33,6 +33,12 @@ def test_shapes_of_the_gaussian_and_the_laplacian():
     assert shape_of(2) == pytest.approx(1)  # E x^2 = 2 a^2, E |x| = a
     assert (shape_of(1e9), shape_of(0)) == (pytest.approx(0.2), pytest.approx(9.999))
     assert len(SHAPES) == 9800
+
+
+def test_shape_is_the_nearest_of_the_grid():
+    ratios = np.concatenate([np.geomspace(1.3, 100, 500), RATIOS[::97]])
+    nearest = [SHAPES[np.abs(RATIOS - ratio).argmin()] for ratio in ratios]
+    assert np.array_equal(shape_of(ratios), nearest)
 
 
 def test_fit_uses_the_published_moments():

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from sklearn.metrics import calinski_harabasz_score
+from sklearn.metrics import calinski_harabasz_score, euclidean_distances
 from sklearn.neighbors import NearestNeighbors
 
 from ddrlib.errors import DDRError
@@ -157,12 +157,35 @@ def test_resampled_sums_are_those_of_the_repeated_samples():
 
 # --- neighbours ---
 
-def test_knn_agrees_with_scikit_learn():
+def test_knn_agrees_with_locally_scaled_distances():
     features = toy(20, 3, 0.6, 0.5, 1)
     _, degradation = labels(20, 3)
-    found = NearestNeighbors(n_neighbors=8).fit(features).kneighbors(return_distance=False)
-    expected = (degradation[found] == degradation[:, None]).mean(axis=1)
-    assert np.allclose(knn_hits(gram(features), degradation, 7 + 1), expected)
+    distances = euclidean_distances(features)
+    unit = np.sort(distances, axis=1)[:, 8]  # the sample itself comes first
+    expected = []
+    for i in range(60):
+        scaled = distances[i] ** 2 / (unit[i] * unit)
+        nearest = [j for j in np.argsort(scaled) if j != i][:8]
+        expected.append(np.mean(degradation[nearest] == degradation[i]))
+    assert np.allclose(knn_hits(gram(features), degradation, k=8), expected)
+
+
+def test_knn_is_not_drawn_to_hubs():
+    """Groups of very different spread: by plain distance all are nearest to the narrowest."""
+    _, degradation = labels(30, 3)
+    rng = np.random.default_rng(0)
+    spread = np.array([1.0, 3.0, 10.0])[degradation, None]
+    features = spread * (np.eye(3, 500)[degradation] * 3 + rng.standard_normal((90, 500)))
+    nearest = NearestNeighbors(n_neighbors=10).fit(features).kneighbors(return_distance=False)
+    assert (degradation[nearest] == 0).mean() > 0.9
+    assert knn_purity(gram(features), degradation) > 0.9
+
+
+def test_knn_of_groups_on_a_line_and_of_copies():
+    groups = np.repeat([0, 1, 2], 12)
+    line = groups[:, None] * 10 + np.random.default_rng(0).random((36, 1))
+    assert knn_purity(gram(line), groups) == 1
+    assert knn_purity(gram(groups[:, None].astype(float)), groups) == 1
 
 
 def test_knn_purity_of_known_clouds():

@@ -1,5 +1,7 @@
 """Configurations: what is read, in which order, and what is refused."""
 
+import contextlib
+
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -111,7 +113,5 @@ nested = st.recursive(plain, lambda inner: st.lists(inner, max_size=3) | st.dict
 @given(content=nested)
 def test_no_content_gets_past_as_another_error(content, tmp_path_factory):
     path = write(tmp_path_factory.getbasetemp(), yaml.safe_dump(content))
-    try:
+    with contextlib.suppress(DDRError):
         read_configs(path)
-    except DDRError:
-        pass

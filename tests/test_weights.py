@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -20,8 +20,8 @@ from ddrlib.ncnn import read_convolutions
 from ddrlib.weights import dequantise, fill, quantised, read_weights, state_sha256
 
 
-def ncnn_files(path: Path, convolutions: list[tuple[torch.Tensor, torch.Tensor]], half=True) -> Path:
-    """Write `.bin` (`path`) and `.param` as ncnn's converter does; returns the latter's path."""
+def ncnn_files(path: Path, convolutions: list, half: bool = True) -> Path:
+    """Write (weight, bias) pairs as ncnn's converter does, `.bin` to `path`; returns the `.param`."""
     lines, data = ["7767517", f"{len(convolutions) + 1} {len(convolutions) + 1}"], b""
     lines.append("Input                    image                    0 1 b0")
     for i, (weight, bias) in enumerate(convolutions):
@@ -119,6 +119,7 @@ class Bomb:
         return os.mkdir, (str(self.folder),)
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 @pytest.mark.parametrize("save", [torch.save, lambda o, p: Path(p).write_bytes(pickle.dumps(o))])
 @pytest.mark.parametrize("suffix", [".pth", ".pt", ".ckpt", ".bin"])
 def test_a_malicious_pickle_is_refused_and_not_executed(save, suffix, tmp_path):
@@ -139,12 +140,16 @@ def test_a_whole_pickled_module_is_refused(tmp_path):
         read_weights(tmp_path / "module.pth", Toy())
 
 
-@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
-@pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 broken", bytes(range(256)) * 8])
-def test_what_is_no_checkpoint_is_told_in_one_line(content, suffix, tmp_path):
-    (tmp_path / f"c{suffix}").write_bytes(content)
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+@settings(max_examples=60, deadline=None)
+@given(content=st.binary(max_size=200), suffix=st.sampled_from([".pth", ".safetensors"]))
+@example(content=b"text", suffix=".pth")
+@example(content=b"PK\x03\x04 broken", suffix=".pth")
+def test_what_is_no_checkpoint_is_told_in_one_line(content, suffix, tmp_path_factory):
+    path = tmp_path_factory.getbasetemp() / f"c{suffix}"
+    path.write_bytes(content)
     with pytest.raises(DDRError, match=rf"\A.*c{suffix}.*\Z"):
-        read_weights(tmp_path / f"c{suffix}", Toy())
+        read_weights(path, Toy())
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
@@ -171,8 +176,9 @@ def test_missing_file(tmp_path):
 def test_fill_leaves_the_module_alone_where_something_does_not_fit(state):
     module = Toy()
     before = state_sha256(module.state_dict())
+    other = {"conv.weight": state["conv.weight"], "conv.gain": torch.ones(1)}
     with pytest.raises(DDRError, match="w.pth .* Toy: missing: conv.bias; surplus: conv.gain"):
-        fill(module, {"conv.weight": state["conv.weight"], "conv.gain": torch.ones(1)}, Path("w.pth"))
+        fill(module, other, Path("w.pth"))
     assert state_sha256(module.state_dict()) == before
 
 

@@ -45,7 +45,7 @@ class Explorer {
       this.legend, this.selected, this.spoken,
       element("details", {}, element("summary", {}, "What is shown, as a table"), this.table),
       element("details", {}, element("summary", {}, "How to use it"), element("p", {}, HELP)),
-      ...this.live(),
+      ...(this.model.get("live") ? this.live() : []),
     );
     this.pause();
     this.setPanels();
@@ -105,11 +105,10 @@ class Explorer {
     if (sample !== null) this.spoken.textContent = this.data.describe(sample);
   }
 
+  // Through the model, where Python and linked widgets see it and may set it too.
   select(samples) {
-    this.selection = new Set(samples);
-    this.model.set("selection", [...this.selection].sort((a, b) => a - b)); // read by Python where it runs
+    this.model.set("selection", [...new Set(samples)].sort((a, b) => a - b));
     this.model.save_changes();
-    this.drawSelection();
   }
 
   // Selects the samples, or unselects them where all of them are selected.
@@ -161,7 +160,7 @@ class Explorer {
   drawSelection() {
     this.panels.forEach((panel) => panel.draw());
     this.pressLegend();
-    const chosen = [...this.selection].sort((a, b) => a - b);
+    const chosen = [...this.selection];
     this.selected.hidden = chosen.length === 0;
     const counts = Object.entries(Object.groupBy(chosen, (i) => this.data.label("degree", i)));
     const clear = element("button", { type: "button", onclick: () => this.select([]) }, "Clear selection");
@@ -209,14 +208,14 @@ class Explorer {
       if (step > steps) this.pause();
     };
     this.timer = setInterval(advance, FILM_STEP);
-    this.play.textContent = "⏸ Pause the film";
+    this.play.textContent = "⏸ Pause the layers";
     advance();
   }
 
   pause() {
     clearInterval(this.timer);
     this.timer = null;
-    this.play.textContent = "▶ Film through the layers";
+    this.play.textContent = "▶ Play the layers";
   }
 
   // ------------------------------------------------------------------------------------- live
@@ -251,8 +250,8 @@ class Explorer {
   replace(data) {
     this.pause();
     this.forget();
+    this.select([]);
     this.adopt(data);
-    this.selection = new Set();
     this.current = null;
     const last = data.networks.length - 1;
     this.panels.forEach((panel, k) => {

@@ -177,14 +177,13 @@ class Panel {
   }
 
   summarise() {
-    const shares = Object.entries(this.figuresOfLayer.variance);
+    const { variance } = this.figuresOfLayer;
+    const shares = this.data.shares.map(([name, colour]) => [name, variance[name][0], `background:${colour}`]);
     const bar = element("div", { class: "ddr-bar", "aria-hidden": "true" }, ...shares.map(
-      ([name, [value]]) => element("span",
-        { style: `flex-grow:${value};background:${this.data.share_colours[name]}` }),
+      ([, value, style]) => element("span", { style: `flex-grow:${value};${style}` }),
     ));
     const key = element("p", { class: "ddr-key" }, "Feature variance: ", ...shares.map(
-      ([name, [value]]) => element("span", {},
-        element("i", { style: `background:${this.data.share_colours[name]}` }), `${name} ${percent(value)}`),
+      ([name, value, style]) => element("span", {}, element("i", { style }), `${name} ${percent(value)}`),
     ));
     const shown = this.chiShown().map(([name, value]) => `${number(value)} by ${name}`).join(", ");
     this.summary.replaceChildren(
@@ -211,11 +210,14 @@ class Panel {
   figures() {
     const { networks, projections } = this.data;
     const { name, dim, chi, variance } = this.figuresOfLayer;
-    const seeds = Object.entries(chi).map(([by, [mean, sd, n]]) => [
-      `CHI by ${by}, mean ± sd of ${n} t-SNE seeds`, `${number(mean)} ± ${number(sd)}`]);
-    const shares = Object.entries(variance).map(([share, [value, low, high]]) => [
-      `variance: ${share}, 95 % interval`,
-      `${percent(value)} (${percent(low)} to ${percent(high)})`]);
+    const seeds = ["degradation", "content"].map((by) => {
+      const [mean, sd, n] = chi[by];
+      return [`CHI by ${by}, mean ± sd of ${n} t-SNE seeds`, `${number(mean)} ± ${number(sd)}`];
+    });
+    const shares = this.data.shares.map(([share]) => {
+      const [value, low, high] = variance[share].map(percent);
+      return [`variance: ${share}, 95 % interval`, `${value} (${low} to ${high})`];
+    });
     return [
       ["panel", this.name], ["network", networks[this.shown.network].name], ["layer", name],
       ["features", dim], ["projection", projections[this.shown.projection]],

@@ -17,13 +17,14 @@ const bytes = (text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCo
 const decode = (key, value) => (value?.base64 === undefined ? value : bytes(value.base64));
 function fakeModel(state) {{
   const handlers = {{}};
+  const fire = (name, ...args) => (handlers[name] ?? []).forEach((handler) => handler(...args));
   return {{
     state,
+    fire,
     get: (name) => state[name],
-    set: (name, value) => {{ state[name] = value; }},
+    set: (name, value) => {{ state[name] = value; fire(`change:${{name}}`); }},
     save_changes: () => {{}},
     on: (name, handler) => (handlers[name] ??= []).push(handler),
-    fire: (name, ...args) => (handlers[name] ?? []).forEach((handler) => handler(...args)),
     send: (message) => window.sent.push(message),
   }};
 }}
@@ -42,8 +43,8 @@ window.drawn = true;
 
 
 def to_json(value: object) -> str:
-    """JSON in which bytes are {"base64": ...}."""
-    return json.dumps(value, default=lambda data: {"base64": base64.b64encode(data).decode()})
+    """JSON in which bytes are {"base64": ...}; keys sorted, as notebooks are saved."""
+    return json.dumps(value, sort_keys=True, default=lambda data: {"base64": base64.b64encode(data).decode()})
 
 
 def write_page(widget: anywidget.AnyWidget, path: Path, **children: object) -> str:
@@ -51,7 +52,7 @@ def write_page(widget: anywidget.AnyWidget, path: Path, **children: object) -> s
     state = widget.get_state()
     data = {
         "esm": state.pop("_esm"),
-        "children": {f"IPY_MODEL_{child.model_id}": _own(child) for child in children.values()},
+        "children": {f"anywidget:{child.model_id}": _own(child) for child in children.values()},
         "state": {key: state[key] for key in state if not key.startswith("_")},
     }
     script = to_json(to_json(data)).replace("</", "<\\/")

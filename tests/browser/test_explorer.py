@@ -152,7 +152,7 @@ def test_second_panel_can_be_put_away(page):
 
 def test_film_plays_all_layers_and_stops(page):
     page.clock.install()
-    film = page.get_by_role("button", name="Film through the layers")
+    film = page.get_by_role("button", name="Play the layers")
     seen = []
     film.click()
     for _ in range(5):
@@ -162,7 +162,7 @@ def test_film_plays_all_layers_and_stops(page):
     page.clock.run_for(5000)
     assert film.is_visible() and "L4" in plot(page).get_attribute("aria-label")
     film.click()
-    page.get_by_role("button", name="Pause the film").click()
+    page.get_by_role("button", name="Pause the layers").click()
     page.clock.run_for(5000)
     assert "L0" in plot(page).get_attribute("aria-label")
 
@@ -276,6 +276,11 @@ def test_legend_selects_its_label(page):
     assert "The first 240 are shown." in page.get_by_label("Selected patches").inner_text()
     button.click()
     assert selection(page) == [] and button.get_attribute("aria-pressed") == "false"
+
+
+def test_python_can_select(page):
+    page.evaluate("model.set('selection', [7, 300])")
+    assert "2 of 1024 selected: clean 1, blur4 1." in page.get_by_label("Selected patches").inner_text()
 
 
 # Taking away
@@ -438,7 +443,7 @@ def test_a_result_replaces_the_view_until_the_reader_goes_back(page, explorer):
 
 def test_cleans_up(page):
     page.clock.install()
-    page.get_by_role("button", name="Film through the layers").click()
+    page.get_by_role("button", name="Play the layers").click()
     page.evaluate("cleanUp()")
     before = plot(page).inner_html()
     page.clock.run_for(5000)

@@ -16,6 +16,7 @@ MEGABYTE = 2**20
 
 def test_complete_without_network_and_small(path, visit):
     seen = visit(path)
+    seen.page.wait_for_timeout(500)  # what a widget asks for once it is drawn
     assert [url for url in seen.requests if not url.startswith(("file:", "data:", "blob:"))] == []
     assert seen.errors == []
     files = {unquote(urlsplit(url).path) for url in seen.requests if url.startswith("file:")}

@@ -1,0 +1,94 @@
+"""Forward passes that hand out what the layers of a network give, on all cores or on a GPU."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from copy import deepcopy
+from functools import partial
+from queue import SimpleQueue
+
+import torch
+from torch import Tensor, nn
+
+from ddrlib.errors import DDRError
+
+# Called with the name of a layer and what it gives, before anything can overwrite that.
+Take = Callable[[str, object], None]
+
+
+def watch(module: nn.Module, batch: Tensor, paths: Mapping[str, str], take: Take) -> None:
+    """One forward pass that hands over the output of each layer and ends with the deepest.
+
+    `paths` are submodule paths by layer. A submodule that runs several times counts once, with its
+    first output; DDRError where one does not run.
+    """
+    waiting = set(paths)
+
+    def hook(layer: str, _module: nn.Module, _inputs: tuple, output: object) -> None:
+        if layer in waiting:
+            waiting.remove(layer)
+            take(layer, output)
+        if not waiting:
+            raise _AllSeen
+
+    handles = [
+        module.get_submodule(path).register_forward_hook(partial(hook, layer))
+        for layer, path in paths.items()
+    ]
+    try:
+        with suppress(_AllSeen):
+            module(batch)
+    finally:
+        for handle in handles:
+            handle.remove()
+    if waiting:
+        raise DDRError(f"layer {min(waiting)} does not run in a forward pass; choose another layer")
+
+
+class _AllSeen(Exception):
+    """Ends a forward pass after the deepest layer asked for."""
+
+
+@contextmanager
+def in_parallel(module: nn.Module, device: torch.device) -> Iterator[Callable]:
+    """Within it, a map of function(copy of the module, item) over items, results in their order.
+
+    Inference, in true float32, also on a GPU or within autocast. On a CPU each core works through
+    items of its own, with one thread and its own copy of the module (whose forward need not be safe
+    to run twice at a time). That is faster than to share out each operation among the cores, and by
+    far where something else keeps some of them busy. Few results wait to be taken: to be slow in
+    taking them costs time, not memory.
+    """
+    threads = torch.get_num_threads()
+    workers = threads if device.type == "cpu" else 1
+    idle: SimpleQueue[nn.Module] = SimpleQueue()
+    for copy in (module, *(deepcopy(module) for _ in range(workers - 1))):
+        idle.put(copy)
+
+    def work(function: Callable, item: object) -> object:
+        copy = idle.get()
+        try:
+            with torch.inference_mode(), torch.autocast(device.type, enabled=False):
+                return function(copy, item)
+        finally:
+            idle.put(copy)
+
+    def ordered(function: Callable, items: Iterable) -> Iterator:
+        begun: deque[Future] = deque()
+        for item in items:
+            begun.append(pool.submit(work, function, item))
+            if len(begun) > 2 * workers:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
+
+    cudnn = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+    pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
+    with cudnn, pool:
+        try:
+            yield ordered
+        finally:
+            torch.set_num_threads(threads)  # for threads made from now on; this one kept its own

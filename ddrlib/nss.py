@@ -1,0 +1,98 @@
+"""Statistics of pixels, with no network: BRISQUE's features of natural scenes, and gradients.
+
+What deep features have to beat. Each function maps images (N, 3, H, W), RGB in [0, 1], to (N, d).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.special import gamma
+from torch import Tensor
+
+from ddrlib.ggd import shape_of
+from ddrlib.kernels import gaussian_kernel
+
+LUMA = (0.299, 0.587, 0.114)
+TINY = 1e-9  # keeps flat images, which have no statistics, from dividing by zero
+
+
+def brisque(images: Tensor) -> np.ndarray:
+    """The 36 features of BRISQUE (Mittal, Moorthy, Bovik, IEEE TIP 2012, table I).
+
+    At full and half size: shape and variance of a generalised Gaussian fitted to the normalised
+    luminance; shape, mean, left and right variance of an asymmetric one fitted to the products of
+    neighbours across, down and along both diagonals.
+    """
+    weights = torch.tensor(LUMA).view(3, 1, 1).to(images)
+    grey = 255 * (images * weights).sum(dim=1, keepdim=True)
+    half = F.interpolate(grey, scale_factor=0.5, mode="bicubic", antialias=True)
+    return np.concatenate([_scene_statistics(mscn(scale)) for scale in (grey, half)], axis=1)
+
+
+def mscn(grey: Tensor) -> np.ndarray:
+    """Mean-subtracted, contrast-normalised luminance (N, H, W) of grey images (N, 1, H, W), 0 to 255.
+
+    (x - mean) / (deviation + 1), both local: in a Gaussian window of 7 x 7 with sigma 7/6.
+    """
+    window = torch.from_numpy(_window()).to(grey)[None, None]
+
+    def local_mean(values: Tensor) -> Tensor:
+        return F.conv2d(F.pad(values, [3] * 4, mode="replicate"), window)
+
+    mean = local_mean(grey)
+    deviation = (local_mean(grey**2) - mean**2).clamp(min=0).sqrt()
+    return ((grey - mean) / (deviation + 1))[:, 0].double().cpu().numpy()
+
+
+def _window() -> np.ndarray:
+    offset = np.arange(-3, 4)
+    weights = np.exp(-0.5 * (offset / (7 / 6)) ** 2)
+    return np.outer(weights, weights) / weights.sum() ** 2
+
+
+def _scene_statistics(x: np.ndarray) -> np.ndarray:
+    """The 18 features of one scale from its MSCN (N, H, W)."""
+    neighbours = (
+        x[:, :, :-1] * x[:, :, 1:], x[:, :-1] * x[:, 1:],
+        x[:, :-1, :-1] * x[:, 1:, 1:], x[:, :-1, 1:] * x[:, 1:, :-1],
+    )
+    variance = (x**2).mean(axis=(1, 2))
+    deviation = np.abs(x).mean(axis=(1, 2))
+    shape = shape_of((variance + TINY) / (deviation**2 + TINY))
+    return np.column_stack([shape, variance, *(fit_aggd(products) for products in neighbours)])
+
+
+def fit_aggd(x: np.ndarray) -> np.ndarray:
+    """Asymmetric generalised Gaussians fitted by moments to the values of each x[i], as (N, 4).
+
+    Shape, mean, left variance E [x^2 | x < 0], right variance E [x^2 | x > 0] (Lasmar et al. 2009).
+    """
+    x = x.reshape(len(x), -1)
+    left, right = (
+        (np.where(side, x, 0) ** 2).sum(axis=1) / np.maximum(side.sum(axis=1), 1) + TINY
+        for side in (x < 0, x > 0)
+    )
+    skew = np.sqrt(left / right)
+    ratio = ((x**2).mean(axis=1) + TINY) / (np.abs(x).mean(axis=1) ** 2 + TINY)
+    shape = shape_of(ratio * (skew**2 + 1) ** 2 / ((skew**3 + 1) * (skew + 1)))
+    scale = np.sqrt(gamma(1 / shape) / gamma(3 / shape))
+    mean = (np.sqrt(right) - np.sqrt(left)) * scale * gamma(2 / shape) / gamma(1 / shape)
+    return np.column_stack([shape, mean, left, right])
+
+
+def gradient_statistics(images: Tensor) -> np.ndarray:
+    """24 statistics of the raw pixels' differences to their neighbours, across and down.
+
+    Of each colour and direction: mean absolute value, standard deviation, skewness, kurtosis.
+    """
+    return np.concatenate([_moments(torch.diff(images, dim=dim)) for dim in (2, 3)], axis=1)
+
+
+def _moments(differences: Tensor) -> np.ndarray:
+    x = differences.flatten(2).double()  # (N, 3, pixels)
+    deviation = x.std(dim=2, correction=0)
+    z = (x - x.mean(dim=2, keepdim=True)) / (deviation[..., None] + TINY)
+    moments = x.abs().mean(dim=2), deviation, (z**3).mean(dim=2), (z**4).mean(dim=2)
+    return torch.cat(moments, dim=1).cpu().numpy()

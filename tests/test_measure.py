@@ -1,0 +1,203 @@
+"""The whole measurement on a network that is known to see content, degradation, or nothing."""
+
+import json
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import calinski_harabasz_score
+from torch import nn
+
+from ddrlib.data import Patches
+from ddrlib.degrade import degrade
+from ddrlib.errors import DDRError
+from ddrlib.measure import measure
+from ddrlib.metrics import variance_split
+from ddrlib.projection import gram
+from ddrlib.zoo import Network
+
+torch.set_num_threads(1)
+N = 12
+DEGRADATIONS = ("clean", "blur4", "noise20")
+
+
+class Sharpness(nn.Module):
+    """How much neighbouring pixels differ: a map of one value for each image."""
+
+    def forward(self, x):
+        edges = (x[..., 1:] - x[..., :-1]).abs().mean(dim=(1, 2, 3), keepdim=True)
+        return edges.log().expand(-1, 1, 4, 4)
+
+
+class Toy(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.content = nn.AvgPool2d(4)
+        self.degradation = Sharpness()
+        self.nothing = nn.Conv2d(3, 2, 1)
+        nn.init.zeros_(self.nothing.weight)
+
+    def forward(self, x):
+        self.content(x)
+        self.degradation(x)
+        return self.nothing(x)
+
+
+@pytest.fixture
+def network():
+    layers = {name: name for name in ("content", "degradation", "nothing")}
+    card = {"sha256": "0" * 64}
+    return Network("toy", Toy().eval(), 4, layers, lambda x: x, "sr", card)
+
+
+@pytest.fixture(scope="module")
+def patches():
+    """Smooth colour fields with a little texture, the same amount in each."""
+    rng = torch.Generator().manual_seed(0)
+    fields = torch.rand(N, 3, 3, 3, generator=rng)
+    texture = torch.rand(N, 1, 64, 64, generator=rng) - 0.5
+    images = nn.functional.interpolate(fields, (64, 64), mode="bilinear") * 0.6 + 0.2
+    nothing = np.full(N, "")
+    return Patches((images + 0.4 * texture).clamp(0, 1), np.arange(N), nothing, nothing)
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    """A cache of its own, and threads: worker processes would take longer to start than to work."""
+    monkeypatch.setenv("DDR_CACHE", str(tmp_path))
+    with joblib.parallel_config(backend="threading"):
+        yield tmp_path
+
+
+SEES = ("content", "degradation")
+
+
+def test_layers_are_found_to_see_what_they_see(network, patches):
+    lines = []
+    found = measure(network, patches, layers=SEES, seeds=2, progress=lines.append)
+    content, degradation = found["content"], found["degradation"]
+    assert content.variance.content.value > 0.8
+    assert degradation.variance.degradation.value > 0.8
+    assert degradation.chi_degradation.mean > 10 > degradation.chi_content.mean
+    assert content.chi_content.mean > content.chi_degradation.mean
+    assert degradation.knn_degradation.value > 0.9 > content.knn_degradation.value
+    assert degradation.p == 0.001
+    assert [line.split(":")[0] for line in lines] == ["content (1 of 2)", "degradation (2 of 2)"]
+
+
+def test_figures_are_those_of_the_definitions(network, patches):
+    found = measure(network, patches, DEGRADATIONS, layers=["content"], seeds=3)
+    assert (found.n, found.degradations, found.perplexity) == (N, DEGRADATIONS, 35 / 3)
+    assert [found.degradations[g] for g in found.degradation[[0, N, 2 * N]]] == list(DEGRADATIONS)
+    assert found.content.tolist() == 3 * list(range(N))
+    inputs = torch.cat([degrade(patches.images, d) for d in DEGRADATIONS])
+    features = nn.functional.avg_pool2d(inputs, 4).flatten(1)
+    layer = found["content"]
+    assert layer.dim == features.shape[1] == 48
+    assert np.allclose(layer.gram, gram(features.numpy()), atol=1e-2)  # features are float16
+    split = variance_split(gram(features.numpy()), found.content, found.degradation)
+    for factor in ("degradation", "content", "rest"):
+        share = getattr(layer.variance, factor)
+        assert share.value == pytest.approx(getattr(split, factor), abs=1e-3)
+        assert share.low <= share.value <= share.high
+        assert share.n == N
+    assert layer.embeddings.shape == (3, 3 * N, 2)
+    for chi, labels in (
+        (layer.chi_degradation, found.degradation), (layer.chi_content, found.content)
+    ):
+        values = [calinski_harabasz_score(points, labels) for points in layer.embeddings]
+        assert chi.values == pytest.approx(values, rel=1e-4)
+        assert chi.mean == pytest.approx(np.mean(values), rel=1e-4)
+        assert chi.sd == pytest.approx(np.std(values, ddof=1), rel=1e-3)
+        assert chi.interval.low <= chi.mean <= chi.interval.high
+        spread = [((y - y.mean(axis=0)) ** 2).sum() for y in layer.embeddings]
+        assert chi.wd + chi.bd == pytest.approx(np.mean(spread), rel=1e-4)
+
+
+def test_json_has_the_documented_shape_and_is_strict(network, patches):
+    found = measure(network, patches, layers=SEES, seeds=1)
+    told = json.loads(found.to_json(), parse_constant=pytest.fail)  # no NaN
+    assert (told["network"], told["n"], told["degradations"]) == ("toy", N, list(DEGRADATIONS))
+    assert [layer["layer"] for layer in told["layers"]] == ["content", "degradation"]
+    for entry, layer in zip(told["layers"], found.layers, strict=True):
+        assert entry["chi_degradation"]["mean"] == layer.chi_degradation.mean
+        assert entry["chi_content"]["sd"] is None  # one seed has no spread
+        assert sum(entry["variance"].values()) == pytest.approx(1)
+        assert entry["knn_degradation"] == layer.knn_degradation.value
+        low, high = entry["intervals"]["share_degradation"]
+        assert low <= entry["variance"]["degradation"] <= high
+
+
+def test_table_has_a_row_a_layer(network, patches):
+    found = measure(network, patches, layers=SEES, seeds=2)
+    table = found.table().set_index("layer")
+    assert list(table.index) == ["content", "degradation"]
+    row, layer = table.loc["degradation"], found["degradation"]
+    assert row.chi_degradation == layer.chi_degradation.mean
+    assert row.chi_degradation_sd == layer.chi_degradation.sd
+    assert row.share_content_high == layer.variance.content.high
+    assert row.p == layer.p
+
+
+def test_an_order_of_layers_or_a_backend_changes_nothing(network, patches):
+    one = measure(network, patches, layers=["degradation", "content"], seeds=2, cache=False)
+    with joblib.parallel_config(backend="sequential"):
+        two = measure(network, patches, layers=SEES, seeds=2, cache=False)
+    assert one.to_json() == two.to_json()
+
+
+# --- the cache ---
+
+def test_a_second_measurement_reads_the_first_and_adds_seeds(network, patches, place, monkeypatch):
+    first = measure(network, patches, layers=["content"], seeds=2)
+    monkeypatch.setattr("ddrlib.measure.extract", pytest.fail)
+    again = measure(network, patches, layers=["content"], seeds=2)
+    more = measure(network, patches, layers=["content"], seeds=3)
+    assert again.to_json() == first.to_json()
+    assert np.array_equal(more["content"].embeddings[:2], first["content"].embeddings)
+    assert measure(network, patches, layers=["content"], seeds=1)["content"].chi_content.values == (
+        first["content"].chi_content.values[:1]
+    )
+    with np.load(next((place / "projections").iterdir())) as kept:
+        assert len(kept["embeddings"]) == 3
+
+
+@pytest.mark.parametrize("damage", [lambda d: d[:-100], lambda d: d[:5000] + b"x" + d[5001:]])
+def test_a_damaged_projection_is_said_and_computed_again(
+    network, patches, place, caplog, damage
+):
+    first = measure(network, patches, layers=["content"], seeds=1)
+    (file,) = (place / "projections").iterdir()
+    file.write_bytes(damage(file.read_bytes()))
+    assert measure(network, patches, layers=["content"], seeds=1).to_json() == first.to_json()
+    assert f"{file} is damaged" in caplog.text
+
+
+def test_another_perplexity_is_another_projection(network, patches):
+    one = measure(network, patches, layers=["content"], seeds=1, perplexity=5)
+    two = measure(network, patches, layers=["content"], seeds=1, perplexity=10)
+    assert not np.allclose(one["content"].embeddings, two["content"].embeddings)
+    assert np.array_equal(one["content"].gram, two["content"].gram)
+
+
+# --- what cannot be measured ---
+
+@pytest.mark.parametrize("degradations", [["clean"], ["clean", "blur4", "blur4.0"]])
+def test_degradations_have_to_differ(network, patches, degradations):
+    with pytest.raises(DDRError, match="2 different degradations"):
+        measure(network, patches, degradations)
+
+
+def test_a_layer_without_variance_is_named_and_the_others_are_kept(network, patches, place):
+    with pytest.raises(DDRError, match="layer nothing of toy gives the same for all images"):
+        measure(network, patches, layers=["content", "nothing"], seeds=1)
+    assert len(list((place / "features").iterdir())) == 2
+
+
+def test_an_unmeasured_layer_is_named(network, patches):
+    found = measure(network, patches, layers=["content"], seeds=1)
+    with pytest.raises(DDRError, match="'degradation' of toy was not measured; there are: content"):
+        found["degradation"]
+    with pytest.raises(DDRError, match="did you mean content[?]"):
+        measure(network, patches, layers=["contents"])
