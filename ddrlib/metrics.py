@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
-from torch import Tensor
 
 from ddrlib.errors import DDRError
 
@@ -263,17 +262,6 @@ def mean_interval(
     """The mean of one value per content (in the order of the sorted labels), with its interval."""
     values = np.asarray(values, dtype=np.float64)
     return bootstrap(lambda counts: counts @ values / counts.sum(axis=1), content, n, seed)
-
-
-def psnr(images: Tensor, truth: Tensor, border: int = 4) -> Tensor:
-    """Peak signal-to-noise ratio in dB (N,) of RGB images (N, 3, H, W) in [0, 1].
-
-    Over all channels, after clipping, without `border` pixels at each side, as usual for x4.
-    Identical images give infinity.
-    """
-    inner = (..., slice(border, -border), slice(border, -border))
-    error = (images.clamp(0, 1)[inner] - truth[inner]).square().mean(dim=(1, 2, 3))
-    return -10 * error.log10()
 
 
 class Spread(NamedTuple):

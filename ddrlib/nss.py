@@ -12,7 +12,7 @@ from scipy.special import gamma
 from torch import Tensor
 
 from ddrlib.ggd import shape_of
-from ddrlib.kernels import gaussian_kernel
+from ddrlib.kernels import convolve, gaussian_kernel
 
 LUMA = (0.299, 0.587, 0.114)
 TINY = 1e-9  # keeps flat images, which have no statistics, from dividing by zero
@@ -34,22 +34,14 @@ def brisque(images: Tensor) -> np.ndarray:
 def mscn(grey: Tensor) -> np.ndarray:
     """Mean-subtracted, contrast-normalised luminance (N, H, W) of grey images (N, 1, H, W), 0 to 255.
 
-    (x - mean) / (deviation + 1), both local: in a Gaussian window of 7 x 7 with sigma 7/6.
+    (x - mean) / (deviation + 1), both local: in a Gaussian window of 7 x 7 with sigma 7/6; borders
+    are reflected.
     """
-    window = torch.from_numpy(_window()).to(grey)[None, None]
-
-    def local_mean(values: Tensor) -> Tensor:
-        return F.conv2d(F.pad(values, [3] * 4, mode="replicate"), window)
-
-    mean = local_mean(grey)
-    deviation = (local_mean(grey**2) - mean**2).clamp(min=0).sqrt()
-    return ((grey - mean) / (deviation + 1))[:, 0].double().cpu().numpy()
-
-
-def _window() -> np.ndarray:
-    offset = np.arange(-3, 4)
-    weights = np.exp(-0.5 * (offset / (7 / 6)) ** 2)
-    return np.outer(weights, weights) / weights.sum() ** 2
+    window = gaussian_kernel(7 / 6)[2:-2, 2:-2]
+    window = window[None] / window.sum()
+    mean = convolve(grey, window)
+    variance = convolve(grey**2, window) - mean**2
+    return ((grey - mean) / (variance.clamp(min=0).sqrt() + 1))[:, 0].cpu().numpy()
 
 
 def _scene_statistics(x: np.ndarray) -> np.ndarray:

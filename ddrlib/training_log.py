@@ -8,29 +8,26 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from ddrlib.cards import NETWORKS
 from ddrlib.data import load_patches, load_photos
 from ddrlib.degrade import degrade, downsample, upsample
+from ddrlib.errors import DDRError
 from ddrlib.features import extract
 from ddrlib.metrics import calinski_harabasz, knn_purity, variance_split
 from ddrlib.projection import gram, pca, tsne
+from ddrlib.quality import psnr
 from ddrlib.zoo import Network
 
 HELD_OUT, HELD_OUT_SIZE = 24, 192  # photographs, and the side of the centre crop of each
 PROBE_CONTENTS = 100
 PROBE_DEGRADATIONS = ("clean", "blur4", "noise20")
-BORDER = 4  # pixels left out of PSNR at each side
-
-
-def psnr(images: Tensor, target: Tensor) -> float:
-    """Mean PSNR in dB over images (N, 3, H, W) in [0, 1]: RGB, clipped, border cropped."""
-    inner = (..., slice(BORDER, -BORDER), slice(BORDER, -BORDER))
-    error = (images.clamp(0, 1)[inner] - target[inner]).square().mean((1, 2, 3))
-    return float((-10 * error.log10()).mean())
 
 
 def is_measured(iteration: int, last: int) -> bool:
@@ -57,7 +54,7 @@ class TrainingLog:
 
     @property
     def bicubic_psnr(self) -> float:
-        return psnr(upsample(self.held_out_lr), self.held_out)
+        return float(psnr(upsample(self.held_out_lr), self.held_out).mean())
 
     def add(self, iteration: int, measure: str, value: float, layer: str = "") -> None:
         self.rows.append((iteration, layer, measure, float(f"{value:.6g}")))
@@ -78,7 +75,7 @@ class TrainingLog:
         """Held-out PSNR, and per trunk layer what `ddrlib.measure` reports, on a smaller probe."""
         with torch.inference_mode():
             restored = torch.cat([model(lr[None]) for lr in self.held_out_lr])
-        self.add(iteration, "psnr", psnr(restored, self.held_out))
+        self.add(iteration, "psnr", float(psnr(restored, self.held_out).mean()))
         trunk = [name for name, path in model.layers().items() if path.startswith("body.")]
         network = Network("in training", model, model.scale, model.layers(), lambda x: x, "sr", {})
         features = extract(network, self.probe, trunk, device=self.device, cache=False)
@@ -100,6 +97,14 @@ class TrainingLog:
         writer = csv.writer(buffer, lineterminator="\n")
         writer.writerows([("iteration", "layer", "measure", "value"), *self.rows])
         return buffer.getvalue()
+
+
+def read_log(name: str, folder: Path = NETWORKS) -> pd.DataFrame:
+    """The log of a trained network: columns iteration, layer ("" for the whole), measure, value."""
+    path = folder / "logs" / f"{name}.csv"
+    if not path.is_file():
+        raise DDRError(f"{path}: there is no training log of {name}; `ddr train` writes one")
+    return pd.read_csv(path, keep_default_na=False)
 
 
 def _held_out() -> Tensor:

@@ -23,7 +23,7 @@ from ddrlib.errors import DDRError
 from ddrlib.explorer_data import THUMBNAIL, Packed, pack, photograph_name, webp
 from ddrlib.live import LiveWidget, Progress, static
 from ddrlib.measure import Measurement, measure
-from ddrlib.training_log import psnr
+from ddrlib.quality import psnr
 from ddrlib.zoo import Network, load_network
 
 # Pictures chosen by named axes
@@ -137,7 +137,7 @@ def _restorations(
     return [
         [
             (f"low resolution, {parse(degradation)}", lr[i]),
-            *((f"{name}, {psnr(sr[i:i + 1], hr[i:i + 1]):.1f} dB", sr[i])
+            *((f"{name}, {psnr(sr[i:i + 1], hr[i:i + 1]).item():.1f} dB", sr[i])
               for name, sr in results.items()),
             ("truth", hr[i]),
         ]

@@ -15,7 +15,10 @@ from ddrlib.metrics import (
     calinski_harabasz,
     knn_hits,
     knn_purity,
+    mean_interval,
+    over_seeds,
     permutation_p,
+    readout,
     variance_split,
 )
 from ddrlib.projection import gram
@@ -267,3 +270,27 @@ def test_bootstrap_stays_within_the_bounds():
     interval = bootstrap(lambda counts: counts @ values / 31, np.arange(31), bounds=(0.01, 0.05))
     assert interval.low == 0.01
     assert interval.high == 0.05
+
+
+# --- means, spreads and readings ---
+
+def test_mean_interval_is_the_mean_with_the_normal_interval():
+    values = np.random.default_rng(0).standard_normal(400)
+    found = mean_interval(values, np.arange(400))
+    assert found.value == pytest.approx(values.mean())
+    assert found.high - found.low == pytest.approx(2 * 1.96 / 20, rel=0.15)
+
+
+def test_spread_over_seeds():
+    assert over_seeds([3.0, 1.0, 8.0]) == (4.0, 1.0, 8.0, 3)
+    assert str(over_seeds([3.0, 1.0, 8.0])) == "4 [1, 8]"
+
+
+def test_readout_finds_what_is_linear_in_the_features_and_nothing_else():
+    rng = np.random.default_rng(0)
+    images, noise = rng.random((8, 3, 16, 16)), rng.random((8, 5, 16, 16))
+    mixed = np.einsum("nchw,ck->nkhw", images, rng.standard_normal((3, 6))) + 2
+    assert readout(np.concatenate([mixed, noise], axis=1), images) == pytest.approx(1)
+    assert abs(readout(noise, images)) < 0.02
+    half = images + rng.standard_normal(images.shape) * images.std()  # as much noise as signal
+    assert readout(half, images) == pytest.approx(0.5, abs=0.02)
