@@ -7,6 +7,9 @@ of depth, each with the submodule whose output it is.
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F
 from efficientnet_lite_pytorch import EfficientNet, get_model_params
@@ -112,7 +115,7 @@ class PatchDiscriminator(nn.Module):
         super().__init__()
         widths = [3, channels, 2 * channels, 4 * channels]
         layers: list[nn.Module] = []
-        for before, after in zip(widths, widths[1:]):
+        for before, after in pairwise(widths):
             layers += [
                 spectral_norm(_conv(before, after)), nn.LeakyReLU(0.2),
                 spectral_norm(nn.Conv2d(after, after, 4, stride=2, padding=1)), nn.LeakyReLU(0.2),
@@ -305,8 +308,8 @@ class GuidedSRResNet(SRResNet):
     Pooling is global, so that an image of any size gives an embedding of the same size.
     """
 
-    guides = ("ddr", "random", "learned", "oracle")
-    modulations = {"affine": AffineBlock, "style": StyleBlock}
+    guides: ClassVar = ("ddr", "random", "learned", "oracle")
+    modulations: ClassVar = {"affine": AffineBlock, "style": StyleBlock}
 
     def __init__(
         self, channels: int = 64, blocks: int = 16, global_residual: bool = True,

@@ -44,20 +44,18 @@ def gram(features: np.ndarray) -> np.ndarray:
     """
     n, dim = features.shape
     width = max(BLOCK_VALUES // n, 1)
+
+    def product(start: int) -> np.ndarray:
+        block = features[:, start:start + width].astype(np.float64)
+        block -= block.mean(axis=0)
+        _release(features)
+        return block @ block.T
+
+    # Each core has blocks of its own, since conversion and centring take as long as the product;
+    # summed in their order, so that the result does not depend on the number of cores.
     workers = min(joblib.cpu_count(), MAX_WORKERS)
-
-    def part(worker: int) -> np.ndarray:
-        total = np.zeros((n, n))
-        for start in range(worker * width, dim, workers * width):
-            block = features[:, start:start + width].astype(np.float64)
-            block -= block.mean(axis=0)
-            total += block @ block.T
-            _release(features)
-        return total
-
-    # Each core has blocks of its own, since conversion and centring take as long as the product.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers) as pool:
-        return sum(pool.map(part, range(workers)))
+        return sum(pool.map(product, range(0, dim, width)), start=np.zeros((n, n)))
 
 
 def _release(features: np.ndarray) -> None:

@@ -55,7 +55,7 @@ def test_help_is_quick_because_nothing_heavy_is_imported():
         "assert not {'torch', 'numpy', 'papermill', 'sphinx'} & sys.modules.keys()"
     )
     command = [sys.executable, "-c", script]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0 and "measure" in result.stdout, result.stderr
 
 

@@ -45,6 +45,17 @@ def test_gram_does_not_depend_on_the_blocks(x, block_values):
     assert np.allclose(result.sum(axis=0), 0, atol=1e-4)
 
 
+def test_gram_does_not_depend_on_the_number_of_cores(monkeypatch):
+    x = features(20, 3000)
+    monkeypatch.setattr(projection, "BLOCK_VALUES", 20 * 64)
+    grams = []
+    for workers in (1, 3):
+        monkeypatch.setattr(projection, "MAX_WORKERS", workers)
+        monkeypatch.setattr(projection.joblib, "cpu_count", lambda: 4)
+        grams.append(gram(x))
+    assert np.array_equal(*grams)
+
+
 def test_gram_reads_from_disk(tmp_path):
     x = features(20, 3000).astype(np.float16)
     np.save(tmp_path / "x.npy", x)
