@@ -181,6 +181,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a fraction of the work: does it run?")
     quick = parser.parse_args().quick
     print(f"{processor()}, PyTorch {torch.__version__} with {torch.get_num_threads()} threads")
+    print(f"load at the start: {os.getloadavg()[0]:.1f} (an idle machine gives the fairest ratios)")
     with tempfile.TemporaryDirectory() as folder:
         compare_extraction(Path(folder), contents=20 if quick else 100)
         compare_pca(n=300, dim=2**13 if quick else 2**16, repeats=1 if quick else 3)

@@ -112,4 +112,5 @@ def tsne(scores: np.ndarray, seed: int = 0, perplexity: float = 30.0) -> np.ndar
         raise DDRError("t-SNE: all samples have the same features; leave this layer out")
     perplexity = usable_perplexity(len(scores), perplexity)
     model = TSNE(2, perplexity=perplexity, init="random", random_state=seed, n_jobs=1)
-    return model.fit_transform(scores)
+    with threadpool_limits(1):  # on so few points, threads only wait for each other
+        return model.fit_transform(scores)

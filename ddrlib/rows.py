@@ -40,7 +40,7 @@ def to_rows(layer: str, output: object, span: tuple[int, int], dtype: np.dtype) 
             f"layer {layer} gives {given} for {last - first} images, not a row for each; "
             "choose another layer"
         )
-    low, high = (end.item() for end in output.float().aminmax())
+    low, high = float(output.amin()), float(output.amax())
     if not (math.isfinite(low) and math.isfinite(high)):
         bad = int((~output.isfinite()).sum())
         raise DDRError(
