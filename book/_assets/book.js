@@ -18,6 +18,9 @@
     for (const button of document.querySelectorAll(".theme-switch-button")) {
       button.ariaLabel = "Colour mode: Light, Dark or System Settings";
     }
+    for (const summary of document.querySelectorAll("details.hide > summary")) {
+      summary.removeAttribute("aria-label");
+    }
     // A bibliography is a list of list items; docutils gives its entries a role of their own.
     for (const entry of document.querySelectorAll(".citation")) entry.role = "listitem";
   });
