@@ -1,31 +1,22 @@
-"""Which distortion an image has suffered, and how much, told from deep features.
+"""Distorted images with their labels, and descriptions of fixed size of images of any size.
 
-An image of any size is described by a vector of fixed size (`pooled_features` of a frozen network,
-or pixel statistics), and linear heads are trained on a few distorted images. Splits are by
-reference image: no content is in both training and test. The labels of a set of images are a table
-with the columns `type`, `level` (1 is the weakest) and `reference`, as `ddrlib.quality_sets` gives.
+The labels of a set of images are a table with the columns `type`, `level` (1 is the weakest) and
+`reference`, as `ddrlib.quality_sets` gives them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.linear_model import LogisticRegression, RidgeCV
-from sklearn.neighbors import NearestCentroid
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
 from ddrlib.degrade import degrade
 from ddrlib.features import layer_paths, resolve_device
 from ddrlib.forward import in_parallel, watch
-from ddrlib.metrics import Interval
-from ddrlib.nss import brisque, gradient_statistics
-from ddrlib.zoo import Network, load_network
+from ddrlib.zoo import Network
 
 # Five degrees a type, in the units of `ddrlib.distortions`, weakest first. The first five types are
 # those of LIVE, the others are in KADID-10k.

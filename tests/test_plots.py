@@ -8,11 +8,11 @@ import torch
 
 matplotlib.use("agg")
 
-from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib import pyplot as plt
 
-from ddrlib import plots  # noqa: E402
-from ddrlib.measurement import Chi, LayerMeasurement, Measurement  # noqa: E402
-from ddrlib.metrics import Interval, VarianceSplit  # noqa: E402
+from ddrlib import plots
+from ddrlib.measurement import Chi, LayerMeasurement, Measurement
+from ddrlib.metrics import Interval, VarianceSplit
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +75,7 @@ def test_principal_colours_order_components_by_their_variance():
     sources = rng.uniform(size=(2, 3, 20, 20)) * np.array([9.0, 3.0, 1.0])[:, None, None]
     mixed = np.einsum("nchw,kc->nkhw", sources, np.linalg.qr(rng.standard_normal((6, 3)))[0])
     colours = plots.principal_colours(mixed)
-    assert colours.shape == (2, 3, 20, 20) and 0 <= colours.min() and colours.max() <= 1
+    assert colours.shape == (2, 3, 20, 20) and colours.min() >= 0 and colours.max() <= 1
     for k in range(3):
         r = np.corrcoef(colours[:, k].flatten(), sources[:, k].flatten())[0, 1]
         assert abs(r) > 0.95
