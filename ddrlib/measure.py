@@ -18,6 +18,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from ddrlib.data import Patches
 from ddrlib.degrade import degrade, parse
@@ -183,6 +184,7 @@ def _load(file: Path) -> _Projection | None:
 # ---- measures ----
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # many small products, best on one core
 def _measure_layer(
     layer: str, projection: _Projection, content: np.ndarray, degradation: np.ndarray
 ) -> LayerMeasurement:

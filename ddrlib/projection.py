@@ -46,9 +46,8 @@ def gram(features: np.ndarray) -> np.ndarray:
     width = max(BLOCK_VALUES // n, 1)
 
     def product(start: int) -> np.ndarray:
-        block = features[:, start:start + width].astype(np.float64)
+        block = _columns(features, start, start + width).astype(np.float64)
         block -= block.mean(axis=0)
-        _release(features)
         return block @ block.T
 
     # Each core has blocks of its own, since conversion and centring take as long as the product;
@@ -58,10 +57,21 @@ def gram(features: np.ndarray) -> np.ndarray:
         return sum(pool.map(product, range(0, dim, width)), start=np.zeros((n, n)))
 
 
-def _release(features: np.ndarray) -> None:
-    """Let go of the pages of a mapped file that have been read, lest a file of gigabytes stay."""
-    if isinstance(features, np.memmap) and features.mode == "r" and hasattr(mmap, "MADV_DONTNEED"):
-        features._mmap.madvise(mmap.MADV_DONTNEED)
+def _columns(features: np.ndarray, start: int, stop: int) -> np.ndarray:
+    """Columns of features, in memory.
+
+    Those of a whole mapped file are read from the file: to touch a few kilobytes of each row would
+    map megabytes around them, and in the end the file.
+    """
+    mapped = isinstance(features, np.memmap) and isinstance(features.base, mmap.mmap)
+    if not (mapped and features.flags.c_contiguous):
+        return features[:, start:stop]
+    rows = np.empty((len(features), min(stop, features.shape[1]) - start), features.dtype)
+    with open(features.filename, "rb", buffering=0) as file:
+        for i, row in enumerate(rows):
+            file.seek(features.offset + i * features.strides[0] + start * features.itemsize)
+            file.readinto(row)
+    return rows
 
 
 def subgram(gram: np.ndarray, index: np.ndarray) -> np.ndarray:
@@ -71,6 +81,7 @@ def subgram(gram: np.ndarray, index: np.ndarray) -> np.ndarray:
     return chosen - means - means[:, None] + means.mean()
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # matrices this small lose by sharing out
 def pca(gram: np.ndarray, n_components: int = 50) -> PCA:
     """Exact principal components of the samples behind a centred Gram matrix.
 

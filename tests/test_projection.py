@@ -56,10 +56,14 @@ def test_gram_does_not_depend_on_the_number_of_cores(monkeypatch):
     assert np.array_equal(*grams)
 
 
-def test_gram_reads_from_disk(tmp_path):
+def test_gram_reads_from_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr(projection, "BLOCK_VALUES", 20 * 700)
     x = features(20, 3000).astype(np.float16)
-    np.save(tmp_path / "x.npy", x)
-    assert np.array_equal(gram(np.load(tmp_path / "x.npy", mmap_mode="r")), gram(x))
+    for order in ("C", "F"):
+        np.save(tmp_path / "x.npy", np.asarray(x, order=order))
+        mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+        for part in (mapped, mapped[3:11], mapped[:, 5:900], mapped[::2]):
+            assert np.array_equal(gram(part), gram(np.array(part)))
 
 
 @pytest.mark.parametrize(("n", "dim"), [(60, 2000), (200, 30)])  # D > N, and N > D
