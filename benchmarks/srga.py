@@ -19,7 +19,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 from ddrlib.generalization import srga
-from ddrlib.ggd import fit_ggd, ggd_kl
+from ddrlib.generalization.ggd import fit_ggd, ggd_kl
 
 
 def straightforward(reference: Path, test: Path, components: int) -> float:

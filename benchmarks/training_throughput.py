@@ -22,13 +22,13 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from ddrlib.data.images import load_image
 from ddrlib.degrade import downsample
 from ddrlib.features import resolve_device
-from ddrlib.images import load_image
 from ddrlib.networks import SRResNet
 from ddrlib.paths import DATA
 from ddrlib.training import Trainer
-from ddrlib.training_config import TrainingConfig, config_from
+from ddrlib.training.config import TrainingConfig, config_from
 
 TURNS = 5
 

@@ -2,16 +2,24 @@
 
 The rooms, in the order in which data goes through them; nothing downstream reaches back.
 
-photographs     data (images, quality_sets) -> patches with their labels
-degradations    degrade (distortions, kernels) -> LR images
-networks        networks: definitions; zoo (cards, weights, ncnn, custom): trained ones, by name
-features        features: named layers, kept on disk
-measures        projection, metrics, measure (measurement), pairwise, quality
-applications    distortion (nss), generalization (ggd)
-training        training (training_config, campaign, sampling, perceptual, acceleration,
-                checkpoint, training_log)
-pages           plots, widgets (explorer_data, static/), provenance (machine), claims
-the book        book (profiles), site, cli
+photographs     data            photographs and folders -> patches with their labels
+degradations    degrade         patches -> LR images
+networks        networks        definitions
+                zoo             trained ones by name, and the reader's own
+features        features        named layers, kept on disk
+measures        projection      features -> Gram matrix -> PCA, t-SNE
+                metrics         what sorts a set of features
+                measure         all of it for a network, layer by layer
+                quality         how good an enlargement is
+applications    distortion      which distortion is it, and how much
+                generalization  how far does a network carry (SRGA)
+training        training        the networks of the book
+pages           plots, widgets  figures, and views that react
+                claims          statements that a run can refute
+                provenance      what made each figure (machine)
+the book        book            run the chapters, build the pages
+                cli             the `ddr` command
 
-In brackets stand the modules that only serve the one before them. `errors` and `paths` serve all.
+A room that is a folder has its front door in `__init__.py`; the other files serve it. `errors` and
+`paths` serve all.
 """

@@ -95,7 +95,7 @@ def run(
 ) -> None:
     """Run the chapters that have changed: those named by number or by the beginning, or all."""
     from ddrlib.book import run_chapters
-    from ddrlib.profiles import parse_yaml
+    from ddrlib.book.profiles import parse_yaml
 
     overrides = {name: parse_yaml(text, f"-p {name}") for name, text in parameters}
     if failed := run_chapters(chapters, profile, overrides, device, force):
@@ -107,7 +107,7 @@ def run(
 def build(profile: str) -> None:
     """Compile the chapters that were run into _build/html."""
     from ddrlib.book import executed_folder
-    from ddrlib.site import BuildError, build_site
+    from ddrlib.book.site import BuildError, build_site
 
     try:
         index = build_site(executed_folder(profile), BUILD / "html")
@@ -216,7 +216,7 @@ def networks(as_json: bool) -> None:
 @device_option
 def train(config: Path, minutes: float | None, only: str | None, device: str) -> None:
     """Train the networks of CONFIG, going on from where an earlier call stopped."""
-    from ddrlib.campaign import train_from_config
+    from ddrlib.training.campaign import train_from_config
 
     train_from_config(config, minutes, device, only)
 

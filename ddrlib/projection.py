@@ -12,6 +12,7 @@ the square roots of its eigenvalues, squared distances are G[i, i] + G[j, j] - 2
 from __future__ import annotations
 
 import mmap
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -46,7 +47,7 @@ def gram(features: np.ndarray) -> np.ndarray:
     width = max(BLOCK_VALUES // n, 1)
 
     def product(start: int) -> np.ndarray:
-        block = _columns(features, start, start + width).astype(np.float64)
+        block = columns(features, start, start + width).astype(np.float64)
         block -= block.mean(axis=0)
         return block @ block.T
 
@@ -57,7 +58,7 @@ def gram(features: np.ndarray) -> np.ndarray:
         return sum(pool.map(product, range(0, dim, width)), start=np.zeros((n, n)))
 
 
-def _columns(features: np.ndarray, start: int, stop: int) -> np.ndarray:
+def columns(features: np.ndarray, start: int, stop: int) -> np.ndarray:
     """Columns of features, in memory.
 
     Those of a whole mapped file are read from the file: to touch a few kilobytes of each row would
@@ -125,3 +126,12 @@ def tsne(scores: np.ndarray, seed: int = 0, perplexity: float = 30.0) -> np.ndar
     model = TSNE(2, perplexity=perplexity, init="random", random_state=seed, n_jobs=1)
     with threadpool_limits(1):  # on so few points, threads only wait for each other
         return model.fit_transform(scores)
+
+
+def tsne_each(tasks: Sequence[tuple[np.ndarray, int, float]]) -> Iterator[np.ndarray]:
+    """`tsne(scores, seed, perplexity)` of each task, in their order, as they come.
+
+    They run side by side through joblib, whose `parallel_config` can send them to a cluster.
+    """
+    runs = [joblib.delayed(tsne)(*task) for task in tasks]
+    return joblib.Parallel(n_jobs=-1, return_as="generator")(runs) if runs else iter(())

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from published import arguments, checked
 
-from ddrlib.cards import write_network
-from ddrlib.weights import quantised
+from ddrlib.zoo.cards import write_network
+from ddrlib.zoo.weights import quantised
 
 PACKAGE = "@upscalerjs/esrgan-legacy"
 VERSION = "1.0.0"

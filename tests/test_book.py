@@ -15,9 +15,9 @@ import nbformat
 import pytest
 
 from ddrlib import book
+from ddrlib.book.profiles import BOOK, read_chapters, settle
 from ddrlib.errors import DDRError
 from ddrlib.paths import BUILD, ROOT
-from ddrlib.profiles import BOOK, read_chapters, settle
 from ddrlib.provenance import stamps
 
 

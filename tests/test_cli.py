@@ -103,7 +103,7 @@ def test_failed_chapters_end_run_and_book_with_exit_code_1(monkeypatch):
 
 
 def test_book_runs_builds_and_prints_where_to_open_it(monkeypatch):
-    from ddrlib import site
+    from ddrlib.book import site
 
     def build(executed, out):
         told.append(executed)
@@ -118,7 +118,7 @@ def test_book_runs_builds_and_prints_where_to_open_it(monkeypatch):
 
 
 def test_pages_that_do_not_build_are_exit_code_1(monkeypatch):
-    from ddrlib import site
+    from ddrlib.book import site
 
     def fail(*args):
         raise site.BuildError("a.ipynb:1: WARNING: one\nb.ipynb:2: WARNING: two")

@@ -24,7 +24,7 @@ from ddrlib.degrade import (
     parse,
     upsample,
 )
-from ddrlib.distortions import KINDS
+from ddrlib.degrade.distortions import KINDS
 from ddrlib.errors import DDRError
 
 

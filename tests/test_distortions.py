@@ -13,8 +13,8 @@ from PIL import Image
 from scipy.ndimage import convolve as scipy_convolve
 from scipy.ndimage import gaussian_filter
 
-from ddrlib import distortions
-from ddrlib.distortions import (
+from ddrlib.degrade import distortions
+from ddrlib.degrade.distortions import (
     Blur,
     Contrast,
     Fading,
@@ -26,8 +26,8 @@ from ddrlib.distortions import (
     Noise,
     Quantize,
 )
+from ddrlib.degrade.kernels import convolve, disc_kernel, gaussian_kernel, line_kernel
 from ddrlib.errors import DDRError
-from ddrlib.kernels import convolve, disc_kernel, gaussian_kernel, line_kernel
 
 
 @pytest.fixture(scope="module")

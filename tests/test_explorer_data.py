@@ -18,10 +18,17 @@ from scipy.spatial.distance import pdist
 from ddrlib.data import Patches, load_patches
 from ddrlib.degrade import degrade
 from ddrlib.errors import DDRError
-from ddrlib.explorer_data import _align, atlas_columns, pack, photograph_name, quantise, webp
 from ddrlib.measure import measure
 from ddrlib.metrics import calinski_harabasz
 from ddrlib.networks import SRResNet
+from ddrlib.widgets.explorer_data import (
+    _align,
+    atlas_columns,
+    pack,
+    photograph_name,
+    quantise,
+    webp,
+)
 from ddrlib.zoo import Network
 
 DEGRADATIONS = ("clean", "blur1", "blur4+noise20")
@@ -164,7 +171,7 @@ def test_the_index_is_strict_json(packed, measurement, patches, images):
 
 def test_the_atlas_holds_the_samples_in_order(patches):
     flat = torch.rand(7, 3, 1, 1, generator=torch.Generator().manual_seed(1)).expand(-1, -1, 8, 8)
-    from ddrlib.explorer_data import _atlas
+    from ddrlib.widgets.explorer_data import _atlas
 
     atlas = Image.open(io.BytesIO(webp(_atlas(flat))))
     assert atlas.size == (24, 24) and atlas_columns(7) == 3

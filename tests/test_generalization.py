@@ -16,7 +16,7 @@ from ddrlib.generalization import (
     srga_interval,
     srga_of_scores,
 )
-from ddrlib.ggd import GGD, ggd_kl
+from ddrlib.generalization.ggd import GGD, ggd_kl
 
 
 def features(n=60, dim=500, seed=0, stretch=1.0):

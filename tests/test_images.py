@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
+from ddrlib.data.images import load_image, read_pixels
 from ddrlib.errors import DDRError
-from ddrlib.images import load_image, read_pixels
 
 
 @pytest.fixture

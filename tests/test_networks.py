@@ -10,9 +10,9 @@ import pytest
 import torch
 from efficientnet_lite_pytorch import EfficientNet
 
-from ddrlib.custom import trace
 from ddrlib.networks import RDN, RRDBNet, SRResNet
 from ddrlib.zoo import load_network
+from ddrlib.zoo.custom import trace
 
 SHIPPED = ["rdn-div2k-x4", "realesrgan-x4plus-anime", "efficientnet-lite0"]
 

@@ -10,7 +10,7 @@ from scipy.stats import gennorm, kurtosis, skew
 
 from ddrlib.data import load_patches
 from ddrlib.degrade import degrade
-from ddrlib.nss import brisque, fit_aggd, gradient_statistics, mscn
+from ddrlib.distortion.nss import brisque, fit_aggd, gradient_statistics, mscn
 
 torch.set_num_threads(1)
 

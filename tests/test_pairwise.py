@@ -7,8 +7,8 @@ from sklearn.metrics import calinski_harabasz_score
 from torch import nn
 
 from ddrlib.data import Patches
+from ddrlib.measure.pairwise import pairwise
 from ddrlib.metrics import variance_split
-from ddrlib.pairwise import pairwise
 from ddrlib.projection import gram
 from ddrlib.zoo import Network
 

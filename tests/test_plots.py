@@ -11,7 +11,7 @@ matplotlib.use("agg")
 from matplotlib import pyplot as plt
 
 from ddrlib import plots
-from ddrlib.measurement import Chi, LayerMeasurement, Measurement
+from ddrlib.measure.measurement import Chi, LayerMeasurement, Measurement
 from ddrlib.metrics import Interval, VarianceSplit
 
 

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ddrlib.book.profiles import fits, parse_yaml, read_chapters, select, settle
 from ddrlib.errors import DDRError
-from ddrlib.profiles import fits, parse_yaml, read_chapters, select, settle
 
 PARAMETERS = 'contents = 100\nperplexity: float = 30.0\ndevice = "auto"\ndegradations = ["clean"]'
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import scipy.io
 
+from ddrlib.data.quality_sets import CSIQ, KADID, LIVE, READERS, TID2013
 from ddrlib.degrade import KINDS
 from ddrlib.errors import DDRError
-from ddrlib.quality_sets import CSIQ, KADID, LIVE, READERS, TID2013
 
 
 def touch(folder, *names):

@@ -5,7 +5,7 @@ import torch
 
 from ddrlib.degrade import degrade
 from ddrlib.errors import DDRError
-from ddrlib.sampling import Sampler, gaussian_blur
+from ddrlib.training.sampling import Sampler, gaussian_blur
 
 
 def photo(height, width, seed=0):

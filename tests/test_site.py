@@ -10,9 +10,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from ddrlib import site
+from ddrlib.book import site
+from ddrlib.book.site import BuildError, build_site, node_modules
 from ddrlib.errors import DDRError
-from ddrlib.site import BuildError, build_site, node_modules
 
 TOC = """
 format: jb-book

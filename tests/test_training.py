@@ -15,11 +15,11 @@ import pytest
 import torch
 from PIL import Image
 
-from ddrlib import campaign, checkpoint, perceptual, training, training_log
+from ddrlib import training
 from ddrlib.errors import DDRError
 from ddrlib.paths import ROOT
-from ddrlib.training import Trainer, learning_rate, train
-from ddrlib.training_config import TrainingConfig
+from ddrlib.training import Trainer, campaign, checkpoint, learning_rate, log, perceptual, train
+from ddrlib.training.config import TrainingConfig
 from ddrlib.zoo import load_network
 
 CPU = torch.device("cpu")
@@ -39,8 +39,8 @@ def photos(tmp_path):
 
 @pytest.fixture
 def config(photos, monkeypatch):
-    monkeypatch.setattr(training_log, "PROBE_CONTENTS", 11)
-    monkeypatch.setattr(training_log, "HELD_OUT", 2)
+    monkeypatch.setattr(log, "PROBE_CONTENTS", 11)
+    monkeypatch.setattr(log, "HELD_OUT", 2)
     return TrainingConfig(
         name="tiny", photos=str(photos), arguments=SMALL, adversarial_weight=0.1,
         discriminator_channels=4, blur=2.0, noise=10.0, iterations=12, batch_size=2, patch=8,
@@ -181,7 +181,7 @@ def test_learning_rates():
 
 
 def test_the_iterations_that_are_measured():
-    measured = [i for i in range(5001) if training_log.is_measured(i, 4321)]
+    measured = [i for i in range(5001) if log.is_measured(i, 4321)]
     assert measured == [0, 10, 30, 100, 300, 1000, 2000, 4321, 5000]
 
 
@@ -309,8 +309,8 @@ def test_a_campaign_trains_what_is_missing(config, photos, tmp_path, monkeypatch
 
 def test_several_processes_train_one_network(config, photos, tmp_path):
     script = (
-        "import sys\nfrom pathlib import Path\nfrom ddrlib import campaign, training, training_log\n"
-        "training_log.PROBE_CONTENTS, training_log.HELD_OUT = 11, 2\n"
+        "import sys\nfrom pathlib import Path\nfrom ddrlib import training\nfrom ddrlib.training import campaign, log\n"
+        "log.PROBE_CONTENTS, log.HELD_OUT = 11, 2\n"
         "training.train.__defaults__ = (None, Path(sys.argv[2]) / 'w')\n"
         "campaign.train_from_config(sys.argv[1], device='cpu', only='small-*', folder=sys.argv[2])\n"
     )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ddrlib.errors import DDRError
 from ddrlib.paths import ROOT
-from ddrlib.training_config import SIZES, config_from, read_configs
+from ddrlib.training.config import SIZES, config_from, read_configs
 
 
 def write(folder, content):

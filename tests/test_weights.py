@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from ddrlib.errors import DDRError
-from ddrlib.ncnn import read_convolutions
-from ddrlib.weights import dequantise, fill, quantised, read_weights, state_sha256
+from ddrlib.zoo.ncnn import read_convolutions
+from ddrlib.zoo.weights import dequantise, fill, quantised, read_weights, state_sha256
 
 
 def ncnn_files(path: Path, convolutions: list, half: bool = True) -> Path:

@@ -52,7 +52,7 @@ def sent(monkeypatch):
     """All that widgets send to their pages: (message, buffers)."""
     messages = []
     monkeypatch.setattr(
-        "ddrlib.live.LiveWidget.send",
+        "ddrlib.widgets.live.LiveWidget.send",
         lambda self, content, buffers=None: messages.append((content, buffers)),
     )
     return messages

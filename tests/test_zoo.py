@@ -15,12 +15,12 @@ import safetensors.torch
 import torch
 from test_weights import ncnn_files
 
-from ddrlib.cards import NETWORKS
 from ddrlib.errors import DDRError
 from ddrlib.networks import RDN, RRDBNet, SRResNet
 from ddrlib.paths import ROOT
-from ddrlib.weights import file_sha256
 from ddrlib.zoo import load_network, networks, random_network, save_network
+from ddrlib.zoo.cards import NETWORKS
+from ddrlib.zoo.weights import file_sha256
 
 CARD = {
     "name": "tiny", "architecture": "SRResNet", "arguments": {"channels": 4, "blocks": 2},

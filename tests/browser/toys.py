@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from ddrlib.data import Patches
-from ddrlib.explorer_data import pack
 from ddrlib.metrics import Interval
 from ddrlib.widgets import Explorer, ExplorerData
+from ddrlib.widgets.explorer_data import pack
 
 DEGRADATIONS = ("clean", "blur4", "noise20", "noise40")
 SIDE = 16  # contents lie on a grid of SIDE x SIDE

@@ -1,7 +1,7 @@
 """Distorted images with their labels, and descriptions of fixed size of images of any size.
 
 The labels of a set of images are a table with the columns `type`, `level` (1 is the weakest) and
-`reference`, as `ddrlib.quality_sets` gives them.
+`reference`, as `ddrlib.data.quality_sets` gives them.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from ddrlib.degrade import degrade
 from ddrlib.features import layer_paths, resolve_device
-from ddrlib.forward import in_parallel, watch
+from ddrlib.features.forward import in_parallel, watch
 from ddrlib.zoo import Network
 
-# Five degrees a type, in the units of `ddrlib.distortions`, weakest first. The first five types are
+# Five degrees a type, in the units of `ddrlib.degrade.distortions`, weakest first. The first five types are
 # those of LIVE, the others are in KADID-10k.
 TYPES: dict[str, tuple[float, ...]] = {
     "jp2k": (12, 24, 40, 70, 110),

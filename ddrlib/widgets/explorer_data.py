@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import joblib
 import numpy as np
 import torch.nn.functional as F
 from PIL import Image
@@ -24,7 +23,7 @@ from ddrlib.errors import DDRError
 from ddrlib.measure import LayerMeasurement, Measurement
 from ddrlib.metrics import calinski_harabasz
 from ddrlib.plots import MARKERS, PALETTE, SHARES
-from ddrlib.projection import tsne, usable_perplexity
+from ddrlib.projection import tsne_each, usable_perplexity
 
 THUMBNAIL = 32  # pixels a side, at most
 ATLAS_QUALITY = 80  # thumbnails are for recognising; the gallery shows exact pixels
@@ -127,13 +126,13 @@ def _projections(
 ) -> Iterator[np.ndarray]:
     """The points (N, 2) of all views in their order."""
     runs = [
-        joblib.delayed(tsne)(layer.scores, seed, perplexity)
+        (layer.scores, seed, perplexity)
         for measurement in measurements for layer in measurement.layers
         for perplexity in perplexities if not _is_measured(measurement, perplexity, seed)
     ]
     if runs:
         progress(f"{len(runs)} more t-SNE projections ...")
-    made = iter(joblib.Parallel(n_jobs=-1)(runs))
+    made = tsne_each(runs)
     for measurement in measurements:
         before: list[np.ndarray | None] = [None] * (1 + len(perplexities))
         for layer in measurement.layers:

@@ -20,10 +20,10 @@ from torch import Tensor
 from ddrlib.data import Patches, load_patches
 from ddrlib.degrade import degrade, parse, upsample
 from ddrlib.errors import DDRError
-from ddrlib.explorer_data import THUMBNAIL, Packed, pack, photograph_name, webp
-from ddrlib.live import LiveWidget, Progress, static
 from ddrlib.measure import Measurement, measure
 from ddrlib.quality import psnr
+from ddrlib.widgets.explorer_data import THUMBNAIL, Packed, pack, photograph_name, webp
+from ddrlib.widgets.live import LiveWidget, Progress, static
 from ddrlib.zoo import Network, load_network
 
 # Pictures chosen by named axes

@@ -23,10 +23,10 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from ddrlib.book.profiles import BOOK, Chapter, read_chapters, select, settle
 from ddrlib.errors import DDRError
 from ddrlib.machine import processor
 from ddrlib.paths import BUILD, DATA, ROOT
-from ddrlib.profiles import BOOK, Chapter, read_chapters, select, settle
 from ddrlib.provenance import CLOSING_MIME, Run, stamps
 
 INGREDIENTS = (ROOT / "ddrlib", DATA)  # a change in any of their files is a change in every chapter

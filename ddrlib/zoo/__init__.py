@@ -1,6 +1,6 @@
 """Trained networks by name, each as a descriptor (`Network`) that the rest of the library works on.
 
-`load_network` knows the networks that have a card (`ddrlib.cards`); `load_custom` takes a user's
+`load_network` knows the networks that have a card (`ddrlib.zoo.cards`); `load_custom` takes a user's
 own. Weights are checked against the card's SHA-256, and no file that would have to run code to be
 read (a pickle) is ever loaded.
 """
@@ -19,10 +19,10 @@ import torch
 from torch import Tensor, nn
 
 import ddrlib.networks
-from ddrlib import custom
-from ddrlib.cards import NETWORKS, networks, read_card, remedy, weights_path, write_network
 from ddrlib.errors import DDRError
-from ddrlib.weights import file_sha256, fill, read_weights, state_sha256
+from ddrlib.zoo import custom
+from ddrlib.zoo.cards import NETWORKS, networks, read_card, remedy, weights_path, write_network
+from ddrlib.zoo.weights import file_sha256, fill, read_weights, state_sha256
 
 __all__ = ["Network", "load_custom", "load_network", "networks", "random_network", "save_network"]
 
@@ -117,7 +117,7 @@ def load_custom(
     scale * W). `checkpoint` is a safetensors file or a state dict saved by PyTorch (also one under
     "params_ema", "params" or "state_dict"); without one the module keeps the weights that the
     factory gave it under PyTorch's seed 0. `layers` are module paths or patterns
-    (`ddrlib.custom.chosen_layers`); without them the blocks the network is built of are found by
+    (`ddrlib.zoo.custom.chosen_layers`); without them the blocks the network is built of are found by
     tracing one pass. Raises DDRError for whatever does not fit.
     """
     with _seeded(0):

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ddrlib.errors import DDRError
 from ddrlib.paths import DATA
-from ddrlib.weights import write_atomically
+from ddrlib.zoo.weights import write_atomically
 
 NETWORKS = DATA / "networks"
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import click
 from sphinx_external_toc.parsing import parse_toc_yaml
 
+from ddrlib.book.profiles import BOOK
 from ddrlib.errors import DDRError
 from ddrlib.paths import ROOT
-from ddrlib.profiles import BOOK
 
 CONFIG = ROOT / "_config.yml"
 

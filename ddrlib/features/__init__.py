@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from ddrlib.errors import DDRError
-from ddrlib.forward import in_parallel, watch
+from ddrlib.features.forward import in_parallel, watch
+from ddrlib.features.rows import FileRows, Rows, is_intact, to_rows
 from ddrlib.paths import cache_dir
-from ddrlib.rows import FileRows, Rows, is_intact, to_rows
 from ddrlib.zoo import Network
 
 VERSION = 1  # raise it where the same network and images get other features

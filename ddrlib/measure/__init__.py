@@ -15,7 +15,6 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-import joblib
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
@@ -24,7 +23,7 @@ from ddrlib.data import Patches
 from ddrlib.degrade import degrade, parse
 from ddrlib.errors import DDRError
 from ddrlib.features import extract, feature_keys, layer_paths
-from ddrlib.measurement import Chi, LayerMeasurement, Measurement
+from ddrlib.measure.measurement import Chi, LayerMeasurement, Measurement
 from ddrlib.metrics import (
     FACTORS,
     TwoWay,
@@ -35,9 +34,9 @@ from ddrlib.metrics import (
     permutation_p,
 )
 from ddrlib.paths import cache_dir
-from ddrlib.projection import gram, pca, tsne, usable_perplexity
-from ddrlib.weights import write_atomically
+from ddrlib.projection import gram, pca, tsne_each, usable_perplexity
 from ddrlib.zoo import Network
+from ddrlib.zoo.weights import write_atomically
 
 __all__ = ["Chi", "LayerMeasurement", "Measurement", "measure"]
 
@@ -151,11 +150,10 @@ def _embed(
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Each layer with its t-SNE projections (seeds or more, N, 2), as soon as they are there."""
     missing = {layer: range(len(kept.embeddings), seeds) for layer, kept in projected.items()}
-    tasks = [
-        joblib.delayed(tsne)(projected[layer].scores, seed, perplexity)
+    runs = tsne_each([
+        (projected[layer].scores, seed, perplexity)
         for layer, new in missing.items() for seed in new
-    ]
-    runs = joblib.Parallel(n_jobs=-1, return_as="generator")(tasks) if tasks else iter(())
+    ])
     for layer, kept in projected.items():
         yield layer, np.stack([*kept.embeddings, *islice(runs, len(missing[layer]))])
 

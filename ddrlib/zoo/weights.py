@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from ddrlib.errors import DDRError
-from ddrlib.ncnn import read_convolutions
+from ddrlib.zoo.ncnn import read_convolutions
 
 # In a safetensors file of ours a uint8 tensor "x" comes with "x:scale_min", float64 (2,).
 _SCALE_MIN = ":scale_min"

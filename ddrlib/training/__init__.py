@@ -24,7 +24,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ddrlib import networks
-from ddrlib.acceleration import (
+from ddrlib.data import load_photos
+from ddrlib.errors import DDRError
+from ddrlib.machine import device_name
+from ddrlib.paths import BUILD
+from ddrlib.training.acceleration import (
     accelerated,
     any_process,
     autocast,
@@ -33,17 +37,13 @@ from ddrlib.acceleration import (
     wait_for_all,
     world_size,
 )
-from ddrlib.checkpoint import load_checkpoint, save_checkpoint
-from ddrlib.data import load_photos
-from ddrlib.errors import DDRError
-from ddrlib.machine import device_name
-from ddrlib.paths import BUILD
-from ddrlib.perceptual import PerceptualLoss
-from ddrlib.sampling import Sampler, digest
-from ddrlib.training_config import TrainingConfig
-from ddrlib.training_log import TrainingLog, is_measured
-from ddrlib.weights import fill, write_atomically
+from ddrlib.training.checkpoint import load_checkpoint, save_checkpoint
+from ddrlib.training.config import TrainingConfig
+from ddrlib.training.log import TrainingLog, is_measured
+from ddrlib.training.perceptual import PerceptualLoss
+from ddrlib.training.sampling import Sampler, digest
 from ddrlib.zoo import load_network, save_network
+from ddrlib.zoo.weights import fill, write_atomically
 
 CHECKPOINT_SECONDS = 120
 PROGRESS_SECONDS = 30

@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ddrlib.distortions import KINDS, Blur, Distortion, Jpeg, Jpeg2000, Noise
+from ddrlib.degrade.distortions import KINDS, Blur, Distortion, Jpeg, Jpeg2000, Noise
 from ddrlib.errors import DDRError
 
 __all__ = [
@@ -63,7 +63,7 @@ BLOCK = 64  # images degraded at a time: bounds the memory
 def parse(text: str | Chain) -> Chain:
     """A chain from its text: "clean", or steps like "blur2+noise10+jpeg50", each name and degree.
 
-    The names are those of `ddrlib.distortions.KINDS`: blur, lens, motion on the HR side; noise,
+    The names are those of `ddrlib.degrade.distortions.KINDS`: blur, lens, motion on the HR side; noise,
     impulse, contrast, quantize, jpeg, jp2k (JPEG 2000), fading on the LR side. Case and spaces do
     not matter. A chain is returned as it is.
     """

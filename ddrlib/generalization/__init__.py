@@ -20,7 +20,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from ddrlib.errors import DDRError
-from ddrlib.ggd import GGD, fit_ggd, ggd_kl
+from ddrlib.generalization.ggd import GGD, fit_ggd, ggd_kl
 from ddrlib.metrics import Interval, bootstrap
 from ddrlib.projection import gram, pca
 

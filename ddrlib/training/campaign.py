@@ -6,12 +6,12 @@ import fnmatch
 import time
 from pathlib import Path
 
-from ddrlib.acceleration import join_processes
 from ddrlib.errors import DDRError
 from ddrlib.features import resolve_device
 from ddrlib.paths import DATA
 from ddrlib.training import train
-from ddrlib.training_config import read_configs
+from ddrlib.training.acceleration import join_processes
+from ddrlib.training.config import read_configs
 
 
 def train_from_config(

@@ -21,8 +21,8 @@ import torch
 from PIL import Image, features
 from torch import Tensor
 
+from ddrlib.degrade.kernels import convolve, disc_kernel, gaussian_kernel, line_kernel
 from ddrlib.errors import DDRError
-from ddrlib.kernels import convolve, disc_kernel, gaussian_kernel, line_kernel
 
 Rngs = Sequence[np.random.Generator]
 

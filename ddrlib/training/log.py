@@ -15,7 +15,6 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from ddrlib.cards import NETWORKS
 from ddrlib.data import load_patches, load_photos
 from ddrlib.degrade import degrade, downsample, upsample
 from ddrlib.errors import DDRError
@@ -24,6 +23,7 @@ from ddrlib.metrics import calinski_harabasz, knn_purity, variance_split
 from ddrlib.projection import gram, pca, tsne
 from ddrlib.quality import psnr
 from ddrlib.zoo import Network
+from ddrlib.zoo.cards import NETWORKS
 
 HELD_OUT, HELD_OUT_SIZE = 24, 192  # photographs, and the side of the centre crop of each
 PROBE_CONTENTS = 100

@@ -23,8 +23,8 @@ import pooch
 import torch
 from torch import Tensor
 
+from ddrlib.data.images import load_image, read_pixels, to_float
 from ddrlib.errors import DDRError
-from ddrlib.images import load_image, read_pixels, to_float
 from ddrlib.paths import DATA, cache_dir
 
 __all__ = ["Patches", "fetch_div2k", "load_image", "load_patches", "load_photos"]

@@ -1,0 +1,31 @@
+"""The critic of adversarial training."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+from torch.nn.utils import spectral_norm
+
+from ddrlib.networks.layers import conv
+
+
+class PatchDiscriminator(nn.Module):
+    """A fully convolutional, spectrally normalised critic: (N, 3, H, W) -> (N, 1, H / 8, W / 8) logits.
+
+    Fully convolutional, so that it judges texture wherever it stands and works at any patch size.
+    """
+
+    def __init__(self, channels: int = 32) -> None:
+        super().__init__()
+        widths = [3, channels, 2 * channels, 4 * channels]
+        layers: list[nn.Module] = []
+        for before, after in pairwise(widths):
+            layers += [
+                spectral_norm(conv(before, after)), nn.LeakyReLU(0.2),
+                spectral_norm(nn.Conv2d(after, after, 4, stride=2, padding=1)), nn.LeakyReLU(0.2),
+            ]
+        self.body = nn.Sequential(*layers, spectral_norm(conv(widths[-1], 1)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(x)
