@@ -7,7 +7,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn.utils import spectral_norm
 
-from ddrlib.networks.layers import conv
+from ddrlib.networks.layers import convolution
 
 
 class PatchDiscriminator(nn.Module):
@@ -22,10 +22,10 @@ class PatchDiscriminator(nn.Module):
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
             layers += [
-                spectral_norm(conv(before, after)), nn.LeakyReLU(0.2),
+                spectral_norm(convolution(before, after)), nn.LeakyReLU(0.2),
                 spectral_norm(nn.Conv2d(after, after, 4, stride=2, padding=1)), nn.LeakyReLU(0.2),
             ]
-        self.body = nn.Sequential(*layers, spectral_norm(conv(widths[-1], 1)))
+        self.body = nn.Sequential(*layers, spectral_norm(convolution(widths[-1], 1)))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.body(x)

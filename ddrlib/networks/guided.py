@@ -41,7 +41,7 @@ class StyleBlock(ResidualBlock):
         return x + self._conv(F.relu(self._conv(x, self.conv1, style1)), self.conv2, style2)
 
     @staticmethod
-    def conv(x: Tensor, conv: nn.Conv2d, style: Tensor) -> Tensor:
+    def _conv(x: Tensor, conv: nn.Conv2d, style: Tensor) -> Tensor:
         energy = conv.weight.square().sum(dim=(2, 3))  # (out, in)
         gain = torch.sqrt(energy.sum(dim=1) / (style.square() @ energy.T + 1e-8))  # (N, out)
         out = F.conv2d(x * style[..., None, None], conv.weight, padding=conv.padding)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 
-def conv(in_channels: int, out_channels: int, kernel: int = 3) -> nn.Conv2d:
+def convolution(in_channels: int, out_channels: int, kernel: int = 3) -> nn.Conv2d:
     return nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2)
 
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ddrlib.networks.layers import conv
+from ddrlib.networks.layers import convolution
 
 
 class DenseBlock(nn.Module):
@@ -15,8 +15,8 @@ class DenseBlock(nn.Module):
     def __init__(self, channels: int, growth: int, convs: int = 3) -> None:
         super().__init__()
         widths = [channels + i * growth for i in range(convs + 1)]
-        self.convs = nn.ModuleList(conv(width, growth) for width in widths[:-1])
-        self.fuse = conv(widths[-1], channels, kernel=1)
+        self.convs = nn.ModuleList(convolution(width, growth) for width in widths[:-1])
+        self.fuse = convolution(widths[-1], channels, kernel=1)
 
     def forward(self, x: Tensor) -> Tensor:
         features = x
@@ -38,16 +38,16 @@ class RDN(nn.Module):
 
     def __init__(self, channels: int = 64, blocks: int = 10) -> None:
         super().__init__()
-        self.f_m1 = conv(3, channels)
-        self.f_0 = conv(channels, channels)
+        self.f_m1 = convolution(3, channels)
+        self.f_0 = convolution(channels, channels)
         self.blocks = nn.ModuleList(DenseBlock(channels, channels) for _ in range(blocks))
-        self.gff_1 = conv(blocks * channels, channels, kernel=1)
-        self.gff_2 = conv(channels, channels)
+        self.gff_1 = convolution(blocks * channels, channels, kernel=1)
+        self.gff_2 = convolution(channels, channels)
         self.fdf = nn.Identity()  # only so that a hook can read the sum
-        self.upn1 = conv(channels, 64, kernel=5)
-        self.upn2 = conv(64, 32)
-        self.upn3 = conv(32, 48)
-        self.sr = conv(48, 3)
+        self.upn1 = convolution(channels, 64, kernel=5)
+        self.upn2 = convolution(64, 32)
+        self.upn3 = convolution(32, 48)
+        self.sr = convolution(48, 3)
 
     def layers(self) -> dict[str, str]:
         """The names of the published graph; UPN1 to UPN3 are taken before their activation."""

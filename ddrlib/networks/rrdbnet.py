@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ddrlib.networks.layers import conv
+from ddrlib.networks.layers import convolution
 
 
 class ScaledDenseBlock(nn.Module):
@@ -14,8 +14,8 @@ class ScaledDenseBlock(nn.Module):
 
     def __init__(self, channels: int, growth: int) -> None:
         super().__init__()
-        self.convs = nn.ModuleList(conv(channels + i * growth, growth) for i in range(4))
-        self.fuse = conv(channels + 4 * growth, channels)
+        self.convs = nn.ModuleList(convolution(channels + i * growth, growth) for i in range(4))
+        self.fuse = convolution(channels + 4 * growth, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         features = x
@@ -46,18 +46,18 @@ class RRDBNet(nn.Module):
 
     def __init__(self, channels: int = 64, blocks: int = 23, growth: int = 32) -> None:
         super().__init__()
-        self.conv_first = conv(3, channels)
+        self.conv_first = convolution(3, channels)
         self.body = nn.Sequential(*(RRDB(channels, growth) for _ in range(blocks)))
-        self.trunk = conv(channels, channels)
+        self.trunk = convolution(channels, channels)
         self.sum = nn.Identity()  # only so that a hook can read it
         self.up1 = nn.Sequential(nn.Upsample(scale_factor=2), *self._activated(channels))
         self.up2 = nn.Sequential(nn.Upsample(scale_factor=2), *self._activated(channels))
         self.hr = self._activated(channels)
-        self.conv_last = conv(channels, 3)
+        self.conv_last = convolution(channels, 3)
 
     @staticmethod
     def _activated(channels: int) -> nn.Sequential:
-        return nn.Sequential(conv(channels, channels), nn.LeakyReLU(0.2))
+        return nn.Sequential(convolution(channels, channels), nn.LeakyReLU(0.2))
 
     def layers(self) -> dict[str, str]:
         """trunk is the conv after the blocks, sum that plus conv_first; the rest are activated."""

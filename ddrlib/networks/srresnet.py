@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ddrlib.networks.layers import conv, initialise
+from ddrlib.networks.layers import convolution, initialise
 
 
 class ResidualBlock(nn.Module):
@@ -13,8 +13,8 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv1 = conv(channels, channels)
-        self.conv2 = conv(channels, channels)
+        self.conv1 = convolution(channels, channels)
+        self.conv2 = convolution(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.conv2(F.relu(self.conv1(x)))
@@ -25,7 +25,7 @@ class Trunk(nn.Module):
 
     def __init__(self, channels: int = 64, blocks: int = 16) -> None:
         super().__init__()
-        self.conv_first = conv(3, channels)
+        self.conv_first = convolution(3, channels)
         self.body = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
         self.apply(initialise)
 
@@ -50,10 +50,10 @@ class SRResNet(Trunk):
     ) -> None:
         super().__init__(channels, blocks)
         self.global_residual = global_residual
-        self.up1 = conv(channels, 4 * channels)
-        self.up2 = conv(channels, 4 * channels)
-        self.conv_hr = conv(channels, channels)
-        self.conv_last = conv(channels, 3)
+        self.up1 = convolution(channels, 4 * channels)
+        self.up2 = convolution(channels, 4 * channels)
+        self.conv_hr = convolution(channels, channels)
+        self.conv_last = convolution(channels, 3)
         # Named modules, so that a hook can read what they give.
         self.shuffle1 = nn.Sequential(nn.PixelShuffle(2), nn.LeakyReLU(0.1))
         self.shuffle2 = nn.Sequential(nn.PixelShuffle(2), nn.LeakyReLU(0.1))
