@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA as SklearnPCA
+from sklearn.manifold import TSNE
 
 from ddrlib import projection
 from ddrlib.errors import DDRError
-from ddrlib.projection import gram, pca, subgram, tsne, usable_perplexity
+from ddrlib.projection import embedding, gram, pca, subgram, tsne, usable_perplexity
 
 
 def features(n: int, dim: int, seed: int = 0) -> np.ndarray:
@@ -116,6 +117,53 @@ def test_tsne_separates_what_is_separate_and_repeats_itself():
     assert (labels[distance.argmin(axis=1)] == labels).all()
     assert np.array_equal(points, tsne(scores, seed=1, perplexity=10))
     assert not np.allclose(points, tsne(scores, seed=2, perplexity=10))
+
+
+def kullback_leibler(p, points):
+    distances = ((points[:, None] - points).astype(np.float64) ** 2).sum(axis=2)
+    q = 1 / (1 + distances) * (1 - np.eye(len(points)))
+    q /= q.sum()
+    there = p > 0
+    return (p[there] * np.log(p[there] / q[there])).sum()
+
+
+def test_tsne_neighbourhoods_have_the_perplexity():
+    rng = np.random.default_rng(1)
+    scores = rng.standard_normal((40, 6)) * np.logspace(0, 3, 40)[:, None]  # crowded and lonely
+    distances = ((scores[:, None] - scores) ** 2).sum(axis=2)
+    rows = embedding._conditional(distances / distances.mean(), np.log(9))
+    logs = np.log(rows, where=rows > 0, out=np.zeros_like(rows))
+    assert np.allclose(np.exp(-(rows * logs).sum(axis=1)), 9, rtol=1e-4)
+    joint = embedding.joint_probabilities(scores, 9)
+    assert np.allclose(joint, (rows + rows.T) / 80, rtol=1e-6)
+    assert joint.sum() == pytest.approx(1) and not joint.diagonal().any()
+
+
+def test_tsne_gradient_is_that_of_the_divergence():
+    rng = np.random.default_rng(2)
+    p = embedding.joint_probabilities(rng.standard_normal((12, 3)), 3)
+    points = rng.standard_normal((12, 2))
+    found = embedding._gradient(p.astype(np.float32), points.T.astype(np.float32), 1.0)
+    for sample, axis in np.ndindex(points.shape):
+        moved = np.zeros_like(points)
+        moved[sample, axis] = 1e-5
+        ends = [kullback_leibler(p, points + sign * moved) for sign in (1, -1)]
+        assert found[axis, sample] == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-3, abs=1e-5)
+
+
+def test_tsne_ends_as_low_as_scikit_learn():
+    x = np.random.default_rng(3).standard_normal((90, 8)) + 4 * np.repeat(np.eye(3, 8), 30, axis=0)
+    p = embedding.joint_probabilities(x, 12)
+    ours = [kullback_leibler(p, tsne(x, seed, 12)) for seed in range(4)]
+    exact = {"method": "exact", "init": "random", "perplexity": 12}
+    theirs = [TSNE(2, random_state=seed, **exact).fit(x).kl_divergence_ for seed in range(4)]
+    assert np.mean(ours) == pytest.approx(np.mean(theirs), rel=0.05)
+
+
+def test_tsne_of_copies_is_finite():
+    copies = np.repeat(np.random.default_rng(4).standard_normal((4, 3)), 10, axis=0)
+    assert np.isfinite(tsne(copies, perplexity=5)).all()
+    assert np.isfinite(tsne(np.zeros((12, 3)), perplexity=3)).all()
 
 
 def test_tsne_says_what_does_not_fit():

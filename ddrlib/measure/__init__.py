@@ -40,7 +40,7 @@ from ddrlib.zoo.weights import write_atomically
 
 __all__ = ["Chi", "LayerMeasurement", "Measurement", "measure"]
 
-VERSION = 1  # raise it where the same features get other projections
+VERSION = 2  # raise it where the same features get other projections
 NEIGHBOURS = 10
 
 logger = logging.getLogger(__name__)

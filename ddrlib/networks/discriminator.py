@@ -11,9 +11,11 @@ from ddrlib.networks.layers import convolution
 
 
 class PatchDiscriminator(nn.Module):
-    """A fully convolutional, spectrally normalised critic: (N, 3, H, W) -> (N, 1, H / 8, W / 8) logits.
+    """A fully convolutional critic: (N, 3, H, W) -> (N, 1, H / 8, W / 8) logits.
 
     Fully convolutional, so that it judges texture wherever it stands and works at any patch size.
+    Spectral normalisation keeps it from running away, but for the first and the last convolution:
+    with these bound as well, its logits could not grow with what it has learned, and it gave up.
     """
 
     def __init__(self, channels: int = 32) -> None:
@@ -22,10 +24,11 @@ class PatchDiscriminator(nn.Module):
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
             layers += [
-                spectral_norm(convolution(before, after)), nn.LeakyReLU(0.2),
+                spectral_norm(convolution(before, after)) if layers else convolution(before, after),
+                nn.LeakyReLU(0.2),
                 spectral_norm(nn.Conv2d(after, after, 4, stride=2, padding=1)), nn.LeakyReLU(0.2),
             ]
-        self.body = nn.Sequential(*layers, spectral_norm(convolution(widths[-1], 1)))
+        self.body = nn.Sequential(*layers, convolution(widths[-1], 1))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.body(x)

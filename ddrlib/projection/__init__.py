@@ -6,23 +6,24 @@ projection or a measure needs to know of them is the N x N matrix of inner produ
     G[i, j] = <x_i - mean x, x_j - mean x>,
 
 so D is read once, in blocks of columns, and never again: PCA scores are the eigenvectors of G times
-the square roots of its eigenvalues, squared distances are G[i, i] + G[j, j] - 2 G[i, j].
+the square roots of its eigenvalues, squared distances are G[i, i] + G[j, j] - 2 G[i, j]. t-SNE
+(`embedding.py`) takes the scores.
 """
 
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import joblib
 import numpy as np
 import scipy.linalg
-from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
-from ddrlib.errors import DDRError
+from ddrlib.projection.embedding import tsne, tsne_each, usable_perplexity
+
+__all__ = ["PCA", "columns", "gram", "pca", "subgram", "tsne", "tsne_each", "usable_perplexity"]
 
 BLOCK_VALUES = 2**21  # of a column block: 16 MiB in float64
 MAX_WORKERS = 8  # each holds a block and an N x N matrix
@@ -99,39 +100,3 @@ def pca(gram: np.ndarray, n_components: int = 50) -> PCA:
     largest = np.abs(vectors).argmax(axis=0)
     signs = np.sign(vectors[largest, np.arange(vectors.shape[1])])
     return PCA(vectors * signs * np.sqrt(values), values / total if len(values) else values)
-
-
-def usable_perplexity(n: int, perplexity: float) -> float:
-    """The perplexity, lowered to a third of the neighbours that each of `n` samples has, if above.
-
-    Perplexity is about the number of neighbours that count, and t-SNE looks at three times as many.
-    """
-    if perplexity < 1 or n < 4:
-        raise DDRError(
-            f"t-SNE: perplexity {perplexity:g} for {n} samples; it needs 1 or more, and 4 samples"
-        )
-    return min(perplexity, (n - 1) / 3)
-
-
-def tsne(scores: np.ndarray, seed: int = 0, perplexity: float = 30.0) -> np.ndarray:
-    """The t-SNE projection (N, 2) of PCA scores (N, n), the same for the same seed.
-
-    It starts from a random layout, not from the first two components: the spread over seeds then
-    says how far the picture depends on t-SNE's own choice among local optima. A perplexity that is
-    too large for N is lowered (`usable_perplexity`).
-    """
-    if scores.shape[1] == 0:
-        raise DDRError("t-SNE: all samples have the same features; leave this layer out")
-    perplexity = usable_perplexity(len(scores), perplexity)
-    model = TSNE(2, perplexity=perplexity, init="random", random_state=seed, n_jobs=1)
-    with threadpool_limits(1):  # on so few points, threads only wait for each other
-        return model.fit_transform(scores)
-
-
-def tsne_each(tasks: Sequence[tuple[np.ndarray, int, float]]) -> Iterator[np.ndarray]:
-    """`tsne(scores, seed, perplexity)` of each task, in their order, as they come.
-
-    They run side by side through joblib, whose `parallel_config` can send them to a cluster.
-    """
-    runs = [joblib.delayed(tsne)(*task) for task in tasks]
-    return joblib.Parallel(n_jobs=-1, return_as="generator")(runs) if runs else iter(())
