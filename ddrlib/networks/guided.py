@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ddrlib.networks.layers import initialise
+from ddrlib.errors import DDRError
 from ddrlib.networks.srresnet import ResidualBlock, SRResNet, Trunk
 
 
@@ -60,61 +60,113 @@ class GuidedSRResNet(SRResNet):
     """An SRResNet told by an embedding which degradation it looks at (the paper's blind SR).
 
     guide : where the embedding comes from
-        "ddr"      the deep features of a trained, frozen network of the same size (`guide_from`)
-        "random"   the same trunk, frozen, with random weights: the control
+        "frozen"   the deep features of another network of the same size (`guide_from`): a trained
+                   one for DDR, one with random weights as the control
         "learned"  the same trunk, trained end to end with the rest: no DDR, same capacity
         "oracle"   the true degradation, given to `forward`
     modulation : "affine" (`AffineBlock`) or "style" (`StyleBlock`)
     embedding : its size
 
-    Pooling is global, so that an image of any size gives an embedding of the same size.
+    Pooling is global, so that an image of any size gives an embedding of the same size. The weights
+    of a frozen trunk are no part of `state_dict()`: they are the other network's.
     """
 
-    guides: ClassVar = ("ddr", "random", "learned", "oracle")
+    guides: ClassVar = ("frozen", "learned", "oracle")
     modulations: ClassVar = {"affine": AffineBlock, "style": StyleBlock}
+    strongest: ClassVar = (4.0, 20.0)  # blur and noise that the oracle's encoder sees as 1
 
     def __init__(
         self, channels: int = 64, blocks: int = 16, global_residual: bool = True,
-        guide: str = "ddr", modulation: str = "affine", embedding: int = 256,
+        guide: str = "frozen", modulation: str = "affine", embedding: int = 256,
     ) -> None:
         super().__init__(channels, blocks, global_residual)
         if guide not in self.guides or modulation not in self.modulations:
-            raise ValueError(
+            raise DDRError(
                 f"guide {guide!r} and modulation {modulation!r}: choose from "
                 f"{', '.join(self.guides)} and {', '.join(self.modulations)}"
             )
         self.guide, self.embedding = guide, embedding
         block = self.modulations[modulation]
+        plain = self.body.state_dict()  # one seed, one start: guided or not, however guided
         self.body = nn.ModuleList(block(channels, embedding) for _ in range(blocks))
-        self.body.apply(initialise)
+        self.body.load_state_dict(plain, strict=False)
         if guide == "oracle":
-            self.encoder = nn.Sequential(nn.Linear(2, embedding), nn.LeakyReLU(0.1))
-        else:
-            self.trunk = Trunk(channels, blocks).requires_grad_(guide == "learned")
             self.encoder = nn.Sequential(
-                nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1), nn.LeakyReLU(0.1),
-                nn.Conv2d(2 * channels, 2 * channels, 3, stride=2, padding=1), nn.LeakyReLU(0.1),
-                nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2 * channels, embedding),
+                nn.Linear(2, embedding), nn.LeakyReLU(0.1), nn.Linear(embedding, embedding)
             )
+            return
+        self.trunk = Trunk(channels, blocks)
+        if guide == "frozen":
+            _freeze(self.trunk)
+        self.register_buffer("mean", torch.zeros(channels, 1, 1))
+        self.register_buffer("std", torch.ones(channels, 1, 1))
+        self.encoder = nn.Sequential(
+            nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1), nn.LeakyReLU(0.1),
+            nn.Conv2d(2 * channels, 2 * channels, 3, stride=2, padding=1), nn.LeakyReLU(0.1),
+            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2 * channels, embedding),
+        )
 
     def guide_from(self, network: SRResNet) -> None:
-        """Take the trunk of a trained network of the same size as the source of the embedding."""
-        shared = {k: v for k, v in network.state_dict().items() if k in self.trunk.state_dict()}
-        self.trunk.load_state_dict(shared)
+        """Take the trunk of a network of the same size as the source of the embedding."""
+        own = dict(self.trunk.named_buffers())
+        given = {
+            key: value for key, value in network.state_dict().items()
+            if key.startswith(("conv_first.", "body."))
+        }
+        if {key: v.shape for key, v in given.items()} != {key: v.shape for key, v in own.items()}:
+            raise DDRError(
+                f"{type(network).__name__} cannot guide: its trunk has other weights than an "
+                f"SRResNet of {len(self.body)} blocks and {len(self.mean)} channels; name another"
+            )
+        for key, value in own.items():
+            value.copy_(given[key])
+
+    @torch.no_grad()
+    def calibrate(self, images: Tensor) -> None:
+        """Standardise what the encoder is given, channel by channel, by its statistics on `images`.
+
+        The features of a trained, a random and a fresh trunk differ in scale by orders of magnitude:
+        without this the encoder would see next to nothing of some guides, and a comparison of guides
+        would be one of scales. The statistics stay fixed, since how an image's features differ from
+        the usual is the very signal; a normalisation of each image by itself would remove it.
+        """
+        features = self.trunk(images)
+        self.mean.copy_(features.mean(dim=(0, 2, 3))[:, None, None])
+        self.std.copy_(features.std(dim=(0, 2, 3))[:, None, None].clamp(min=1e-4))
 
     def embed(self, x: Tensor, degradation: Tensor | None = None) -> Tensor:
-        """The embedding (N, E) of LR images; the oracle's from (N, 2): blur / 4 and noise / 20."""
-        if self.guide == "oracle":
-            return self.encoder(degradation)
-        return self.encoder(self.trunk(x))
+        """The embedding (N, E) of LR images (N, 3, H, W).
+
+        The oracle takes it from `degradation` (N, 2): blur in HR pixels, noise of 255.
+        """
+        if self.guide != "oracle":
+            return self.encoder((self.trunk(x) - self.mean) / self.std)
+        if degradation is None:
+            raise DDRError("a network guided by the oracle has to be given the degradation (N, 2)")
+        return self.encoder(degradation / degradation.new_tensor(self.strongest))
 
     def forward(
         self, x: Tensor, degradation: Tensor | None = None, embedding: Tensor | None = None
     ) -> Tensor:
-        """Super-resolve `x`; an `embedding` given replaces its own (degradation editing)."""
+        """Super-resolve `x`; an `embedding` given, (N, E) or (1, E) for all images, replaces its own
+        (degradation editing)."""
+        if x.ndim != 4 or x.shape[1] != 3:
+            raise DDRError(f"images of shape {tuple(x.shape)}: the guided network takes RGB images "
+                           "(N, 3, H, W); repeat a grey image's channel three times")
         if embedding is None:
             embedding = self.embed(x, degradation)
+        if embedding.shape not in ((len(x), self.embedding), (1, self.embedding)):
+            raise DDRError(f"an embedding of shape {tuple(embedding.shape)} for {len(x)} images: "
+                           f"this network takes ({len(x)}, {self.embedding})")
         features = F.leaky_relu(self.conv_first(x), 0.1)
         for block in self.body:
             features = block(features, embedding)
         return self.upsample(features, x)
+
+
+def _freeze(module: nn.Module) -> None:
+    """Make its weights constants: moved with the module, but neither trained nor saved with it."""
+    for part in module.modules():
+        for name, weight in [*part.named_parameters(recurse=False)]:
+            delattr(part, name)
+            part.register_buffer(name, weight.detach(), persistent=False)

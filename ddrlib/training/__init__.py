@@ -41,12 +41,13 @@ from ddrlib.training.checkpoint import load_checkpoint, save_checkpoint
 from ddrlib.training.config import TrainingConfig
 from ddrlib.training.log import TrainingLog, is_measured
 from ddrlib.training.perceptual import PerceptualLoss
-from ddrlib.training.sampling import Sampler, digest
+from ddrlib.training.sampling import Batch, Sampler, digest
 from ddrlib.zoo import load_network, save_network
 from ddrlib.zoo.weights import fill, write_atomically
 
 CHECKPOINT_SECONDS = 120
 PROGRESS_SECONDS = 30
+CALIBRATION_BATCHES = 8  # on which the features that guide a network are standardised
 ASK_EVERY = 20  # iterations between the questions among several processes whether to stop
 PIXEL_LOSSES = {"l1": F.l1_loss, "mse": F.mse_loss}
 LICENCE = "MIT"  # of the weights, as of the repository
@@ -77,9 +78,15 @@ class Trainer:
             torch.manual_seed(config.seed)
             model = _architecture(config)(**config.arguments)
             critic = networks.PatchDiscriminator(config.discriminator_channels)
+        self.guide = None
+        if config.guide:
+            self.guide = load_network(config.guide, folder)
+            model.guide_from(self.guide.module)
         if config.init:
             fill(model, load_network(config.init, folder).module.state_dict(), Path(config.init))
         self.model = model.to(device, memory_format=torch.channels_last)
+        if hasattr(model, "trunk"):
+            model.calibrate(torch.cat([self.sampler(i).lr for i in range(CALIBRATION_BATCHES)]))
         self.critic = critic.to(device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
         self.optimizer, self.critic_optimizer = _adam(self.model), _adam(self.critic)
@@ -96,7 +103,7 @@ class Trainer:
         batch = self.sampler(self.iteration)
         rate = learning_rate(self.config, self.iteration)
         with autocast(self.device):
-            restored = self.restore(batch.lr).float()
+            restored = self.restore(*self._inputs(batch)).float()
             losses = self._losses(restored, batch.hr)
         weights = {"pixel": self.config.pixel_weight, "perceptual": self.config.perceptual_weight,
                    "adversarial": self.config.adversarial_weight}
@@ -108,6 +115,12 @@ class Trainer:
             _descend(self.critic_optimizer, losses["critic"], rate)
         self._account(losses)
         self.iteration += 1
+
+    def _inputs(self, batch: Batch) -> tuple[Tensor, ...]:
+        """What the network is given: the LR images, and the truth where an oracle guides it."""
+        if self.config.arguments.get("guide") == "oracle":
+            return batch.lr, torch.stack([batch.blur, batch.noise], dim=1)
+        return (batch.lr,)
 
     def _losses(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
         losses = {"pixel": PIXEL_LOSSES[self.config.loss](restored, target)}
@@ -164,8 +177,9 @@ class Trainer:
 
     def load(self, state: dict, where: Path) -> None:
         """Go on from `state`; DDRError where another configuration or other data made it."""
-        config = asdict(self.config)
-        changed = [key for key in config if state["config"].get(key) != config[key]]
+        # Fields that are younger than the checkpoint had their default when it was made.
+        config, made = asdict(self.config), asdict(TrainingConfig(**state["config"]))
+        changed = [key for key in config if made[key] != config[key]]
         if state["data"] != self.data:
             changed.append("set of photographs")
         if changed:
@@ -291,10 +305,12 @@ def _ship(trainer: Trainer, log: TrainingLog, folder: Path) -> None:
 
 def _card(trainer: Trainer, log: TrainingLog) -> dict:
     config = trainer.config
+    guide = trainer.guide
     return {
         "name": config.name,
         "architecture": config.architecture,
         "arguments": config.arguments,
+        **({"guide": {"name": guide.name, "sha256": guide.sha256}} if guide else {}),
         "scale": trainer.model.scale,
         "task": "sr",
         "source": "trained here with `ddr train`",

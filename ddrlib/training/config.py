@@ -3,7 +3,9 @@
 A file is either one run (the fields of `TrainingConfig`) or a campaign: `defaults`, `recipes`
 (overrides by name) and `runs`, a list of `{recipes, size, seeds}` in order of priority. A recipe
 trained at the reduced size is named RECIPE-reduced-sK; at paper size RECIPE, and RECIPE-sK for
-seeds other than 0. In recipes and defaults `{reduced: A, paper: B}` is a value for each size.
+seeds other than 0. In recipes and defaults `{reduced: A, paper: B}` is a value for each size; `init`
+and `guide` name recipes: `init` is trained with the same seed, `guide` always with seed 0 (all seeds
+look through the same frozen network), and `guide: RECIPE@random` draws weights with the run's seed.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ class TrainingConfig:
     architecture: str = "SRResNet"  # a class of ddrlib.networks
     arguments: dict = field(default_factory=dict)  # of that class
     init: str = ""  # a trained network to start from; "" starts from random weights
+    guide: str = ""  # whose trunk a GuidedSRResNet looks through: NAME, or the control NAME@random7
     photos: str = "train"  # the shipped split, or a folder of photographs
     loss: str = "l1"  # l1 | mse
     pixel_weight: float = 1.0
@@ -96,6 +99,11 @@ def config_from(values: dict, where: str) -> TrainingConfig:
     for key, value in config.arguments.items():
         _check_choice(key, signature.parameters, f"{where}: arguments of {config.architecture}")
         _coerce(value, hints[key], f"{where}: {key} of {config.architecture}")
+    guide = signature.parameters.get("guide")
+    frozen = guide is not None and config.arguments.get("guide", guide.default) == "frozen"
+    if frozen != bool(config.guide):
+        raise DDRError(f"{where}: guide is {config.guide!r}; name a network exactly where the "
+                       "architecture is GuidedSRResNet and its own guide is 'frozen'")
     return config
 
 
@@ -173,12 +181,19 @@ def _run(recipe: str, values: dict, size: str, seed: int) -> dict:
     values = {key: _of_size(value, size) for key, value in values.items()}
     if values.get("init"):
         values["init"] = f"{values['init']}{suffix}"
+    if guide := values.get("guide"):
+        trained, random, _ = str(guide).partition("@random")
+        values["guide"] = f"{trained}{_suffix(size, 0)}" + (f"{random}{seed}" if random else "")
     return values | {"name": f"{recipe}{suffix}", "size": size, "seed": seed}
 
 
 def _of_size(value: object, size: str) -> object:
-    """The part of a {reduced: A, paper: B} that is for this size; any other value as it is."""
-    return value[size] if isinstance(value, dict) and value.keys() == SIZES.keys() else value
+    """The same value with the part for this size in place of each {reduced: A, paper: B} in it."""
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == SIZES.keys():
+        return value[size]
+    return {key: _of_size(inner, size) for key, inner in value.items()}
 
 
 def _suffix(size: str, seed: int) -> str:

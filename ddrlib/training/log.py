@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +21,14 @@ from ddrlib.degrade import degrade, downsample, upsample
 from ddrlib.errors import DDRError
 from ddrlib.features import extract
 from ddrlib.metrics import calinski_harabasz, knn_purity, variance_split
+from ddrlib.networks import GuidedSRResNet
 from ddrlib.projection import gram, pca, tsne
 from ddrlib.quality import psnr
 from ddrlib.zoo import Network
 from ddrlib.zoo.cards import NETWORKS
 
 HELD_OUT, HELD_OUT_SIZE = 24, 192  # photographs, and the side of the centre crop of each
+GRID = [(blur, noise) for blur in (1.0, 3.0) for noise in (5.0, 15.0)]  # of psnr_degraded
 PROBE_CONTENTS = 100
 PROBE_DEGRADATIONS = ("clean", "blur4", "noise20")
 
@@ -72,10 +75,17 @@ class TrainingLog:
         return ", ".join([*losses, f"PSNR {self.last('psnr'):.2f}"])
 
     def measure(self, model: nn.Module, iteration: int) -> None:
-        """Held-out PSNR, and per trunk layer what `ddrlib.measure` reports, on a smaller probe."""
-        with torch.inference_mode():
-            restored = torch.cat([model(lr[None]) for lr in self.held_out_lr])
-        self.add(iteration, "psnr", float(psnr(restored, self.held_out).mean()))
+        """Held-out PSNR, and per trunk layer what `ddrlib.measure` reports, on a smaller probe.
+
+        For a guided network also `psnr_degraded`, the mean over `GRID`. One guided by the oracle
+        takes more than images, so that its features are left out.
+        """
+        self.add(iteration, "psnr", self._psnr(model, self.held_out_lr, 0.0, 0.0))
+        if isinstance(model, GuidedSRResNet):
+            values = [self._psnr(model, lr, *at) for at, lr in self.degraded.items()]
+            self.add(iteration, "psnr_degraded", np.mean(values))
+            if model.guide == "oracle":
+                return
         trunk = [name for name, path in model.layers().items() if path.startswith("body.")]
         network = Network("in training", model, model.scale, model.layers(), lambda x: x, "sr", {})
         features = extract(network, self.probe, trunk, device=self.device, cache=False)
@@ -90,6 +100,18 @@ class TrainingLog:
             self.add(iteration, "share_degradation", split.degradation, layer)
             self.add(iteration, "share_content", split.content, layer)
             self.add(iteration, "knn_degradation", knn_purity(matrix, self.degradation), layer)
+
+    @cached_property
+    def degraded(self) -> dict[tuple[float, float], Tensor]:
+        """The held-out photographs under each blur (HR pixels) and noise (of 255) of `GRID`."""
+        return {at: degrade(self.held_out, "blur{:g}+noise{:g}".format(*at)) for at in GRID}
+
+    def _psnr(self, model: nn.Module, images: Tensor, blur: float, noise: float) -> float:
+        truth = torch.tensor([[blur, noise]], device=self.device)
+        told = (truth,) if getattr(model, "guide", "") == "oracle" else ()
+        with torch.inference_mode():
+            restored = torch.cat([model(lr[None], *told) for lr in images])
+        return float(psnr(restored, self.held_out).mean())
 
     def text(self) -> str:
         """The rows as CSV with a header."""

@@ -81,6 +81,8 @@ def load_network(name: str, folder: Path = NETWORKS) -> Network:
         )
     module = _build(card)
     fill(module, read_weights(path, module), path)
+    if "guide" in card:
+        _give_guide(module, card, folder)
     return _describe(module, card)
 
 
@@ -169,6 +171,20 @@ def _build(card: Mapping) -> nn.Module:
         return architecture(**card["arguments"])
     except TypeError as error:
         raise DDRError(f"the card of network {card['name']} has wrong arguments: {error}") from None
+
+
+def _give_guide(module: nn.Module, card: Mapping, folder: Path) -> None:
+    """Rebuild the frozen trunk that a guided network looks through and its own file leaves out."""
+    name, sha256 = card["guide"]["name"], card["guide"]["sha256"]
+    try:
+        guide = load_network(name, folder)
+    except DDRError as error:
+        raise DDRError(f"network {card['name']} looks through {name}: {error}") from None
+    # Fresh weights are known by their seed; their last bits may differ from machine to machine.
+    if "@random" not in name and guide.sha256 != sha256:
+        raise DDRError(f"network {card['name']} looks through {name}, but through other weights "
+                       "than those now there; restore them, or train it again")
+    module.guide_from(guide.module)
 
 
 def _describe(module: nn.Module, card: dict) -> Network:
