@@ -10,8 +10,8 @@ from torch import nn
 
 from ddrlib import features
 from ddrlib.errors import DDRError
-from ddrlib.features import extract, feature_keys, resolve_device
-from ddrlib.zoo import Network
+from ddrlib.features import extract, feature_keys, resolve_device, super_resolve
+from ddrlib.zoo import Network, load_network
 
 torch.set_num_threads(1)
 
@@ -252,3 +252,12 @@ def test_a_gpu_that_is_not_there_is_said(monkeypatch):
     monkeypatch.setattr(features.torch.cuda, "is_available", lambda: False)
     with pytest.raises(DDRError, match="no GPU on this machine"):
         resolve_device("cuda")
+
+
+def test_super_resolve_gives_what_the_network_gives_clamped_and_in_order():
+    network = load_network("srresnet-wgr-reduced-s0@random0")
+    images = torch.rand(7, 3, 12, 16, generator=torch.Generator().manual_seed(0))
+    expected = network.module(images).clamp(0, 1)
+    found = super_resolve(network, images, "cpu")
+    assert found.shape == (7, 3, 48, 64) and torch.allclose(found, expected, atol=1e-5)
+    assert found.min() >= 0 and found.max() <= 1
