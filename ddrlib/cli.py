@@ -136,8 +136,14 @@ def book(ctx: click.Context, profile: str, **options: Any) -> None:
 )
 @click.option("--layers", type=Names(), default="all", show_default=True, help="Which layers.")
 @click.option("--seeds", type=COUNT, default=5, show_default=True, help="How many t-SNE runs.")
+@click.option(
+    "--srga-layer", metavar="LAYER", help="Of SRGA.  [default: the last before the output]"
+)
+@click.option(
+    "--size", type=COUNT, metavar="PIXELS", help="Of a patch.  [default: 32 times the scale]"
+)
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="Weights of your own network.")
-@click.option("--scale", type=COUNT, help="The factor of your own network.  [default: 4]")
+@click.option("--scale", type=COUNT, help="Of your own network.  [default: what its output tells]")
 @click.option(
     "--input-range", type=(float, float), metavar="BLACK WHITE",
     help="What your own network takes for black and white.  [default: 0 1]",
@@ -146,27 +152,38 @@ def book(ctx: click.Context, profile: str, **options: Any) -> None:
 @json_option
 def measure(
     network: str, images: Path | None, patches: int, skip_bad: bool, degradations: list[str],
-    layers: list[str], seeds: int, device: str, as_json: bool, **own: Any,
+    layers: list[str], seeds: int, srga_layer: str | None, size: int | None, device: str,
+    as_json: bool, **own: Any,
 ) -> None:
-    """Measure how NETWORK sorts its inputs: by degradation or by content, layer by layer.
+    """Measure how NETWORK sorts its inputs, by degradation or by content, and how it generalises.
 
-    NETWORK is one of `ddr networks`, or your own: package.module:factory.
+    NETWORK is one of `ddr networks`, or your own: package.module:factory, an ONNX file, a
+    checkpoint that spandrel knows, or a descriptor (YAML, JSON, TOML). Layers are names or
+    patterns. SRGA compares each degradation with the first.
     """
     from ddrlib.data import load_patches
-    from ddrlib.measure import measure as measure_network
+    from ddrlib.report import report
+    from ddrlib.zoo import open_network
 
-    wanted = None if layers == ["all"] else layers
-    descriptor = {name: value for name, value in own.items() if value is not None}
-    measurement = measure_network(
-        _load(network, wanted, descriptor),
-        load_patches(images or "eval", patches, skip_bad=skip_bad),
+    opened = open_network(
+        network, None if layers == ["all"] else layers,
+        **{name: value for name, value in own.items() if value is not None},
+    )
+    found = report(
+        opened,
+        load_patches(images or "eval", patches, size or 32 * opened.scale, skip_bad=skip_bad),
         degradations,
-        layers=None if ":" in network else wanted,  # patterns of one's own network are settled
+        layer=srga_layer,
         seeds=seeds,
         device=device,
         progress=functools.partial(click.echo, err=True),
     )
-    click.echo(measurement.to_json() if as_json else _readable(measurement.table()))
+    if as_json:
+        click.echo(found.to_json())
+        return
+    click.echo(_readable(found.measurement.table()))
+    click.echo(f"\nSRGA at {found.layer} against {found.measurement.degradations[0]}")
+    click.echo(_readable(found.srga_table()))
 
 
 def _readable(table: pd.DataFrame) -> str:
@@ -179,16 +196,6 @@ def _readable(table: pd.DataFrame) -> str:
         elif not name.endswith(("_low", "_high", "_sd")):
             cells[name] = table[name]
     return type(table)(cells).to_string(index=False)
-
-
-def _load(name: str, layers: list[str] | None, descriptor: dict[str, Any]) -> Any:
-    from ddrlib.zoo import load_custom, load_network
-
-    if ":" in name:
-        return load_custom(name, layers=layers, **descriptor)
-    for option in descriptor:
-        raise DDRError(f"--{option.replace('_', '-')} is for your own network, not for {name}")
-    return load_network(name)
 
 
 @cli.command()

@@ -18,19 +18,45 @@ def ddr(*arguments):
     return CliRunner().invoke(cli, [str(argument) for argument in arguments], prog_name="ddr")
 
 
-def toy():
-    """A x4 network whose layers are known: conv1, conv2 and its output."""
+def toy(bent=None):
+    """A x4 network whose layers are known: conv1, conv2 and its output; `bent` if it has a say."""
     from torch import nn
+
+    class Bend(nn.Module):
+        def forward(self, x):
+            return bent(x)
 
     class Toy(nn.Module):
         def __init__(self):
             super().__init__()
             self.conv1, self.conv2 = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 48, 3, padding=1)
+            self.bent = Bend() if bent else None
 
         def forward(self, x):
-            return nn.functional.pixel_shuffle(self.conv2(self.conv1(x)), 4)
+            x = self.conv1(x)
+            if self.bent:
+                self.bent(x)  # seen, and of no consequence
+            return nn.functional.pixel_shuffle(self.conv2(x), 4)
 
     return Toy()
+
+
+def infinite():
+    return toy(lambda x: x / 0)
+
+
+def averaged():
+    return toy(lambda x: x.mean(0))
+
+
+def raising():
+    raise ValueError("no\nsuch setting")
+
+
+def grey():
+    from torch import nn
+
+    return nn.Sequential(nn.Conv2d(3, 16, 1), nn.PixelShuffle(4))
 
 
 @pytest.fixture
@@ -143,15 +169,23 @@ def test_measure_prints_the_documented_json(photographs):
         assert layer["variance"].keys() == {"degradation", "content", "rest"}
         assert sum(layer["variance"].values()) == pytest.approx(1, abs=1e-6)
         assert 0 <= layer["knn_degradation"] <= 1
+    srga = measured["srga"]
+    assert (srga["layer"], srga["reference"]) == ("conv2", "clean")
+    low, high = srga["degradations"]["noise20"]["interval"]
+    assert 0 <= low <= srga["degradations"]["noise20"]["value"] <= high
 
 
-def test_measure_prints_a_table_for_people(photographs):
+def test_measure_prints_tables_for_people(photographs):
     result = ddr(
         "measure", "test_cli:toy", "--images", photographs, "--patches", 6, "--seeds", 1,
-        "--degradations", "clean,noise20", "--device", "cpu",
+        "--degradations", "clean,noise20", "--device", "cpu", "--srga-layer", "conv1",
     )
     assert result.exit_code == 0, result.output
-    heads, *rows = result.stdout.splitlines()
+    first, second = result.stdout.split("\n\n")
+    title, head, row = second.splitlines()
+    assert title == "SRGA at conv1 against clean" and head.split() == ["degradation", "srga"]
+    assert row.split()[0] == "noise20" and row.count("[") == 1
+    heads, *rows = first.splitlines()
     assert heads.split() == [
         "layer", "dim", "chi_degradation", "chi_content", "share_degradation", "share_content",
         "share_rest", "knn_degradation", "p",
@@ -164,12 +198,23 @@ def test_measure_prints_a_table_for_people(photographs):
     ("arguments", "message"),
     [
         (["rdn"], "rdn-div2k-x4"),  # the names there are
-        (["rdn-div2k-x4", "--scale", "2"], "--scale is for your own network"),
+        (["rdn-div2k-x4", "--scale", "2"], "scale is for your own network"),
+        (["rdn-div2k-x4", "--layers", "conv*"], "the layers are: F_m1, F_0, LRL_1"),
         (["test_cli:toi"], "no callable 'toi'"),
-        (["test_cli:toy", "--layers", "conv9"], "conv9"),
+        (["test_cli:raising"], "raising fails: ValueError: no such setting"),
+        (["test_cli:grey"], "does not give images"),
+        (["test_cli:toy", "--scale", "2"], "set the scale"),
+        (["test_cli:toy", "--layers", "conv9"], "the layers are: conv1, conv2, Output"),
+        (["test_cli:averaged", "--layers", "bent"], "bent gives (4, 32, 32) for 2 images"),
+        (["test_cli:infinite"], "layer bent: "),
+        (["test_cli:toy", "--srga-layer", "conv9"], "conv9"),
+        (["test_cli:toy", "--size", "30"], "multiples of 4"),
         (["test_cli:toy", "--images", "no/such/folder"], "no/such/folder"),
         (["test_cli:toy", "--checkpoint", "no.safetensors"], "no.safetensors"),
         (["test_cli:toy", "--degradations", "blurr4"], "blurr4"),
+        (["no.yaml"], "no.yaml"),
+        (["no.onnx"], "no.onnx does not exist"),
+        (["no.pth"], "no.pth does not exist"),
     ],
 )
 def test_measure_refuses_in_one_line(photographs, arguments, message):
@@ -178,6 +223,42 @@ def test_measure_refuses_in_one_line(photographs, arguments, message):
     result = ddr("measure", *arguments)
     assert result.exit_code == 2, result.output
     assert message in result.stderr and len(result.stderr.splitlines()) == 1
+    assert result.stdout == ""
+
+
+def test_checkpoints_that_do_not_fit_are_refused_in_one_line(tmp_path):
+    import torch
+
+    class Payload:
+        def __reduce__(self):
+            return exit, (7,)
+
+    state = {"conv1.weight": torch.ones(4, 3, 3, 3), "conv3.weight": torch.ones(1)}
+    for content, words in (
+        (state, ["missing: conv1.bias, conv2.weight", "surplus: conv3.weight"]),
+        (Payload(), ["is refused", "run code"]),
+    ):
+        torch.save(content, tmp_path / "weights.pth")
+        result = ddr("measure", "test_cli:toy", "--checkpoint", tmp_path / "weights.pth")
+        assert result.exit_code == 2, result.output
+        assert all(word in result.stderr for word in words)
+        assert len(result.stderr.splitlines()) == 1
+
+
+def test_debug_shows_where_the_user_s_code_failed():
+    result = ddr("--debug", "measure", "test_cli:raising")
+    assert isinstance(result.exception, DDRError)
+    assert isinstance(result.exception.__cause__, ValueError)
+
+
+def test_measure_takes_a_descriptor_and_patterns(photographs, tmp_path):
+    (tmp_path / "network.yaml").write_text("factory: test_cli:toy")
+    result = ddr(
+        "measure", tmp_path / "network.yaml", "--images", photographs, "--patches", 6, "--seeds", 1,
+        "--layers", "conv*", "--device", "cpu", "--json",
+    )
+    assert result.exit_code == 0, result.output
+    assert [layer["layer"] for layer in json.loads(result.stdout)["layers"]] == ["conv1", "conv2"]
 
 
 def test_networks_lists_source_and_licence():

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ddrlib.errors import DDRError
-from ddrlib.zoo import load_custom
+from ddrlib.zoo import load_custom, load_network, open_network
 
 
 class Block(nn.Module):
@@ -85,6 +85,8 @@ def image(function):
 
 
 Doubled = image(lambda x: F.interpolate(x, scale_factor=2))
+Stretched = image(lambda x: F.interpolate(x, (64, 96)))
+Averaged = image(lambda x: x.mean(0, keepdim=True))
 Logits = image(lambda x: x.mean((2, 3)))
 Tuple = image(lambda x: (x, x))
 Grey = image(lambda x: F.interpolate(x.mean(1, keepdim=True), scale_factor=4))
@@ -100,7 +102,8 @@ def refused(*words: str):
 
 def test_layers_are_found_in_the_order_they_run():
     network = load_custom(HERE + "Toy")
-    assert list(network.layers) == ["head", *BLOCKS, "pool", "tail.0", "tail.1", "Output"]
+    # tail.1 gives the output itself
+    assert list(network.layers) == ["head", *BLOCKS, "pool", "tail.0", "Output"]
     assert network.layers["body.1"] == "body.1" and network.layers["Output"] == ""
     modules = dict(network.module.named_modules())
     assert all(path in modules for path in network.layers.values())
@@ -155,10 +158,11 @@ def test_layers_that_cannot_be(patterns, words):
         (HERE + "BLOCKS", ["'BLOCKS'"]),
         (HERE + "broken", ["broken fails", "ValueError: no such setting"]),
         (HERE + "not_a_module", ["not_a_module", "int"]),
-        (HERE + "Doubled", ["(2, 3, 64, 64)", "(2, 3, 128, 128)", "scale"]),
+        (HERE + "Stretched", ["(2, 3, 64, 96)", "scale"]),
         (HERE + "Grey", ["does not give images", "(2, 1, 128, 128)"]),
         (HERE + "Logits", ["does not give images", "(2, 3)"]),
         (HERE + "Tuple", ["does not give images", "tuple"]),
+        (HERE + "Averaged", ["does not give images", "(1, 3, 32, 32)"]),
         (HERE + "Failing", ["Given fails", "RuntimeError"]),
     ],
 )
@@ -167,8 +171,10 @@ def test_factories_that_cannot_be(factory, words):
         load_custom(factory)
 
 
-def test_the_scale_is_the_user_s():
-    assert load_custom(HERE + "Doubled", scale=2).scale == 2
+def test_the_output_tells_the_scale():
+    assert load_custom(HERE + "Doubled").scale == load_custom(HERE + "Doubled", scale=2).scale == 2
+    with refused("(2, 3, 64, 64)", "x4 wants (2, 3, 128, 128)", "scale"):
+        load_custom(HERE + "Doubled", scale=4)
 
 
 def test_input_range():
@@ -192,6 +198,18 @@ def test_a_checkpoint_of_another_network_is_told(tmp_path):
     torch.save(Block().state_dict(), tmp_path / "c.pth")
     with refused("c.pth", "Toy", "missing: tail.0.weight", "surplus: conv.weight"):
         load_custom(HERE + "Toy", tmp_path / "c.pth")
+
+
+def test_a_network_by_name_or_one_s_own():
+    own = open_network(HERE + "Toy", ["head", "Output"], scale=4)
+    assert (own.name, list(own.layers)) == (HERE + "Toy", ["head", "Output"])
+    named = open_network("rdn-div2k-x4", "LRL_*")
+    assert named.sha256 == load_network("rdn-div2k-x4").sha256
+    assert list(named.layers) == named.trunk == [f"LRL_{i + 1}" for i in range(10)]
+    with refused("'RB*'", "F_m1, F_0, LRL_1"):
+        open_network("rdn-div2k-x4", "RB*")
+    with refused("scale", "rdn-div2k-x4"):
+        open_network("rdn-div2k-x4", scale=2)
 
 
 def test_a_module_of_the_working_directory(tmp_path, monkeypatch):

@@ -1,8 +1,8 @@
 """Trained networks by name, each as a descriptor (`Network`) that the rest of the library works on.
 
 `load_network` knows the networks that have a card (`ddrlib.zoo.cards`); `load_custom` takes a user's
-own. Weights are checked against the card's SHA-256, and no file that would have to run code to be
-read (a pickle) is ever loaded.
+own, `open_network` either. Weights are checked against the card's SHA-256, and no file that would
+have to run code to be read (a pickle) is ever loaded.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,11 +20,16 @@ from torch import Tensor, nn
 
 import ddrlib.networks
 from ddrlib.errors import DDRError
-from ddrlib.zoo import custom
 from ddrlib.zoo.cards import NETWORKS, networks, read_card, remedy, weights_path, write_network
+from ddrlib.zoo.custom import make_module
+from ddrlib.zoo.descriptor import describe, is_own
+from ddrlib.zoo.layers import find_layers, graph_of, matching
 from ddrlib.zoo.weights import file_sha256, fill, read_weights, state_sha256
 
-__all__ = ["Network", "load_custom", "load_network", "networks", "random_network", "save_network"]
+__all__ = [
+    "Network", "load_custom", "load_network", "networks", "open_network", "random_network",
+    "save_network",
+]
 
 
 @dataclass(frozen=True)
@@ -105,44 +110,63 @@ def random_network(name: str, seed: int = 0, folder: Path = NETWORKS) -> Network
 
 
 def load_custom(
-    factory: str,
+    source: str | Path,
     checkpoint: str | Path | None = None,
     *,
-    scale: int = 4,
+    scale: int | None = None,
     layers: str | Sequence[str] | None = None,
-    input_range: tuple[float, float] = (0.0, 1.0),
+    input_range: tuple[float, float] | None = None,
 ) -> Network:
     """A user's own super-resolution network.
 
-    `factory` is "package.module:callable"; called with nothing, it returns a module that takes RGB
-    images (N, 3, H, W), black to white spread over `input_range`, and returns (N, 3, scale * H,
-    scale * W). `checkpoint` is a safetensors file or a state dict saved by PyTorch (also one under
-    "params_ema", "params" or "state_dict"); without one the module keeps the weights that the
-    factory gave it under PyTorch's seed 0. `layers` are module paths or patterns
-    (`ddrlib.zoo.custom.chosen_layers`); without them the blocks the network is built of are found by
-    tracing one pass. Raises DDRError for whatever does not fit.
+    `source` is "package.module:factory" of a PyTorch module, an ONNX file, a checkpoint of an
+    architecture that spandrel knows, or a file that describes any of these
+    (`ddrlib.zoo.descriptor.Descriptor`, whose fields the other arguments go over). The network
+    takes RGB images (N, 3, H, W), black to white spread over `input_range` (default 0 to 1), and
+    returns (N, 3, scale * H, scale * W). `checkpoint` is a safetensors file or a state dict saved
+    by PyTorch (also one under "params_ema", "params" or "state_dict"); without one, what the
+    factory makes keeps the weights that it got under PyTorch's seed 0. `layers` are names or
+    patterns (`ddrlib.zoo.layers.matching`); without them, the blocks that the network is built of
+    are found by tracing one pass. Raises DDRError for whatever does not fit.
     """
+    given = {
+        "checkpoint": checkpoint, "scale": scale, "layers": layers, "input_range": input_range,
+    }
+    wanted = describe(source, **{k: value for k, value in given.items() if value is not None})
     with _seeded(0):
-        module = custom.make_module(factory)
-    if checkpoint is not None:
-        fill(module, read_weights(Path(checkpoint), module), Path(checkpoint))
-    low, high = input_range
+        module = make_module(wanted).float().eval().requires_grad_(False)
+    low, high = wanted.input_range
+    prepare = partial(_spread, low=low, high=high)
+    found, scale = find_layers(module, prepare, wanted.scale, wanted.layers)
     card = {
-        "name": factory,
+        "name": str(source),
         "architecture": type(module).__name__,
         "scale": scale,
         "task": "sr",
-        "source": str(checkpoint or "the weights its factory gave it"),
+        "source": wanted.checkpoint or wanted.onnx or "the weights its factory gave it",
         "licence": "the user's own",
         # Not the weights alone: the same weights in changed code give other features.
         "sha256": state_sha256(
-            module.state_dict(), factory, f"{low} {high}", custom.source(module)
+            module.state_dict(), wanted.factory, f"{low} {high}", graph_of(module).definition
         ),
     }
-    module = module.float().eval().requires_grad_(False)
-    prepare = partial(_spread, low=low, high=high)
-    found = custom.find_layers(module, prepare, scale, layers)
-    return Network(factory, module, scale, found, prepare, card["task"], card)
+    return Network(card["name"], module, scale, found, prepare, card["task"], card)
+
+
+def open_network(
+    source: str | Path, layers: str | Sequence[str] | None = None, **own: object
+) -> Network:
+    """A network by name (`load_network`), or a user's own (`load_custom` with `own`).
+
+    Of its layers those that the names or patterns match, or all. Raises DDRError as these do.
+    """
+    if is_own(source):
+        return load_custom(source, layers=layers, **own)
+    network = load_network(str(source))
+    for option in own:
+        raise DDRError(f"{option} is for your own network, not for {source}; leave it out")
+    chosen = matching(layers or network.layers, list(network.layers))
+    return replace(network, layers={layer: network.layers[layer] for layer in chosen})
 
 
 def save_network(module: nn.Module, card: Mapping, folder: Path = NETWORKS) -> Path:

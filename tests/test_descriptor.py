@@ -1,0 +1,129 @@
+"""Descriptor files: every field arrives, whatever does not fit is refused in one line."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ddrlib.errors import DDRError
+from ddrlib.zoo import load_custom
+from ddrlib.zoo.descriptor import Descriptor, describe, is_own
+
+FIELDS = {
+    "factory": "my_network:make", "checkpoint": "weights.pth", "scale": 3, "input_range": [-1, 1],
+    "layers": ["head", "body.*"],
+}
+TOML = """factory = "my_network:make"
+checkpoint = "weights.pth"
+scale = 3
+input_range = [-1, 1]
+layers = ["head", "body.*"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("suffix", "text"),
+    [(".yaml", yaml.safe_dump(FIELDS)), (".json", json.dumps(FIELDS, indent="\t")), (".toml", TOML)],
+)
+def test_every_field_arrives_from_each_format(tmp_path, suffix, text):
+    file = tmp_path / f"network{suffix}"
+    file.write_text(text)
+    assert describe(file) == Descriptor(
+        "my_network:make", "", "weights.pth", 3, (-1.0, 1.0), ("head", "body.*"), tmp_path
+    )
+    assert describe(file).path("checkpoint") == tmp_path / "weights.pth"
+
+
+def test_what_is_given_goes_over_the_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("sub").mkdir()
+    Path("sub/network.yml").write_text("{onnx: a.onnx, scale: 2, layers: head}")
+    found = describe("sub/network.yml", scale=4, layers="body.*")
+    assert (found.scale, found.layers) == (4, ("body.*",))
+    assert found.path("onnx") == Path("sub/a.onnx")
+    Path("sub/network.yml").write_text("factory: m:f")
+    found = describe("sub/network.yml", checkpoint="w.pth")
+    assert found.path("checkpoint") == tmp_path / "w.pth"  # where the user is, not the file
+
+
+@pytest.mark.parametrize(
+    ("source", "field"),
+    [("a.b:c", "factory"), ("d/net.onnx", "onnx"), ("net.PTH", "checkpoint"), ("w.ckpt", "checkpoint")],
+)
+def test_other_sources_need_no_file(source, field):
+    assert describe(source) == Descriptor(**{field: source})
+    assert is_own(source)
+
+
+def test_names_of_cards_are_not_one_s_own():
+    assert not any(map(is_own, ("rdn-div2k-x4", "srresnet-wgr@random3", "net")))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("- a", ["must hold fields"]),
+        ("a: [", ["is not yaml"]),
+        ("factroy: m:f", ["'factroy'", "did you mean factory?"]),
+        ("7: m:f", ["unknown field 7", "factory, onnx"]),
+        ("scale: 4", ["name one factory, one ONNX file, or one checkpoint"]),
+        ("{factory: 'm:f', onnx: a.onnx}", ["name one factory"]),
+        ("{onnx: a.onnx, checkpoint: b.pth}", ["leave the checkpoint out"]),
+        ("{factory: 'm:f', scale: x4}", ["scale", "whole number", "'x4'"]),
+        ("{factory: 'm:f', scale: true}", ["scale", "True"]),
+        ("{factory: 'm:f', scale: 0}", ["scale", "1 or more"]),
+        ("{factory: [1]}", ["factory", "text", "[1]"]),
+        ("{factory: 'm:f', input_range: 255}", ["input_range", "two different numbers", "255"]),
+        ("{factory: 'm:f', input_range: [0, 1, 2]}", ["input_range"]),
+        ("{factory: 'm:f', input_range: [1, 1]}", ["input_range"]),
+        ("{factory: 'm:f', input_range: [0, .nan]}", ["input_range"]),
+        ("{factory: 'm:f', layers: {a: b}}", ["layers", "names or patterns"]),
+    ],
+)
+def test_what_does_not_fit_is_told_in_one_line(tmp_path, text, words):
+    (tmp_path / "network.yaml").write_text(text)
+    line = r"\A.*network\.yaml.*" + ".*".join(map(re.escape, words)) + r".*\Z"
+    with pytest.raises(DDRError, match=line):
+        describe(tmp_path / "network.yaml")
+
+
+def test_a_missing_file_and_two_checkpoints():
+    with pytest.raises(DDRError, match="no/net.yaml: No such file"):
+        describe("no/net.yaml")
+    with pytest.raises(DDRError, match="one checkpoint alone"):
+        describe("a.pth", checkpoint="b.pth")
+
+
+@given(st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.sampled_from([*FIELDS, "onnx", "x"]), inner, max_size=4),
+    max_leaves=8,
+))
+def test_any_file_is_understood_or_refused(tmp_path_factory, value):
+    file = tmp_path_factory.mktemp("any") / "network.json"
+    file.write_text(json.dumps(value))
+    try:
+        found = describe(file)
+    except DDRError as error:
+        assert "\n" not in str(error)
+    else:
+        assert found.scale == value.get("scale")
+
+
+def test_the_module_of_a_factory_lies_beside_its_descriptor(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.path", ["elsewhere"])
+    (tmp_path / "beside.py").write_text(
+        "from torch import nn\ndef make():\n    return nn.Upsample(scale_factor=3)\n"
+    )
+    (tmp_path / "network.yaml").write_text("{factory: 'beside:make', input_range: [0, 255]}")
+    network = load_custom(tmp_path / "network.yaml")
+    assert (network.scale, network.name) == (3, str(tmp_path / "network.yaml"))
+    assert network.prepare(torch.ones(1)).item() == 255

@@ -1,0 +1,171 @@
+"""ONNX graphs as networks: their tensors, which of them are layers, what is refused."""
+
+from __future__ import annotations
+
+import re
+from copy import deepcopy
+
+import pytest
+import torch
+from compact import Compact, weights, write_onnx
+
+from ddrlib.errors import DDRError
+from ddrlib.features import extract, super_resolve
+from ddrlib.zoo import load_custom
+from ddrlib.zoo.onnx_network import Node, between_blocks
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+LAYERS = ["head", "active", "deep", "shuffled", "Output"]
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    return write_onnx(tmp_path_factory.mktemp("onnx") / "network.onnx")
+
+
+@pytest.fixture(scope="module")
+def wanted():
+    """What PyTorch computes for `IMAGES`, by the name that the tensor has in the graph."""
+    module = Compact()
+    module.load_state_dict(weights())
+    given = [IMAGES]
+    with torch.no_grad():
+        for part in (*module.body, module.upsampler):
+            given.append(part(given[-1]))
+        return dict(zip(LAYERS, [*given[1:], module(IMAGES)], strict=True))
+
+
+# Of small whole numbers: all arithmetic is exact, and float16 holds what it gives.
+IMAGES = torch.randint(0, 4, (5, 3, 9, 12), generator=torch.Generator().manual_seed(0)).float()
+
+
+def test_layers_are_found_without_the_side_branch(file):
+    network = load_custom(file)
+    assert list(network.layers) == LAYERS  # not the enlarged input
+    assert (network.scale, network.task, network.trunk[-1]) == (4, "sr", "shuffled")
+
+
+def test_tensors_are_those_of_the_module(file, wanted):
+    given = extract(load_custom(file), IMAGES, cache=False, device="cpu", batch_size=2)
+    assert list(given) == LAYERS
+    for layer, tensor in wanted.items():
+        assert (given[layer] == tensor.flatten(1).numpy()).all(), layer
+
+
+def test_layers_by_name_and_pattern(file):
+    chosen = ["enlarged", "head", "active", "deep", "shuffled"]
+    assert list(load_custom(file, layers="*e*").layers) == chosen
+    assert list(load_custom(file, layers=["Output", "re:h.*"]).layers) == ["head", "Output"]
+    with refused("'conv*'", "enlarged, head, active, deep, shuffled, Output"):
+        load_custom(file, layers="conv*")
+
+
+def test_the_cache_knows_the_tensors_apart(file, wanted, tmp_path, monkeypatch):
+    monkeypatch.setenv("DDR_CACHE", str(tmp_path))
+    for layer in ("head", "deep"):  # each the first, and only, layer of its network
+        given = extract(load_custom(file, layers=layer), IMAGES, device="cpu")[layer]
+        assert (given == wanted[layer].flatten(1).numpy()).all()
+
+
+def test_it_enlarges_and_can_be_copied(file, wanted):
+    network = load_custom(file)
+    clamped = wanted["Output"].clamp(0, 1)
+    assert torch.equal(super_resolve(network, IMAGES, "cpu"), clamped)
+    assert torch.equal(deepcopy(network.module)(IMAGES), wanted["Output"])
+
+
+def test_one_image_at_a_time_of_one_size(tmp_path, wanted):
+    network = load_custom(write_onnx(tmp_path / "fixed.onnx", (1, 3, 9, 12)))
+    assert torch.equal(network.module(IMAGES), wanted["Output"])
+    with refused("fixed.onnx takes images (3, 9, 12)", "not (3, 8, 12)"):
+        extract(network, IMAGES[:, :, :8], cache=False, device="cpu")
+
+
+def test_the_weights_are_part_of_what_it_is(file, tmp_path):
+    model = onnx.load(file)
+    bias = next(tensor for tensor in model.graph.initializer if tensor.name == "body.0.bias")
+    bias.raw_data = bytes(len(bias.raw_data))
+    onnx.save(model, tmp_path / "other.onnx")
+    assert load_custom(file).sha256 != load_custom(tmp_path / "other.onnx").sha256
+    assert load_custom(file).sha256 == load_custom(file).sha256
+
+
+def refused(*words: str):
+    """The block raises a DDRError of one line that has these words, in this order."""
+    return pytest.raises(DDRError, match=r"\A.*" + ".*".join(map(re.escape, words)) + r".*\Z")
+
+
+def test_files_that_cannot_be(file, tmp_path):
+    with refused("no.onnx does not exist"):
+        load_custom(tmp_path / "no.onnx")
+    (tmp_path / "bad.onnx").write_bytes(b"no graph")
+    with refused("bad.onnx is damaged or no ONNX file"):
+        load_custom(tmp_path / "bad.onnx")
+    (tmp_path / "empty.onnx").write_bytes(b"")
+    with refused("empty.onnx has 0 inputs and 0 outputs"):
+        load_custom(tmp_path / "empty.onnx")
+    (tmp_path / "half.onnx").write_bytes(file.read_bytes()[:500])
+    with refused("half.onnx"):
+        load_custom(tmp_path / "half.onnx")
+    with refused("unknown.onnx cannot be run by onnxruntime", "operators", "Sharpen"):
+        load_custom(write_onnx(tmp_path / "unknown.onnx", operator="Sharpen"))
+    with refused("flat.onnx does not take float32 images (N, 3, H, W)"):
+        load_custom(write_onnx(tmp_path / "flat.onnx", (3, "h", "w")))
+    with refused("grey.onnx"):
+        load_custom(write_onnx(tmp_path / "grey.onnx", ("n", 1, "h", "w")))
+
+
+def test_graphs_that_take_more_or_other_than_images(file, tmp_path):
+    model = onnx.load(file)
+    model.graph.input.append(onnx.helper.make_tensor_value_info("noise", 1, [1]))
+    onnx.save(model, tmp_path / "two.onnx")
+    with refused("two.onnx has 2 inputs"):
+        load_custom(tmp_path / "two.onnx")
+    model = onnx.load(file)
+    model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.FLOAT16
+    onnx.save(model, tmp_path / "half.onnx")
+    with refused("half.onnx does not take float32"):
+        load_custom(tmp_path / "half.onnx")
+    model = onnx.load(file)
+    model.graph.output[0].name = "head"
+    del model.graph.node[3:]
+    onnx.save(model, tmp_path / "features.onnx")
+    with refused("does not give images: (2, 8, 32, 32)"):
+        load_custom(tmp_path / "features.onnx")
+
+
+def chain(*steps: str) -> list[Node]:
+    """Nodes from "y = Add x z" with the image x0."""
+    return [
+        Node(kind, inputs, [name])
+        for name, kind, *inputs in (step.replace("=", "").split() for step in steps)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("steps", "kept"),
+    [
+        (["a = Conv x", "b = Relu a", "c = Conv b"], "a b c"),
+        # two residual blocks; an inner sum of other than a skip is inside
+        (["a = Conv x", "b = Conv a", "c = Add a b", "d = Conv c", "e = Relu d", "f = Add e c"],
+         "a c f"),
+        # a residual connection around residual blocks, and a convolution after them
+        (["a = Conv x", "b = Conv a", "c = Add b a", "d = Conv c", "e = Add d a", "f = Conv e"],
+         "a c e f"),
+        # dense block
+        (["a = Conv x", "b = Conv a", "c = Concat a b", "d = Conv c", "e = Add d a"], "a e"),
+        # an interpolated image, added at the end: before and after the rest
+        (["i = Resize x", "a = Conv x", "b = Conv a", "c = Conv b", "d = Add c i"], "a b c d"),
+        (["a = Conv x", "b = Conv a", "c = Conv b", "i = Resize x", "d = Add i c"], "a b c d"),
+        # a block through tensors that are no feature maps (t)
+        (["a = Conv x", "t = Reshape a", "b = Reshape t", "c = Add a b"], "a c"),
+        # a constant is no skip
+        (["a = Conv x", "b = Add a one", "c = Relu b"], "a b c"),
+    ],
+)
+def test_layers_lie_between_blocks(steps, kept):
+    nodes = chain(*steps)
+    maps = [name for node in nodes for name in node.outputs if name != "t"]
+    assert between_blocks(nodes, maps) == kept.split()
