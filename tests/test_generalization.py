@@ -1,11 +1,16 @@
+import json
 import math
+import os
+import pickle
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from scipy.special import gamma
 from scipy.stats import gennorm, spearmanr
 from sklearn.decomposition import PCA
 
+from ddrlib.cli import cli
 from ddrlib.errors import DDRError
 from ddrlib.generalization import (
     inliers,
@@ -69,7 +74,7 @@ def test_agrees_with_the_published_formula(dtype, components):
 
 
 def test_scores_are_those_of_scikit_learn_signs_included(monkeypatch):
-    monkeypatch.setattr("ddrlib.generalization.BLOCK_BYTES", 60 * 8 * 7)  # 7 columns a block
+    monkeypatch.setattr("ddrlib.generalization.BLOCK_VALUES", 60 * 7)  # 7 columns a block
     x = features()
     assert np.allclose(principal_scores(x, 20), PCA(20, svd_solver="full").fit_transform(x))
 
@@ -118,15 +123,19 @@ def test_grows_with_the_distance():
     assert indices == sorted(indices) and indices[0] > 1
 
 
+def outliers(values):
+    return np.flatnonzero(~inliers(np.array(values))).tolist()
+
+
 def test_outliers_are_those_at_or_beyond_five_deviations():
     ones = [1.0, -1.0] * 25
     # Variance (50 + 2 * 25^2) / 52 = 25: the two lie exactly five deviations from the mean, 0.
-    assert np.flatnonzero(~inliers(np.array([*ones, 25.0, -25.0]))).tolist() == [50, 51]
+    assert outliers([*ones, 25.0, -25.0]) == [50, 51]
     # (50 + 2 * 24^2) / 52 = 23.1: they lie within 5 * 4.81.
-    assert inliers(np.array([*ones, 24.0, -24.0])).all()
+    assert outliers([*ones, 24.0, -24.0]) == []
     # The threshold is taken once, of all values: without the 40s, 8 would lie beyond it.
-    assert np.flatnonzero(~inliers(np.array([*ones, 8.0, 40.0, -40.0]))).tolist() == [51, 52]
-    assert np.flatnonzero(~inliers(np.array([*ones, 8.0]))).tolist() == [50]
+    assert outliers([*ones, 8.0, 40.0, -40.0]) == [51, 52]
+    assert outliers([*ones, 8.0]) == [50]
 
 
 def test_interval_holds_the_value_and_narrows_with_more_contents():
@@ -156,15 +165,27 @@ def test_spearman():
     assert spearman(x, np.zeros(100)).value == 0
 
 
-def test_spearman_resamples_whole_groups():
+def test_spearman_resamples_whole_rows():
     rng = np.random.default_rng(0)
-    groups = np.repeat(np.arange(10), 20)
-    x = rng.standard_normal(10)[groups]
-    y = x + rng.standard_normal(10)[groups]  # 200 points, but only 10 different ones
-    alone, grouped = spearman(x, y, n=300), spearman(x, y, groups, n=300)
-    assert grouped.value == alone.value
-    assert grouped.n == 10 and alone.n == 200
-    assert grouped.high - grouped.low > 3 * (alone.high - alone.low)
+    x = np.repeat(rng.standard_normal((10, 1)), 20, axis=1)
+    y = x + np.repeat(rng.standard_normal((10, 1)), 20, axis=1)  # 200 points, 10 different ones
+    alone, whole = spearman(x.ravel(), y.ravel(), n=300), spearman(x, y, n=300)
+    assert whole.value == pytest.approx(spearmanr(x.ravel(), y.ravel()).statistic)
+    assert whole.value == alone.value
+    assert whole.n == 10 and alone.n == 200
+    assert whole.high - whole.low > 3 * (alone.high - alone.low)
+
+
+def test_spearman_within_columns_leaves_out_what_all_rows_share():
+    rng = np.random.default_rng(0)
+    level = np.arange(6) * 10.0
+    x, y = rng.standard_normal((2, 30, 6)) + level  # they share nothing but the level
+    assert spearman(x, y).low > 0.9
+    within = spearman(x, y, within=True)
+    assert abs(within.value) < 3.5 / math.sqrt(6 * 29)  # standard deviations of chance
+    each = [spearmanr(x[:, k], y[:, k]).statistic for k in range(6)]
+    assert within.value == pytest.approx(np.mean(each)) and within.n == 30
+    assert spearman(x, x**3, within=True)[:3] == pytest.approx((1, 1, 1))
 
 
 # Files
@@ -235,6 +256,55 @@ def test_truncated_and_several_arrays(tmp_path):
     np.savez(tmp_path / "many.npz", a=features(), b=features())
     with pytest.raises(DDRError, match="many.npz holds several arrays"):
         srga_files(tmp_path / "many.npz", [reference])
+
+
+class Trap:
+    """Unpickled, it would make a folder."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize("dump", [
+    lambda path, trap: path.write_bytes(pickle.dumps(trap)),
+    lambda path, trap: np.save(path, np.array([trap, trap])),
+])
+def test_no_pickle_is_loaded(tmp_path, dump):
+    dump(tmp_path / "test.npy", Trap(tmp_path / "trapped"))
+    with pytest.raises(DDRError, match="test.npy is no .npy file of features"):
+        srga_files(save(tmp_path / "clean.npy", features()), [tmp_path / "test.npy"])
+    assert not (tmp_path / "trapped").exists()
+
+
+def ddr_srga(*arguments):
+    return CliRunner().invoke(cli, ["srga", *map(str, arguments)], prog_name="ddr")
+
+
+def test_command_prints_exactly_the_documented_keys(tmp_path):
+    reference = save(tmp_path / "clean.npy", features(40).astype(np.float16))
+    result = ddr_srga(reference, reference, "--components", 8, "--json")
+    assert result.exit_code == 0, result.output
+    (row,) = json.loads(result.stdout)
+    assert list(row) == ["test", "n", "components", "sigma", "shape", "kl", "srga"]
+    assert [type(value) for value in row.values()] == [str, int, int, float, float, float, float]
+
+
+@pytest.mark.parametrize(("name", "line"), [
+    ("missing.npy", "No such file or directory"), ("folder.npy", "Is a directory"),
+    ("nan.npy", "NaN or infinite"),
+])
+def test_command_refuses_in_one_line(tmp_path, name, line):
+    reference = save(tmp_path / "clean.npy", features())
+    (tmp_path / "folder.npy").mkdir()
+    save(tmp_path / "nan.npy", with_value(np.nan))
+    for files in ((reference, tmp_path / name), (tmp_path / name, reference)):
+        result = ddr_srga(*files)
+        assert result.exit_code == 2
+        assert name in result.stderr and line in result.stderr
+        assert len(result.stderr.splitlines()) == 1 and not result.stdout
 
 
 def test_nothing_is_computed_before_all_files_are_checked(tmp_path, monkeypatch):

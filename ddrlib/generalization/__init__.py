@@ -22,9 +22,9 @@ from scipy.stats import rankdata
 from ddrlib.errors import DDRError
 from ddrlib.generalization.ggd import GGD, fit_ggd, ggd_kl
 from ddrlib.metrics import Interval, bootstrap
-from ddrlib.projection import gram, pca
+from ddrlib.projection import columns, gram, pca
 
-BLOCK_BYTES = 2**24
+BLOCK_VALUES = 2**22  # of a column block: 8 MiB in float16
 OUTLIER = 5  # standard deviations from the mean
 
 logger = logging.getLogger(__name__)
@@ -92,46 +92,39 @@ def srga_interval(
 
     Row i of both sets is content i; rows are resampled together, the components stay as they are.
     """
-    return _bootstrap(
-        lambda rows: srga_of_scores(reference[rows], test[rows]).srga,
-        np.arange(len(test)), n, seed, (0, np.inf),
-    )
+    resampled = _of_counts(lambda rows: srga_of_scores(reference[rows], test[rows]).srga)
+    return bootstrap(resampled, np.arange(len(test)), n, seed, (0, np.inf))
 
 
 def spearman(
-    x: np.ndarray, y: np.ndarray, groups: np.ndarray | None = None, n: int = 1000, seed: int = 0
+    x: np.ndarray, y: np.ndarray, within: bool = False, n: int = 1000, seed: int = 0
 ) -> Interval:
-    """Spearman's rank correlation of x and y (N,) with a 95 % bootstrap interval.
+    """Spearman's rank correlation of x and y (N, L), with a 95 % bootstrap interval over the rows.
 
-    Points of one group (one network at all its levels) are no independent evidence: whole groups
-    are resampled, and the interval's `n` is their number. Without `groups` each point is one.
+    The points of a row (one network at L levels) are no independent evidence: rows are resampled
+    whole, and the interval's `n` is their number. `within` ranks each column (all networks at one
+    level) for itself and averages the L correlations: what is then left out is that both grow with
+    the level.
     """
+    def correlation(rows: np.ndarray) -> float:
+        return _rank_correlation(*(v[rows] if within else v[rows].reshape(-1, 1) for v in (x, y)))
+
     x, y = np.asarray(x), np.asarray(y)
-    return _bootstrap(
-        lambda rows: _rank_correlation(x[rows], y[rows]),
-        np.arange(len(x)) if groups is None else np.asarray(groups), n, seed, (-1, 1),
-    )
+    return bootstrap(_of_counts(correlation), np.arange(len(x)), n, seed, (-1, 1))
 
 
 def _rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
-    """Spearman's rho; 0 where all of x, or of y, are equal (a resample can be so)."""
-    a, b = (rankdata(values) - (len(values) + 1) / 2 for values in (x, y))
-    length = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / length) if length else 0.0
+    """Spearman's rho down each column, averaged; 0 for a column of equal x or y (by resampling)."""
+    a, b = (rankdata(values, axis=0) - (len(values) + 1) / 2 for values in (x, y))
+    length = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
+    return float(np.mean((a * b).sum(axis=0) / np.where(length == 0, 1, length)))
 
 
-def _bootstrap(
-    statistic: Callable[[np.ndarray], float], groups: np.ndarray, n: int, seed: int,
-    bounds: tuple[float, float],
-) -> Interval:
-    """`ddrlib.metrics.bootstrap` of a statistic of rows, whole groups of which are resampled."""
-    members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
-
-    def of_counts(counts: np.ndarray) -> np.ndarray:
-        draws = (np.repeat(np.arange(len(members)), row) for row in counts.astype(int))
-        return np.array([statistic(np.concatenate([members[i] for i in drawn])) for drawn in draws])
-
-    return bootstrap(of_counts, groups, n, seed, bounds)
+def _of_counts(statistic: Callable[[np.ndarray], float]) -> Callable[[np.ndarray], np.ndarray]:
+    """A statistic of row indices as `bootstrap` wants it: of counts (B, N), how often each is drawn."""
+    return lambda counts: np.array([
+        statistic(np.repeat(np.arange(len(row)), row)) for row in counts.astype(int)
+    ])
 
 
 # From features to the generalised Gaussian of their scores
@@ -173,11 +166,11 @@ def inliers(values: np.ndarray) -> np.ndarray:
 
 
 def _blocks(features: np.ndarray | Path) -> Iterator[np.ndarray]:
-    """Columns by the block. A file is mapped anew for each, so that what was read leaves the memory."""
+    """The columns, a block at a time."""
     array = _open(features)
-    width = max(BLOCK_BYTES // (len(array) * array.itemsize), 1)
+    width = max(BLOCK_VALUES // len(array), 1)
     for start in range(0, array.shape[1], width):
-        yield _open(features)[:, start:start + width]
+        yield columns(array, start, start + width)
 
 
 def _open(features: np.ndarray | Path) -> np.ndarray:
