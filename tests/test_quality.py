@@ -1,15 +1,17 @@
-"""PSNR against scikit-image and by hand."""
+"""PSNR and SSIM against scikit-image, by hand, and on what is known of them."""
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy.ndimage import correlate1d
 from skimage.metrics import peak_signal_noise_ratio
 
-from ddrlib.quality import psnr
+from ddrlib.quality import psnr, ssim
 
 
-def test_agrees_with_scikit_image_inside_the_border():
+def test_psnr_agrees_with_scikit_image_inside_the_border():
     generator = torch.Generator().manual_seed(0)
     truth, images = torch.rand(2, 3, 3, 20, 24, generator=generator)
     expected = [
@@ -19,10 +21,48 @@ def test_agrees_with_scikit_image_inside_the_border():
     assert psnr(images, truth).tolist() == pytest.approx(expected, abs=1e-4)
 
 
-def test_by_hand_and_at_the_edges():
+def test_psnr_by_hand_and_at_the_edges():
     black = torch.zeros(1, 3, 12, 12)
     assert psnr(black + 0.1, black).item() == pytest.approx(20, abs=1e-4)
+    assert psnr(black + 0.1, black, border=0).item() == pytest.approx(20, abs=1e-4)
     assert psnr(black - 7, black).item() == math.inf  # clipped to black
     spoiled = black.clone()
     spoiled[..., :4, :] = 1  # within the border
     assert psnr(spoiled, black).item() == math.inf
+
+
+def ssim_by_definition(x, y):
+    """Equation 13 of Wang et al. 2004, where the 11 x 11 window lies whole within the image."""
+    offsets = np.arange(-5, 6)
+    weights = np.exp(-0.5 * (offsets / 1.5) ** 2)
+    weights /= weights.sum()
+
+    def mean(image):
+        filtered = correlate1d(correlate1d(image, weights, axis=0), weights, axis=1)
+        return filtered[5:-5, 5:-5]
+
+    mx, my = mean(x), mean(y)
+    vx, vy, vxy = mean(x * x) - mx**2, mean(y * y) - my**2, mean(x * y) - mx * my
+    c1, c2 = 0.01**2, 0.03**2
+    return np.mean(
+        (2 * mx * my + c1) * (2 * vxy + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))
+    )
+
+
+def test_ssim_is_that_of_its_definition():
+    generator = torch.Generator().manual_seed(1)
+    truth = torch.rand(2, 3, 26, 31, generator=generator)
+    images = (truth + 0.2 * torch.randn(truth.shape, generator=generator)).clamp(0, 1)
+    expected = [
+        np.mean([ssim_by_definition(x[4:-4, 4:-4], y[4:-4, 4:-4]) for x, y in zip(i, t, strict=True)])
+        for i, t in zip(images.double().numpy(), truth.double().numpy(), strict=True)
+    ]
+    assert ssim(images, truth).tolist() == pytest.approx(expected, abs=1e-4)
+
+
+def test_ssim_sees_neither_the_border_nor_what_is_clipped():
+    truth = torch.rand(1, 3, 20, 20, generator=torch.Generator().manual_seed(2)).round()
+    images = truth * 3 - 1  # 0 and 1 become -1 and 2
+    images[..., :4] = 0.5
+    assert ssim(images, truth).item() == pytest.approx(1)
+    assert ssim(1 - truth, truth).item() < 0

@@ -164,6 +164,11 @@ class GuidedSRResNet(SRResNet):
         return self.upsample(features, x)
 
 
+def takes_truth(module: nn.Module) -> bool:
+    """Whether a network has to be given the true degradation besides the images."""
+    return getattr(module, "guide", "") == "oracle"
+
+
 def _freeze(module: nn.Module) -> None:
     """Make its weights constants: moved with the module, but neither trained nor saved with it."""
     for part in module.modules():

@@ -5,12 +5,14 @@ category has a marker of its own too, so that colour is never the only sign.
 """
 
 from ddrlib.plots.depth import along_depth, projections, scatter
+from ddrlib.plots.guided import embedding_maps, gain_bars, gain_maps
 from ddrlib.plots.pictures import pictures, principal_colours
 from ddrlib.plots.spectrum import distance_curves, heatmap, roads
 from ddrlib.plots.theme import MARKERS, PALETTE, SHARES
 from ddrlib.plots.training import growth, maps
 
 __all__ = [
-    "MARKERS", "PALETTE", "SHARES", "along_depth", "distance_curves", "growth", "heatmap", "maps",
-    "pictures", "principal_colours", "projections", "roads", "scatter",
+    "MARKERS", "PALETTE", "SHARES", "along_depth", "distance_curves", "embedding_maps", "gain_bars",
+    "gain_maps", "growth", "heatmap", "maps", "pictures", "principal_colours", "projections",
+    "roads", "scatter",
 ]

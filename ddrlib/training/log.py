@@ -21,7 +21,7 @@ from ddrlib.degrade import degrade, downsample, upsample
 from ddrlib.errors import DDRError
 from ddrlib.features import extract
 from ddrlib.metrics import calinski_harabasz, knn_purity, variance_split
-from ddrlib.networks import GuidedSRResNet
+from ddrlib.networks.guided import GuidedSRResNet, takes_truth
 from ddrlib.projection import gram, pca, tsne
 from ddrlib.quality import psnr
 from ddrlib.zoo import Network
@@ -84,7 +84,7 @@ class TrainingLog:
         if isinstance(model, GuidedSRResNet):
             values = [self._psnr(model, lr, *at) for at, lr in self.degraded.items()]
             self.add(iteration, "psnr_degraded", np.mean(values))
-            if model.guide == "oracle":
+            if takes_truth(model):
                 return
         trunk = [name for name, path in model.layers().items() if path.startswith("body.")]
         network = Network("in training", model, model.scale, model.layers(), lambda x: x, "sr", {})
@@ -108,7 +108,7 @@ class TrainingLog:
 
     def _psnr(self, model: nn.Module, images: Tensor, blur: float, noise: float) -> float:
         truth = torch.tensor([[blur, noise]], device=self.device)
-        told = (truth,) if getattr(model, "guide", "") == "oracle" else ()
+        told = (truth,) if takes_truth(model) else ()
         with torch.inference_mode():
             restored = torch.cat([model(lr[None], *told) for lr in images])
         return float(psnr(restored, self.held_out).mean())

@@ -1,0 +1,183 @@
+"""Blind super-resolution: what a network gains by being told which degradation it looks at.
+
+Methods are compared on the same photographs under the same degradations, a blur and a noise each.
+Several trainings of a method count as its seeds; a gain is paired, photograph by photograph,
+degradation by degradation and seed by seed: networks of one seed began with the same weights and
+saw the same batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from ddrlib.degrade import Chain, degrade, parse, upsample
+from ddrlib.features import resolve_device
+from ddrlib.features.forward import in_parallel
+from ddrlib.metrics import Interval, Spread, bootstrap, mean_interval, over_seeds
+from ddrlib.networks.guided import takes_truth
+from ddrlib.quality import psnr, ssim
+from ddrlib.zoo import Network
+
+BATCH = 4  # images at a time on a CPU core, as fast as any number
+
+Networks = Mapping[str, Mapping[int, Network]]  # method -> training seed -> network
+
+
+class Degradation(NamedTuple):
+    """A Gaussian blur before the downsampling and Gaussian noise after it; 0 leaves it out."""
+
+    blur: float  # sigma in HR pixels
+    noise: float  # sigma of 255
+
+    def __str__(self) -> str:
+        steps = [f"{kind}{degree:g}" for kind, degree in self._asdict().items() if degree]
+        return "+".join(steps) or "clean"
+
+    @classmethod
+    def of(cls, chain: str | Chain) -> Degradation | None:
+        """What `chain` amounts to where it is of blur and noise alone; None where it is not.
+
+        Variances add: blurring by 3 and by 4 is blurring by 5 (but for the rounding of noise).
+        """
+        squares = dict.fromkeys(cls._fields, 0.0)
+        for step in parse(chain).steps:
+            if step.name not in squares:
+                return None
+            squares[step.name] += step.degree**2
+        return cls(**{kind: square**0.5 for kind, square in squares.items()})
+
+
+def grid(blurs: Sequence[float], noises: Sequence[float]) -> list[Degradation]:
+    """Every blur with every noise."""
+    return [Degradation(blur, noise) for blur in blurs for noise in noises]
+
+
+# What networks make of images
+
+
+def restore(
+    network: Network,
+    images: Tensor,
+    told: Degradation,
+    embedding: Tensor | None = None,
+    device: str | torch.device = "auto",
+) -> Tensor:
+    """LR images (N, 3, H, W) enlarged, RGB in [0, 1], on the CPU.
+
+    `told` is what a network hears that takes the truth; others do not hear it. `embedding` (N, E)
+    takes the place of a guided network's own.
+    """
+    def run(module: nn.Module, batch: Tensor, own: Tensor | None) -> Tensor:
+        options = {"embedding": own} if own is not None else truth_for(module, told, len(batch))
+        return module(batch, **options).clamp(0, 1)
+
+    return _in_batches(network, run, images, embedding, device)
+
+
+def embed(
+    network: Network, images: Tensor, told: Degradation, device: str | torch.device = "auto"
+) -> Tensor:
+    """The embeddings (N, E) of LR images in a guided network."""
+    def run(module: nn.Module, batch: Tensor, _: None) -> Tensor:
+        return module.embed(batch, **truth_for(module, told, len(batch)))
+
+    return _in_batches(network, run, images, None, device)
+
+
+def truth_for(module: nn.Module, told: Degradation, n: int) -> dict[str, Tensor]:
+    """What a network that takes the truth is given besides n images; nothing for any other."""
+    if not takes_truth(module):
+        return {}
+    weight = next(module.parameters())
+    return {"degradation": weight.new_tensor([told]).expand(n, 2)}
+
+
+def _in_batches(
+    network: Network, run: Callable, images: Tensor, others: Tensor | None,
+    device: str | torch.device,
+) -> Tensor:
+    """run(module, images, others) on all cores or a GPU, batch by batch, joined on the CPU."""
+    device = resolve_device(device)
+
+    def work(module: nn.Module, rows: slice) -> Tensor:
+        batch = network.prepare(images[rows].to(device))
+        batch = batch.contiguous(memory_format=torch.channels_last)
+        return run(module, batch, None if others is None else others[rows].to(device)).cpu()
+
+    spans = [slice(start, start + BATCH) for start in range(0, len(images), BATCH)]
+    with in_parallel(network.module.to(device), device) as parallel_map:
+        return torch.cat(list(parallel_map(work, spans)))
+
+
+# The comparison
+
+
+def compare(
+    networks: Networks,
+    truth: Tensor,
+    degradations: Sequence[Degradation],
+    device: str | torch.device = "auto",
+) -> pd.DataFrame:
+    """PSNR (dB) and SSIM of every network, and of bicubic interpolation, image by image.
+
+    Columns method, seed, blur, noise, content, psnr, ssim; bicubic interpolation has seed -1.
+    """
+    tables = []
+    for at in degradations:
+        lr = degrade(truth, str(at))
+        restored = {("bicubic", -1): upsample(lr)} | {
+            (method, seed): restore(network, lr, at, device=device)
+            for method, seeds in networks.items() for seed, network in seeds.items()
+        }
+        tables += [
+            pd.DataFrame({
+                "method": method, "seed": seed, **at._asdict(), "content": np.arange(len(truth)),
+                "psnr": psnr(images, truth).numpy(), "ssim": ssim(images, truth).numpy(),
+            })
+            for (method, seed), images in restored.items()
+        ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def gains(table: pd.DataFrame, baseline: str, measure: str = "psnr") -> pd.DataFrame:
+    """What each method has more than `baseline` of `measure`, a column a method.
+
+    Rows are seeds, blurs, noises and contents; NaN where either lacks the seed. Methods without a
+    seed in common are left out, as is bicubic interpolation, which has none.
+    """
+    keys = ["seed", "blur", "noise", "content"]
+    wide = table.pivot(index=keys, columns="method", values=measure)
+    return wide.drop(columns=baseline).sub(wide[baseline], axis=0).dropna(axis=1, how="all")
+
+
+def over_contents(gain: pd.Series) -> Interval:
+    """The mean gain with its interval over contents; seeds and degradations are averaged over."""
+    values = gain.dropna().groupby("content").mean()
+    return mean_interval(values, values.index)
+
+
+def over_trainings(gain: pd.Series) -> Spread:
+    """The mean gain with the smallest and the largest of the training seeds."""
+    return over_seeds(gain.dropna().groupby("seed").mean().tolist())
+
+
+def share(gain: pd.Series, whole: pd.Series) -> Interval | None:
+    """How much of the gain `whole` the gain `gain` is, both of the seeds that both have.
+
+    With its interval over contents. None where `whole` is not above 0 itself, by its own interval:
+    there is nothing then to have a share of.
+    """
+    part, whole = (
+        series.groupby("content").mean().to_numpy()
+        for _, series in pd.DataFrame({0: gain, 1: whole}).dropna().items()
+    )
+    contents = np.arange(len(part))
+    if not len(part) or mean_interval(whole, contents).low <= 0:
+        return None
+    return bootstrap(lambda counts: (counts @ part) / (counts @ whole), contents)

@@ -1,0 +1,69 @@
+"""What a guided network's embedding says of the degradation, and what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import GroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
+
+from ddrlib.blind import Degradation, embed, restore
+from ddrlib.degrade import degrade
+from ddrlib.errors import DDRError
+from ddrlib.metrics import Interval, mean_interval
+from ddrlib.quality import psnr
+from ddrlib.zoo import Network
+
+FOLDS = 5
+
+
+def edit(
+    network: Network,
+    truth: Tensor,
+    degradations: Sequence[Degradation],
+    device: str | torch.device = "auto",
+) -> pd.DataFrame:
+    """PSNR under each degradation with the embedding of each: degradation editing.
+
+    The embedding is that of the same photograph under the degradation told, so that it is wrong in
+    nothing else. Columns true, told (texts), content, psnr.
+    """
+    lr = {at: degrade(truth, str(at)) for at in degradations}
+    embeddings = {at: embed(network, images, at, device) for at, images in lr.items()}
+    return pd.concat([
+        pd.DataFrame({
+            "true": str(true), "told": str(told), "content": np.arange(len(truth)),
+            "psnr": psnr(restore(network, images, told, embedding, device), truth).numpy(),
+        })
+        for true, images in lr.items() for told, embedding in embeddings.items()
+    ], ignore_index=True)
+
+
+def cost_of_error(edited: pd.DataFrame) -> Interval:
+    """The PSNR (dB) that a wrong embedding costs, mean over all wrong ones, over contents."""
+    right = edited[edited.true == edited.told].set_index(["content", "true"]).psnr
+    wrong = edited[edited.true != edited.told].set_index(["content", "true"]).psnr
+    lost = right.reindex(wrong.index).sub(wrong).groupby("content").mean()
+    return mean_interval(lost, lost.index)
+
+
+def readable(embeddings: np.ndarray, degree: np.ndarray, content: np.ndarray) -> Interval:
+    """How much of a degree (N,) can be read linearly off embeddings (N, E): R squared.
+
+    By ridge regression, tested on contents that it was not fitted to; with its interval over them.
+    DDRError where there are fewer than two contents or degrees.
+    """
+    contents = np.unique(content)
+    if len(contents) < 2 or np.ptp(degree) == 0:
+        raise DDRError("reading an embedding: give two contents and two degrees at least")
+    head = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 3, 7)))
+    folds = GroupKFold(min(FOLDS, len(contents)))
+    guessed = cross_val_predict(head, embeddings, degree, groups=content, cv=folds)
+    unexplained = (guessed - degree) ** 2 / np.var(degree)
+    return mean_interval([1 - unexplained[content == k].mean() for k in contents], contents)

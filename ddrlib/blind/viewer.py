@@ -1,0 +1,70 @@
+"""Restorations side by side: blind, guided, and told the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+import numpy as np
+from torch import Tensor
+
+from ddrlib.blind import Degradation, restore
+from ddrlib.data import Patches
+from ddrlib.degrade import degrade, upsample
+from ddrlib.networks.guided import takes_truth
+from ddrlib.quality import psnr
+from ddrlib.widgets.explorer_data import photograph_name
+from ddrlib.widgets.frame_viewer import FrameViewer, Picture
+from ddrlib.zoo import Network
+
+LIVE = "any degradation, such as blur1.5+noise10 or jpeg30"
+
+
+def restoration_viewer(
+    patches: Patches,
+    networks: Mapping[str, Network],
+    blurs: Sequence[float],
+    noises: Sequence[float],
+    count: int = 4,
+) -> FrameViewer:
+    """Choose a photograph, a blur and a noise: see what each network makes of it, with its PSNR.
+
+    `networks` maps names to networks; `count` of the patches are shown, evenly spread. A running
+    kernel restores anew under whatever the reader types; the oracle, which knows of blur and noise
+    only, is left out where there is anything else.
+    """
+    chosen = np.linspace(0, len(patches) - 1, min(count, len(patches))).round().astype(int)
+    names = [f"{photograph_name(patches.source[i])} ({i})" for i in chosen]
+
+    @cache  # all photographs in one batch
+    def rows(blur: float, noise: float) -> list[list[Picture]]:
+        return _rows(patches.images[chosen], str(Degradation(blur, noise)), networks)
+
+    def frame(photograph: str, blur: float, noise: float) -> list[Picture]:
+        return rows(blur, noise)[names.index(photograph)]
+
+    def compute(choice: dict, text: str) -> list[Picture]:
+        k = chosen[names.index(choice["photograph"])]
+        return _rows(patches.images[k:k + 1], text, networks)[0]
+
+    return FrameViewer({"photograph": names, "blur": blurs, "noise": noises}, frame, compute, LIVE)
+
+
+def _rows(hr: Tensor, text: str, networks: Mapping[str, Network]) -> list[list[Picture]]:
+    """The row of pictures of each of the photographs (N, 3, H, W)."""
+    lr, told = degrade(hr, text), Degradation.of(text)
+    restored = {"bicubic": upsample(lr)} | {
+        name: restore(network, lr, told)
+        for name, network in networks.items()
+        if told is not None or not takes_truth(network.module)
+    }
+    decibels = {name: psnr(images, hr) for name, images in restored.items()}
+    return [
+        [
+            (f"low resolution, {text}", lr[i]),
+            *((f"{name}, {decibels[name][i]:.1f} dB", images[i])
+              for name, images in restored.items()),
+            ("truth", hr[i]),
+        ]
+        for i in range(len(hr))
+    ]

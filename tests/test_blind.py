@@ -1,0 +1,259 @@
+"""Blind super-resolution: paired gains, degradation editing, costs, by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import r2_score
+from torch import nn
+
+from ddrlib import blind
+from ddrlib.blind import Degradation
+from ddrlib.blind.cost import cost
+from ddrlib.blind.editing import cost_of_error, edit, readable
+from ddrlib.blind.viewer import restoration_viewer
+from ddrlib.data import Patches
+from ddrlib.degrade import degrade, parse, upsample
+from ddrlib.errors import DDRError
+from ddrlib.networks import GuidedSRResNet, SRResNet
+from ddrlib.quality import psnr
+from ddrlib.zoo import Network
+
+SIZE = {"channels": 4, "blocks": 2}
+TOLD = Degradation(2.0, 10.0)
+
+
+def network(module, name="net"):
+    return Network(name, module.eval(), 4, {"Output": ""}, lambda x: x, "sr", {"sha256": name})
+
+
+def guided(guide="frozen", seed=0):
+    torch.manual_seed(seed)
+    module = GuidedSRResNet(**SIZE, guide=guide, embedding=6)
+    for block in module.body:
+        nn.init.normal_(block.modulation.weight)
+    for convolution in (part for part in module.modules() if isinstance(part, nn.Conv2d)):
+        convolution.weight.data.mul_(5)  # else the output is next to nothing but the upsampled input
+    if guide != "oracle":
+        module.calibrate(torch.rand(4, 3, 8, 8))
+    return network(module, guide)
+
+
+class Bicubic(nn.Module):
+    scale = 4
+
+    def __init__(self, offset=0.0):
+        super().__init__()
+        self.offset = nn.Parameter(torch.tensor(offset))
+
+    def forward(self, x):
+        return upsample(x) + self.offset
+
+
+class Listener(nn.Module):
+    """Grey with an error of 0.01 where it is told rightly whether there is noise, else of 0.1."""
+
+    scale, guide = 4, "oracle"
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def embed(self, x, degradation):
+        return degradation[:, 1:]
+
+    def forward(self, x, degradation=None, embedding=None):
+        told = self.embed(x, degradation) if embedding is None else embedding
+        right = (told[:, 0] > 0) == (x.std((1, 2, 3)) > 0)
+        error = torch.where(right, 0.01, 0.1)[:, None, None, None]
+        return torch.full((len(x), 3, 4 * x.shape[2], 4 * x.shape[3]), 0.5) + error
+
+
+@pytest.fixture
+def truth():
+    return torch.rand(5, 3, 48, 48, generator=torch.Generator().manual_seed(0))
+
+
+@given(st.floats(0, 16), st.floats(0, 100))
+def test_a_degradation_survives_its_text(blur, noise):
+    blur, noise = (float(f"{degree:g}") for degree in (blur, noise))
+    blur, noise = (degree if degree >= 1e-3 else 0.0 for degree in (blur, noise))
+    at = Degradation(blur, noise)
+    assert Degradation.of(str(at)) == pytest.approx(at)
+    assert parse(str(at)) == parse(f"blur{blur}+noise{noise}") or 0 in at
+
+
+def test_degradations_of_other_texts():
+    assert str(Degradation(0, 0)) == "clean" and Degradation.of("clean") == (0, 0)
+    assert str(Degradation(1.5, 0)) == "blur1.5" and str(Degradation(0, 20)) == "noise20"
+    assert Degradation.of("blur3+blur4+noise5") == (5, 5)
+    assert Degradation.of("blur1+jpeg30") is None
+    assert blind.grid([0, 4], [0, 20]) == [(0, 0), (0, 20), (4, 0), (4, 20)]
+
+
+@pytest.mark.parametrize("guide", GuidedSRResNet.guides)
+def test_restoring_is_the_networks_own_work(guide):
+    net, lr = guided(guide), torch.rand(9, 3, 8, 8)
+    told = {"degradation": torch.tensor([TOLD] * 9)} if guide == "oracle" else {}
+    with torch.no_grad():
+        expected = net.module(lr, **told).clamp(0, 1)
+        own = net.module.embed(lr, **told)
+    assert torch.allclose(blind.restore(net, lr, TOLD), expected, atol=1e-5)
+    assert torch.allclose(blind.embed(net, lr, TOLD), own, atol=1e-5)
+    assert torch.allclose(
+        blind.restore(net, lr, TOLD, own.flip(0)).flip(0), blind.restore(net, lr.flip(0), TOLD, own),
+        atol=1e-5,
+    )
+    assert not torch.allclose(blind.restore(net, lr, TOLD, own + 1), expected, atol=1e-3)
+
+
+def test_compared_image_by_image(truth):
+    networks = {"same": {0: network(Bicubic()), 1: network(Bicubic())},
+                "grey": {1: network(Bicubic(0.1))}}
+    degradations = [Degradation(0, 0), TOLD]
+    table = blind.compare(networks, truth, degradations)
+    assert len(table) == 4 * 2 * 5 and not table.isna().any().any()
+    bicubic = table[(table.method == "bicubic") & (table.blur == 2)]
+    assert bicubic.psnr.tolist() == psnr(upsample(degrade(truth, str(TOLD))), truth).tolist()
+    found = blind.gains(table, "bicubic")
+    assert found.empty or found.columns.empty  # no seed in common
+    found = blind.gains(table, "same")
+    assert list(found.columns) == ["grey"]
+    assert found.grey.dropna().index.get_level_values("seed").unique().tolist() == [1]
+    assert (found.grey.dropna() < 0).all()
+    assert (table[table.method == "same"].groupby("seed").ssim.mean().std()) == 0
+
+
+def series(values):
+    """Gains by (seed, content), one degradation."""
+    index = pd.MultiIndex.from_tuples(
+        [(seed, 0.0, 0.0, content) for seed, content in values],
+        names=["seed", "blur", "noise", "content"],
+    )
+    return pd.Series(list(values.values()), index)
+
+
+def test_gains_by_hand():
+    table = pd.DataFrame(
+        [(method, seed, 0.0, 0.0, content, base + seed + content * (method == "b"))
+         for method, seed, base in (("a", 0, 20.0), ("a", 1, 20.0), ("b", 1, 21.0), ("b", 2, 30.0))
+         for content in (0, 1, 2)],
+        columns=["method", "seed", "blur", "noise", "content", "psnr"],
+    )
+    gain = blind.gains(table, "a")["b"]
+    assert gain.dropna().tolist() == [1, 2, 3]  # seed 1, the one that both have
+    assert blind.over_contents(gain)[::3] == (2, 3)
+    assert blind.over_trainings(gain) == (2, 2, 2, 1)
+
+
+def test_gains_over_contents_and_over_trainings():
+    gain = series({(0, 0): 1.0, (0, 1): 3.0, (1, 0): 3.0, (1, 1): 5.0})
+    assert blind.over_trainings(gain) == (3, 2, 4, 2)
+    found = blind.over_contents(gain)
+    assert (found.value, found.n) == (3, 2)
+    assert (found.low, found.high) == pytest.approx((2, 4), abs=0.1)  # of contents of 2 and 4 dB
+
+
+def test_the_share_of_a_gain():
+    whole = series({(0, 0): 1.0, (0, 1): 2.0, (0, 2): 3.0, (1, 2): 9.0})
+    part = 0.25 * whole.iloc[:3]  # of the seed that both have
+    assert blind.share(part, whole) == pytest.approx((0.25, 0.25, 0.25, 3))
+    assert blind.share(part, -whole) is None
+    assert blind.share(part.iloc[:0], whole) is None
+
+
+def test_a_wrong_embedding_costs_what_it_costs():
+    grey = torch.full((3, 3, 32, 32), 0.5)
+    edited = edit(network(Listener()), grey, [Degradation(0, 0), Degradation(0, 20)])
+    table = edited.pivot_table(index="true", columns="told", values="psnr")
+    assert table.loc["clean", "clean"] == pytest.approx(40, abs=1e-3)
+    assert table.loc["noise20", "noise20"] == pytest.approx(40, abs=1e-3)
+    assert table.loc["noise20", "clean"] == pytest.approx(20, abs=1e-3)
+    assert cost_of_error(edited) == pytest.approx((20, 20, 20, 3), abs=1e-3)
+
+
+def test_the_cost_of_error_by_hand():
+    rows = [("a", "a", 30), ("a", "b", 28), ("a", "c", 27), ("b", "a", 20), ("b", "b", 21), ("b", "c", 19)]
+    edited = pd.DataFrame(
+        [(true, told, content, value + content) for true, told, value in rows for content in (0, 1)],
+        columns=["true", "told", "content", "psnr"],
+    )
+    assert cost_of_error(edited) == pytest.approx((2, 2, 2, 2))  # of 2, 3, 1 and 2 dB
+
+
+def test_an_embedding_that_is_not_used_costs_nothing(truth):
+    torch.manual_seed(0)
+    edited = edit(network(GuidedSRResNet(**SIZE, embedding=6)), truth, [Degradation(0, 0), TOLD])
+    assert cost_of_error(edited) == pytest.approx((0, 0, 0, 5), abs=1e-5)
+
+
+def test_what_can_be_read_off_an_embedding():
+    rng = np.random.default_rng(0)
+    content, degree = np.repeat(np.arange(40), 5), np.tile(np.arange(5.0), 40)
+    noise = rng.standard_normal((200, 8))
+    known = noise.copy()
+    known[:, 3] += 2 * degree
+    found = readable(known, degree, content)
+    # Var(2 d) = 8 against noise of variance 1, seen through one of the embedding's numbers
+    assert found.value == pytest.approx(8 / 9, abs=0.05) and found.low < found.value < found.high
+    assert found.n == 40
+    assert readable(noise, degree, content).value < 0.05
+    assert readable(degree[:, None], degree, content).value == pytest.approx(1, abs=1e-3)
+    with pytest.raises(DDRError, match="two contents and two degrees"):
+        readable(noise, np.ones(200), content)
+
+
+def test_readable_is_r_squared(monkeypatch):
+    rng = np.random.default_rng(1)
+    content, degree = np.repeat(np.arange(10), 4), np.tile(np.arange(4.0), 10)
+    guess = degree + rng.standard_normal(40)
+    monkeypatch.setattr("ddrlib.blind.editing.cross_val_predict", lambda *_, **__: guess)
+    assert readable(guess[:, None], degree, content).value == pytest.approx(r2_score(degree, guess))
+
+
+def test_costs_by_hand():
+    module = SRResNet(channels=8, blocks=3)
+    found = cost(network(module), side=16, runs=3)
+    assert found.trained == sum(weight.numel() for weight in module.parameters())
+    at_lr = 3 * 8 * 9 + 6 * 8 * 8 * 9 + 8 * 32 * 9
+    at_hr = 8 * 8 * 9 + 8 * 3 * 9
+    assert found.multiply_adds == 16**2 * (at_lr + 4 * 8 * 32 * 9 + 16 * at_hr)
+    assert found.frozen == 0 and len(found.milliseconds) == 3 and min(found.milliseconds) > 0
+
+
+def test_a_frozen_trunk_costs_operations_and_no_parameters():
+    plain, frozen, oracle = (
+        cost(network(module), side=16, runs=1)
+        for module in (SRResNet(**SIZE), GuidedSRResNet(**SIZE, embedding=6),
+                       GuidedSRResNet(**SIZE, guide="oracle", embedding=6))
+    )
+    trunk = 3 * 4 * 9 + 4 + 4 * (4 * 4 * 9 + 4)
+    assert frozen.frozen == trunk + 2 * 4  # and the mean and sd of each channel
+    modulation = 2 * (6 * 8)
+    assert oracle.multiply_adds == plain.multiply_adds + modulation + 2 * 6 + 6 * 6
+    encoder = 8 * 8 * 4 * 8 * 9 + 4 * 4 * 8 * 8 * 9 + 8 * 6
+    assert frozen.multiply_adds == (
+        plain.multiply_adds + modulation + encoder + 16**2 * (3 * 4 * 9 + 4 * 4 * 4 * 9)
+    )
+
+
+def test_the_viewer_shows_all_and_the_oracle_only_what_it_knows(truth):
+    patches = Patches(truth, np.arange(5), np.array([""] * 5), np.array([f"p__{k}.png" for k in range(5)]))
+    networks = {"blind": network(SRResNet(**SIZE)), "oracle": guided("oracle")}
+    viewer = restoration_viewer(patches, networks, [0.0, 2.0], [0.0, 10.0], count=2)
+    assert len(viewer.frames) == 2 * 2 * 2
+    row = next(f["show"] for f in viewer.frames if f["at"][1:] == (2.0, 10.0))
+    captions = [caption.split(",")[0] for caption, *_ in row]
+    assert captions == ["low resolution", "bicubic", "blind", "oracle", "truth"]
+    assert "blur2+noise10" in row[0][0] and row[1][0].endswith(" dB")
+
+    sent = []
+    viewer.send = lambda message, buffers=None: sent.append(message)
+    for text in ("blur1+noise3", "jpeg30", "nonsense"):
+        request = {"choice": {"photograph": "0 (0)", "blur": 0.0, "noise": 0.0}, "text": text}
+        viewer._on_message(None, {"type": "compute", "request": request}, [])
+    told, untold, refused = sent
+    assert len(told["show"]) == 5 and len(untold["show"]) == 4
+    assert refused["type"] == "error" and "nonsense" in refused["text"]
