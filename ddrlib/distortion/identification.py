@@ -1,0 +1,206 @@
+"""From the description of an image to the type of its distortion and its degree.
+
+Whatever is judged is judged on pictures that the training never saw: all versions of a reference
+lie on one side of a split. All methods are judged on the same splits, so that they can be compared
+split by split.
+
+`features` are the rows (N, d) of a method, `methods` maps the names of methods to their features,
+`labels` is the table of `ddrlib.distortion`, a row an image too. Results are tables with a row for
+each method, split, ..., for figures to be drawn from and `over_splits` to sum up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.stats import spearmanr
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.model_selection import GroupKFold, cross_val_predict
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from ddrlib.errors import DDRError
+from ddrlib.metrics import Interval, mean_interval
+
+Methods = Mapping[str, np.ndarray]
+
+
+# Heads: what learns from descriptions
+
+
+def type_head(kind: str = "linear") -> Pipeline:
+    """A classifier of standardised features: "linear" (logistic regression) or "svm" (RBF kernel)."""
+    heads = {"linear": LogisticRegression(max_iter=1000), "svm": SVC(C=10)}
+    if kind not in heads:
+        raise DDRError(f"there is no head {kind!r}; there are {', '.join(heads)}")
+    return make_pipeline(StandardScaler(), heads[kind])
+
+
+def level_head() -> Pipeline:
+    """A ridge regression of the level on standardised features; its penalty by leave-one-out."""
+    return make_pipeline(StandardScaler(), RidgeCV(np.logspace(-1, 5, 13)))
+
+
+class Identifier:
+    """Type and level of distortions: a classifier, and for each type a regression of its level."""
+
+    def __init__(self, features: np.ndarray, labels: pd.DataFrame, head: str = "linear") -> None:
+        self.types = type_head(head).fit(features, labels.type)
+        self.levels = {
+            kind: level_head().fit(features[rows], labels.level.iloc[rows])
+            for kind, rows in labels.groupby("type").indices.items()
+        }
+
+    def identify(self, features: np.ndarray) -> list[tuple[str, float]]:
+        """The type of each row, and the level that it has if it is of that type."""
+        return [
+            (kind, float(self.levels[kind].predict(row[None])[0]))
+            for kind, row in zip(self.types.predict(features), features, strict=True)
+        ]
+
+
+# Splits by reference
+
+
+class Split(NamedTuple):
+    """References to learn from, in the order in which they were drawn, and all others."""
+
+    learned: np.ndarray
+    tested: np.ndarray
+
+
+def random_splits(labels: pd.DataFrame, n: int, learned: int, seed: int = 0) -> list[Split]:
+    """n random splits with so many references to learn from; DDRError if none is left for a test."""
+    references = np.unique(labels.reference)
+    if learned >= len(references):
+        raise DDRError(
+            f"{len(references)} references: none is left for a test where {learned} are learned "
+            "from; take fewer shots or more references"
+        )
+    rng = np.random.default_rng(seed)
+    orders = [rng.permutation(references) for _ in range(n)]
+    return [Split(order[:learned], order[learned:]) for order in orders]
+
+
+def _rows(labels: pd.DataFrame, references: Sequence) -> np.ndarray:
+    return np.flatnonzero(labels.reference.isin(references))
+
+
+def over_splits(values: Sequence[float]) -> Interval:
+    """The mean over splits, and the range in which 95 % of the splits lie.
+
+    This is not the interval of the mean: splits share photographs, so that more of them would
+    narrow the latter and tell nothing new.
+    """
+    low, high = np.quantile(values, [0.025, 0.975])
+    return Interval(float(np.mean(values)), float(low), float(high), len(values))
+
+
+# Types
+
+
+def few_shot(
+    methods: Methods, labels: pd.DataFrame, splits: Sequence[Split], shots: Sequence[int],
+    head: str = "linear",
+) -> pd.DataFrame:
+    """Type accuracy (method, split, shots, accuracy) learned from the first references of a split.
+
+    A shot is a reference with all its distorted versions.
+    """
+    found = []
+    for number, split in enumerate(splits):
+        test = _rows(labels, split.tested)
+        for k in shots:
+            train = _rows(labels, split.learned[:k])
+            for method, features in methods.items():
+                fitted = type_head(head).fit(features[train], labels.type.iloc[train])
+                accuracy = fitted.score(features[test], labels.type.iloc[test])
+                found.append((method, number, k, accuracy))
+    return pd.DataFrame(found, columns=["method", "split", "shots", "accuracy"])
+
+
+def advantage(found: pd.DataFrame, method: str, other: str) -> dict[int, Interval]:
+    """By shots: the accuracy of `method` less that of `other`, split by split (`over_splits`)."""
+    accuracy = found.set_index(["method", "shots", "split"]).accuracy
+    differences = accuracy[method] - accuracy[other]
+    return {shots: over_splits(values) for shots, values in differences.groupby("shots")}
+
+
+def zero_shot(
+    methods: Methods, labels: pd.DataFrame, splits: Sequence[Split], level: int = 3
+) -> pd.DataFrame:
+    """Type accuracy (method, split, level, accuracy) from one example of each type, nothing more.
+
+    The examples are the versions of a split's first reference at the level nearest to `level`.
+    Features are standardised by them alone, and an image is of the type of the nearest one: with
+    one example a type, the nearest centroid.
+    """
+    found = []
+    for number, split in enumerate(splits):
+        versions = labels[labels.reference == split.learned[0]]
+        nearest = (versions.level - level).abs().sort_values(kind="stable").index
+        train = versions.loc[nearest].drop_duplicates("type").index
+        test = _rows(labels, split.tested)
+        for method, features in methods.items():
+            head = make_pipeline(StandardScaler(), KNeighborsClassifier(1))
+            head.fit(features[train], labels.type.loc[train])
+            right = head.predict(features[test]) == labels.type.iloc[test]
+            by_level = right.groupby(labels.level).mean()
+            found += [(method, number, at, accuracy) for at, accuracy in by_level.items()]
+    return pd.DataFrame(found, columns=["method", "split", "level", "accuracy"])
+
+
+def cross_validated(
+    features: np.ndarray, labels: pd.DataFrame, head: str = "linear", folds: int = 5
+) -> np.ndarray:
+    """The type (N,) that each image gets from a head that learned from other references alone."""
+    return cross_val_predict(
+        type_head(head), features, labels.type, groups=labels.reference, cv=GroupKFold(folds)
+    )
+
+
+def type_accuracy(labels: pd.DataFrame, predicted: np.ndarray) -> Interval:
+    """The share of images whose type is right, 95 % over references."""
+    by_reference = (labels.type == predicted).groupby(labels.reference).mean()
+    return mean_interval(by_reference, by_reference.index)
+
+
+def confusion(labels: pd.DataFrame, predicted: np.ndarray) -> pd.DataFrame:
+    """Of the images of each type (rows), the shares that are taken for each type (columns)."""
+    types = pd.unique(labels.type)
+    counts = pd.crosstab(labels.type, predicted, normalize="index")
+    return counts.reindex(index=types, columns=types, fill_value=0).rename_axis(
+        index="type", columns="taken for"
+    )
+
+
+# Degrees
+
+
+def degree_order(
+    methods: Methods, labels: pd.DataFrame, splits: Sequence[Split]
+) -> pd.DataFrame:
+    """How far predicted levels follow true ones: (method, split, type, rho).
+
+    Spearman's rho over the images of a type with a split's tested references, whose level a
+    regression (`level_head`) learned from the images of that type with all references learned from;
+    0 where it predicts one level for all.
+    """
+    found = []
+    for number, split in enumerate(splits):
+        learned, tested = (labels.reference.isin(side) for side in split)
+        for kind in pd.unique(labels.type):
+            train, test = (
+                np.flatnonzero((labels.type == kind) & side) for side in (learned, tested)
+            )
+            for method, features in methods.items():
+                fitted = level_head().fit(features[train], labels.level.iloc[train])
+                predicted, true = fitted.predict(features[test]), labels.level.iloc[test]
+                rho = spearmanr(predicted, true).statistic if np.ptp(predicted) > 1e-9 else 0.0
+                found.append((method, number, kind, rho))
+    return pd.DataFrame(found, columns=["method", "split", "type", "rho"])

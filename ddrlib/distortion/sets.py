@@ -1,0 +1,71 @@
+"""Distorted images with their labels: generated from photographs, or read from a public set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from ddrlib.data import load_image
+from ddrlib.data.quality_sets import READERS
+from ddrlib.degrade import degrade
+from ddrlib.errors import DDRError
+
+# Five degrees a type, in the units of `ddrlib.degrade.distortions`, weakest first. The first five
+# types are those of LIVE, the others are in KADID-10k.
+TYPES: dict[str, tuple[float, ...]] = {
+    "jp2k": (12, 24, 40, 70, 110),
+    "jpeg": (43, 30, 20, 12, 7),
+    "noise": (5, 10, 18, 30, 50),
+    "blur": (0.7, 1.2, 2, 3.5, 6),
+    "fading": (0.2, 0.5, 1, 2, 4),
+    "lens": (1, 1.7, 3, 5, 8),
+    "motion": (3, 5, 9, 15, 25),
+    "quantize": (64, 32, 16, 8, 4),
+    "contrast": (0.8, 0.65, 0.5, 0.35, 0.2),
+    "impulse": (0.3, 1, 2, 5, 10),
+}
+
+
+def distorted_set(
+    images: Tensor, types: Mapping[str, Sequence[float]] = TYPES, seed: int = 0
+) -> tuple[Tensor, pd.DataFrame]:
+    """Each image (n, 3, H, W) under each type and degree, at its own size, with the labels."""
+    distorted, labels = [], []
+    for kind, degrees in types.items():
+        for level, degree in enumerate(degrees, 1):
+            distorted.append(degrade(images, f"{kind}{degree}", scale=1, seed=seed))
+            labels += [(kind, level, reference) for reference in range(len(images))]
+    return torch.cat(distorted), pd.DataFrame(labels, columns=["type", "level", "reference"])
+
+
+class ImageFiles(Sequence[Tensor]):
+    """Image files as a sequence of images (3, H, W), RGB in [0, 1], each read when it is asked for."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = paths
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return load_image(self.paths[index])
+
+
+def read_set(dataset: str) -> tuple[ImageFiles, pd.DataFrame]:
+    """The images and labels of a public set, called "NAME:FOLDER", such as "kadid10k:/data/kadid".
+
+    NAME is one of `ddrlib.data.quality_sets.READERS`; DDRError where it is not, or the folder does
+    not hold that set.
+    """
+    name, _, folder = dataset.partition(":")
+    if name not in READERS or not folder:
+        raise DDRError(
+            f"data set {dataset!r}: write NAME:FOLDER, NAME one of {', '.join(READERS)}, FOLDER "
+            "where it is unpacked; or generated"
+        )
+    table = READERS[name](Path(folder).expanduser())
+    return ImageFiles(table.path.tolist()), table.drop(columns="path")

@@ -1,0 +1,74 @@
+"""A view of single images: what was done to them, and what each method takes it for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from ddrlib.degrade import degrade
+from ddrlib.distortion.descriptions import Describe
+from ddrlib.distortion.identification import Identifier
+from ddrlib.widgets import FrameViewer, Picture
+
+SHOWN = 64  # pixels a side, at most, of what is shown; the methods see all
+LIVE = "any degradation, such as noise12 or blur1.5+jpeg30"
+
+
+def identification_viewer(
+    images: Sequence[Tensor],
+    labels: pd.DataFrame,
+    methods: Mapping[str, np.ndarray],
+    describers: Mapping[str, Describe],
+    pictures: Mapping[str, object],
+    levels: Sequence[int],
+    originals: Mapping[str, Tensor] | None = None,
+    head: str = "linear",
+) -> FrameViewer:
+    """Choose a picture, a type and a level: the image, and what each method says it is.
+
+    `pictures` maps names to references. No method has seen these: each learns from all the others.
+    With `originals`, the undistorted images (3, H, W) by the same names, a running kernel degrades
+    them anew by whatever the reader types, and asks the methods again (`describers`).
+    """
+    held_out = labels.reference.isin(pictures.values()).to_numpy()
+    identifiers = {
+        method: Identifier(features[~held_out], labels[~held_out], head)
+        for method, features in methods.items()
+    }
+
+    def frame(picture: str, kind: str, level: int) -> list[Picture]:
+        at = (labels.reference == pictures[picture]) & (labels.type == kind) & (labels.level == level)
+        if not at.any():
+            return []
+        row = int(np.argmax(at))
+        rows = {method: features[row] for method, features in methods.items()}
+        return [(f"{kind}, level {level}", _middle(images[row])), *_answers(identifiers, rows, kind)]
+
+    def compute(choice: dict, text: str) -> list[Picture]:
+        image = degrade(originals[choice["picture"]][None], text, scale=1)[0]
+        rows = {method: describers[method]([image])[0] for method in methods}
+        return [(text, _middle(image)), *_answers(identifiers, rows)]
+
+    axes = {"picture": list(pictures), "distortion": list(pd.unique(labels.type)), "level": levels}
+    return FrameViewer(axes, frame, compute if originals else None, LIVE)
+
+
+def _answers(
+    identifiers: Mapping[str, Identifier], rows: Mapping[str, np.ndarray], truth: str | None = None
+) -> list[Picture]:
+    """What each method takes an image for, with a verdict where the truth is one type."""
+    answers = []
+    for method, row in rows.items():
+        ((kind, level),) = identifiers[method].identify(row[None])
+        verdict = f": {'right' if kind == truth else 'wrong'}" if truth else ""
+        answers.append((f"{method}{verdict}", f"{kind}, level {level:.1f}"))
+    return answers
+
+
+def _middle(image: Tensor) -> Tensor:
+    """The middle of an image, at most `SHOWN` pixels a side, for the page to stay small."""
+    top, left = ((side - min(side, SHOWN)) // 2 for side in image.shape[1:])
+    return image[:, top:top + SHOWN, left:left + SHOWN]

@@ -1,0 +1,152 @@
+"""What is identified, on features of which it is known what they hold."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy.stats import spearmanr
+
+from ddrlib.distortion.identification import (
+    Identifier, Split, advantage, confusion, cross_validated, degree_order, few_shot, over_splits,
+    random_splits, type_accuracy, type_head, zero_shot,
+)
+from ddrlib.errors import DDRError
+
+TYPES, LEVELS, REFERENCES = ("blur", "jpeg", "noise"), 5, 12
+LABELS = pd.DataFrame(
+    [(t, v, r) for t in TYPES for v in range(1, LEVELS + 1) for r in range(REFERENCES)],
+    columns=["type", "level", "reference"],
+)
+CODES = LABELS.type.map(TYPES.index).to_numpy()
+
+
+def noisy(*columns, noise=0.05):
+    columns = np.column_stack(columns).astype(float)
+    return columns + noise * np.random.default_rng(0).standard_normal(columns.shape)
+
+
+# Type and level, whatever the reference: a type is a direction, a level how far one goes there.
+TELLING = noisy(*((2 + LABELS.level) * (code == CODES) for code in range(3)))
+# A random code of (reference, type): what has seen a reference knows its types, and nothing else.
+MEMORY = np.random.default_rng(1).standard_normal((REFERENCES, 3, 40))[LABELS.reference, CODES]
+NOTHING = np.random.default_rng(2).standard_normal((len(LABELS), 4))
+METHODS = {"telling": TELLING, "memory": MEMORY, "nothing": NOTHING}
+
+
+@pytest.fixture(scope="module")
+def splits():
+    return random_splits(LABELS, 4, learned=8)
+
+
+def test_a_reference_is_on_one_side_of_a_split(splits):
+    for learned, tested in splits:
+        assert len(learned) == 8 and sorted([*learned, *tested]) == list(range(REFERENCES))
+    assert len({tuple(split.learned) for split in splits}) == 4
+    again = random_splits(LABELS, 4, learned=8)
+    assert all(np.array_equal(a.learned, b.learned) for a, b in zip(splits, again, strict=True))
+    with pytest.raises(DDRError, match="12 references: none is left for a test"):
+        random_splits(LABELS, 4, learned=12)
+
+
+@pytest.mark.parametrize("head", ["linear", "svm"])
+def test_few_shots_of_what_tells_and_of_what_was_memorised(splits, head):
+    found = few_shot(METHODS, LABELS, splits, [1, 8], head).set_index(["method", "shots"]).accuracy
+    assert found["telling"].min() > 0.95
+    # In four splits of four references each, chance scatters: all of a reference's versions of a
+    # type are taken for one type together.
+    assert found["memory", 8].mean() == pytest.approx(1 / 3, abs=0.15)
+    assert found["nothing", 8].mean() == pytest.approx(1 / 3, abs=0.1)
+
+
+def test_versions_of_a_reference_on_both_sides_would_have_been_noticed():
+    # The same features, split without regard to references: the leak that the splits prevent.
+    random = np.random.default_rng(0).permutation(len(LABELS))
+    train, test = random[:90], random[90:]
+    leaking = type_head().fit(MEMORY[train], LABELS.type[train])
+    assert leaking.score(MEMORY[test], LABELS.type[test]) > 0.9
+    assert type_accuracy(LABELS, cross_validated(MEMORY, LABELS)).low < 0.45
+
+
+def test_a_shot_is_a_reference_in_the_order_drawn():
+    # Types are told by a feature that means one thing in reference 3 and the opposite elsewhere.
+    sign = np.where(LABELS.reference == 3, -1, 1)
+    features = {"sign": (sign * (CODES - 1))[:, None].astype(float)}
+    split = Split(np.array([3, 0, 1, 2]), np.array([4, 5]))
+    found = few_shot(features, LABELS, [split], [1, 4]).set_index("shots").accuracy
+    assert found[1] == pytest.approx(1 / 3)  # blur and noise exchanged, jpeg right
+    assert found[4] == 1
+
+
+def test_zero_shot_takes_one_example_a_type(splits):
+    found = zero_shot(METHODS, LABELS, splits).groupby(["method", "level"]).accuracy.mean()
+    assert found["telling", 3] > 0.95
+    assert found["nothing"].mean() == pytest.approx(1 / 3, abs=0.1)
+
+
+def test_zero_shot_by_hand():
+    labels = pd.DataFrame({
+        "type": ["a", "a", "b", "b", "a", "b", "b"], "level": [1, 3, 4, 5, 3, 3, 1],
+        "reference": list("xxxxyyy"),
+    })
+    # Examples: 0 of a (level 3) and 2 of b (level 4, the nearest to 3 there is); the border is 1.
+    features = {"m": np.array([9, 0, 2, 9, 0.9, 1.1, 0.5])[:, None]}
+    split = Split(np.array(["x"]), np.array(["y"]))
+    found = zero_shot(features, labels, [split], level=3)
+    assert found.values.tolist() == [["m", 0, 1, 0.0], ["m", 0, 3, 1.0]]
+
+
+def test_degrees_in_their_order(splits):
+    found = degree_order(METHODS, LABELS, splits)
+    assert len(found) == 3 * 4 * len(TYPES)
+    rho = found.groupby("method").rho.mean()
+    assert rho["telling"] > 0.95
+    assert abs(rho["nothing"]) < 0.3
+
+
+def test_degrees_are_ranked_over_the_tested_images():
+    # With a single feature the prediction is a rising function of it: rho is that of the feature.
+    feature = noisy(LABELS.level, noise=1)
+    split = Split(np.arange(8), np.arange(8, 12))
+    for row in degree_order({"m": feature}, LABELS, [split]).itertuples():
+        test = (LABELS.type == row.type) & (LABELS.reference >= 8)
+        assert row.rho == pytest.approx(spearmanr(feature[test, 0], LABELS.level[test]).statistic)
+
+
+def test_confusion_by_hand():
+    labels = pd.DataFrame({"type": list("bbbba"), "reference": [0, 0, 1, 1, 1]})
+    predicted = np.array(list("bbabb"))
+    table = confusion(labels, predicted)
+    assert table.index.tolist() == table.columns.tolist() == ["b", "a"]
+    assert table.to_numpy().tolist() == [[0.75, 0.25], [1, 0]]
+    accuracy = type_accuracy(labels, predicted)
+    assert (accuracy.value, accuracy.n) == (pytest.approx((1 + 1 / 3) / 2), 2)
+
+
+def test_advantage_is_paired_over_splits():
+    found = pd.DataFrame(
+        [(m, s, k, a + 0.1 * s) for s in range(5) for m, k, a in
+         (("one", 1, 0.3), ("two", 1, 0.2), ("one", 2, 0.4), ("two", 2, 0.5))],
+        columns=["method", "split", "shots", "accuracy"],
+    )
+    by_shots = advantage(found, "one", "two")
+    # The splits differ, all methods alike: what is paired does not scatter.
+    assert by_shots[1] == pytest.approx((0.1, 0.1, 0.1, 5))
+    assert by_shots[2] == pytest.approx((-0.1, -0.1, -0.1, 5))
+
+
+def test_range_over_splits():
+    assert over_splits(np.arange(101) / 100) == pytest.approx((0.5, 0.025, 0.975, 101))
+
+
+def test_identifier_says_type_and_level():
+    train = (LABELS.reference < 8).to_numpy()
+    identifier = Identifier(TELLING[train], LABELS[train])
+    for (kind, level), truth in zip(
+        identifier.identify(TELLING[~train]), LABELS[~train].itertuples(), strict=True
+    ):
+        assert kind == truth.type and level == pytest.approx(truth.level, abs=0.3)
+
+
+def test_unknown_head():
+    with pytest.raises(DDRError, match="no head 'forest'; there are linear, svm"):
+        type_head("forest")
