@@ -11,26 +11,35 @@ from ddrlib.data import Patches
 from ddrlib.degrade import degrade, upsample
 from ddrlib.errors import DDRError
 from ddrlib.generalization import principal_scores, srga_of_scores
-from ddrlib.generalization.response import LAST, OUTPUT, PLACES, TRUNK, places, respond
+from ddrlib.generalization.response import (
+    BEYOND,
+    CORRECTION,
+    LAST,
+    OUTPUT,
+    TRUNK,
+    beyond,
+    perfect,
+    respond,
+)
 from ddrlib.metrics import calinski_harabasz, variance_split
 from ddrlib.projection import gram
 from ddrlib.quality import psnr
-from ddrlib.zoo import Network, load_network, random_network
+from ddrlib.zoo import Network
 
 N = 12
 LEVELS = ["clean", "blur4", "noise20"]
 
 
 class Bicubic(nn.Module):
-    """Enlarges; its block gives how much neighbours differ, its last map the enlarged image."""
+    """Enlarges. Its trunk holds the picture, ten times over, and the mean step between neighbours."""
 
     def __init__(self):
         super().__init__()
-        self.block, self.last = nn.ModuleList([nn.Identity()]), nn.Identity()
+        self.blocks, self.last = nn.ModuleList([nn.Identity()]), nn.Identity()
 
     def forward(self, x):
-        steps = (x[..., 1:] - x[..., :-1]).abs().mean(dim=(2, 3))
-        self.block[0](steps)
+        steps = (x - x.roll(1, 3)).abs().mean(dim=(2, 3), keepdim=True)
+        self.blocks[0](torch.cat([10 * x, steps.expand_as(x)], dim=1))
         return self.last(upsample(x))
 
 
@@ -43,21 +52,13 @@ def patches():
 
 @pytest.fixture(scope="module")
 def network():
-    layers = {"steps": "block.0", "map": "last", "Output": ""}
+    layers = {"steps": "blocks.0", "map": "last", "Output": ""}
     return Network("bicubic", Bicubic(), 4, layers, lambda x: x, "sr", {"sha256": "0" * 64})
 
 
 @pytest.fixture(scope="module")
 def found(network, patches):
     return respond(network, patches, LEVELS)
-
-
-def test_places_of_the_architectures():
-    assert places(random_network("srresnet-wgr-reduced-s0")) == {
-        TRUNK: "RB8", LAST: "HR", OUTPUT: "Output"
-    }
-    assert places(load_network("realesrgan-x4plus-anime"))[LAST] == "hr"
-    assert places(random_network("rdn-div2k-x4")) == {TRUNK: "LRL_10", LAST: "UPN3", OUTPUT: "SR"}
 
 
 def test_psnr_is_that_of_the_output_against_the_truth(found, patches):
@@ -71,12 +72,16 @@ def test_psnr_is_that_of_the_output_against_the_truth(found, patches):
     assert loss.low < loss.value < loss.high and loss.n == N
 
 
-def test_table_has_every_place_and_level_but_the_reference(found):
+def test_table_has_every_place_and_level(found):
     table = found.table()
     assert list(zip(table.degradation, table.place, strict=True)) == [
-        (level, place) for level in LEVELS[1:] for place in PLACES
+        (level, place) for level in LEVELS for place in (TRUNK, LAST, OUTPUT)
     ]
     assert set(table.network) == {"bicubic"}
+    with_itself = found.table([TRUNK]).iloc[0]
+    for name, value in {"SRGA": 0, "share of degradation": 0, "loss of PSNR": 0}.items():
+        assert with_itself[name][:3] == pytest.approx((value,) * 3, abs=1e-9)
+    assert with_itself["share of content"][:3] == pytest.approx((1,) * 3)
 
 
 def test_indices_are_those_of_the_features_of_the_two_sets_alone(found, network, patches):
@@ -94,10 +99,43 @@ def test_indices_are_those_of_the_features_of_the_two_sets_alone(found, network,
     assert row["SRGA"].value == pytest.approx(srga_of_scores(*scores).srga, abs=0.02)
 
 
-def test_what_degradation_alone_decides_and_what_content_alone_decides(found):
-    # The steps between neighbours are few in a blurred image and many in a noisy one.
-    assert found.split(TRUNK, ["clean", "noise20"]).degradation.low > 0.5
-    assert found.split(OUTPUT, ["clean", "noise20"]).content.low > 0.9
+def test_beyond_the_picture_only_the_steps_are_left(found):
+    # They are small in a blurred image and large in a noisy one.
+    pair = ["clean", "noise20"]
+    assert found.split(TRUNK, pair).degradation.high < 0.1
+    assert found.split(BEYOND, pair).degradation.low > 0.3
+    assert found.split(OUTPUT, pair).content.low > 0.9
+
+
+def test_beyond_takes_away_what_is_linear_in_the_neighbourhood_and_nothing_else():
+    images = torch.rand(20, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    blurred = nn.functional.avg_pool2d(
+        nn.functional.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1
+    )
+    noise = torch.randn(20, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    maps = torch.cat([3 + 2 * blurred, noise], dim=1)
+    rest = beyond(maps.flatten(1).numpy(), images).reshape(20, 4, 64)
+    assert np.abs(rest[:, :3]).max() < 1e-5
+    # 28 weights fit some of the noise at 1,280 positions.
+    assert (rest[:, 3] ** 2).mean() == pytest.approx(noise.var().item() * (1 - 28 / 1280), rel=0.02)
+
+
+def test_a_perfect_network_gives_the_truth_and_needs_a_correction(patches):
+    ideal = perfect(patches, LEVELS)
+    assert ideal.split(OUTPUT, LEVELS).content[:3] == pytest.approx((1, 1, 1))
+    truth = patches.images.double()
+    missing = [
+        truth - nn.functional.interpolate(degrade(patches.images, level).double(), scale_factor=4,
+                                          mode="bilinear")
+        for level in LEVELS
+    ]
+    expected = variance_split(
+        gram(torch.cat(missing).flatten(1).numpy()), np.tile(np.arange(N), 3),
+        np.repeat([0, 1, 2], N),
+    )
+    found = ideal.split(CORRECTION, LEVELS)
+    assert found.content.value == pytest.approx(expected.content, rel=1e-4)
+    assert found.degradation.value == pytest.approx(expected.degradation, rel=1e-3)
 
 
 def test_chi_is_that_of_the_projections(found):
@@ -113,7 +151,7 @@ def test_chi_is_that_of_the_projections(found):
 def test_the_same_images_twice_are_one(network, patches):
     # A blur of a twentieth of a pixel is lost in the rounding to 8 bits.
     same = respond(network, patches, ["clean", "blur0.05"])
-    row = same.table().set_index("place").loc[OUTPUT]
+    row = same.table([OUTPUT]).iloc[1]
     assert row["SRGA"].value == pytest.approx(0, abs=1e-6)
     assert row["share of content"].value == pytest.approx(1)
     assert row["loss of PSNR"].value == 0 and not math.isnan(row["loss of PSNR"].low)

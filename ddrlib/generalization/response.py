@@ -1,7 +1,7 @@
 """How a network takes degradations: what each does to its features and to its output.
 
 Every degradation is held against the first one, the reference (`clean`), on the same contents, in
-three places of the network: the deepest layer of the trunk, the last feature map and the output.
+several places of the network: three layers, and two differences from what is plain in the input.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from ddrlib.data import Patches
 from ddrlib.degrade import degrade, parse
@@ -24,22 +26,25 @@ from ddrlib.projection import gram, pca, subgram, tsne_each
 from ddrlib.quality import psnr
 from ddrlib.zoo import Network
 
-TRUNK, LAST, OUTPUT = PLACES = ("deepest trunk layer", "last feature map", "output")
+TRUNK = "deepest trunk layer"
+BEYOND = "the same, beyond the picture"  # less what is linear in the input: `beyond`
+LAST = "last feature map"
+CORRECTION = "correction"  # the output less the input, upsampled bilinearly
+OUTPUT = "output"
 
 
 @dataclass(frozen=True)
 class Response:
     """A network on n contents under k degradations, the first of which is the reference.
 
-    `layers` names the layer of each of the `PLACES` that were looked at, `grams` holds its centred
-    Gram matrix (k n, k n): sample i has the degradation i // n and the content i % n. `psnr` (k, n)
-    is in dB against the ground truth. All intervals are 95 % bootstrap intervals over contents.
+    `grams` holds the centred Gram matrix (k n, k n) of each place: sample i has the degradation
+    i // n and the content i % n. `psnr` (k, n) is in dB against the ground truth. All intervals are
+    95 % bootstrap intervals over contents.
     """
 
     network: str
     n: int
     degradations: tuple[str, ...]
-    layers: dict[str, str]
     grams: dict[str, np.ndarray]
     psnr: np.ndarray
 
@@ -85,18 +90,17 @@ class Response:
             np.arange(self.n), bounds=(0, np.inf),
         )
 
-    def table(self) -> pd.DataFrame:
-        """A row per place and degradation but the reference, against which all columns are."""
-        reference = self.degradations[0]
+    def table(self, places: Sequence[str] = (TRUNK, LAST, OUTPUT)) -> pd.DataFrame:
+        """A row per degradation and place, the reference among them: it is compared with itself."""
         contents = np.arange(self.n)
         rows = []
-        for k, degradation in enumerate(self.degradations[1:], 1):
+        for degradation, psnr_here in zip(self.degradations, self.psnr, strict=True):
             quality = {
-                "PSNR": mean_interval(self.psnr[k], contents),
-                "loss of PSNR": mean_interval(self.psnr[0] - self.psnr[k], contents),
+                "PSNR": mean_interval(psnr_here, contents),
+                "loss of PSNR": mean_interval(self.psnr[0] - psnr_here, contents),
             }
-            for place in self.layers:
-                split = self.split(place, [reference, degradation])
+            for place in places:
+                split = self.split(place, [self.degradations[0], degradation])
                 rows.append({
                     "network": self.network, "degradation": degradation, "place": place,
                     "SRGA": self.srga(place, degradation),
@@ -116,12 +120,6 @@ class Response:
         return np.tile(np.arange(self.n), k), np.repeat(np.arange(k), self.n)
 
 
-def places(network: Network) -> dict[str, str]:
-    """The layer of each of the `PLACES`; the last feature map is the one that SRGA was made for."""
-    *_, last, output = network.layers
-    return dict(zip(PLACES, (network.trunk[-1], last, output), strict=True))
-
-
 def respond(
     network: Network,
     patches: Patches,
@@ -130,19 +128,65 @@ def respond(
 ) -> Response:
     """Run the network on every patch under every degradation, the reference first.
 
-    Features are held in memory, all of one network at a time, and not kept on disk: those of the
-    last feature map are large. DDRError for fewer than 2 patches or 2 different degradations.
+    The last feature map, the layer before the output, is the one that SRGA was made for. The trunk
+    has to work at the size of the input. Features are held in memory, all of one network at a time,
+    and not kept on disk. DDRError for fewer than 2 patches or 2 different degradations.
     """
+    names, images = _degraded(patches, degradations, network.scale)
+    trunk, (*_, last, output) = network.trunk[-1], network.layers
+    features = extract(network, images, [trunk, last, output], device=device, cache=False)
+    restored = torch.from_numpy(features[output]).float().unflatten(1, patches.images.shape[1:])
+    quality = [psnr(part, patches.images).numpy() for part in restored.split(len(patches))]
+    looked_at = {
+        TRUNK: features[trunk],
+        BEYOND: beyond(features[trunk], images),
+        LAST: features[last],
+        CORRECTION: _correction(restored, images),
+        OUTPUT: features[output],
+    }
+    grams = {place: gram(values) for place, values in looked_at.items()}
+    return Response(network.name, len(patches), names, grams, np.stack(quality))
+
+
+def perfect(patches: Patches, degradations: Sequence[str], scale: int = 4) -> Response:
+    """The response of a network that would give the truth whatever was done to it."""
+    names, images = _degraded(patches, degradations, scale)
+    truth = patches.images.repeat(len(names), 1, 1, 1)
+    grams = {
+        CORRECTION: gram(_correction(truth, images)), OUTPUT: gram(truth.flatten(1).numpy())
+    }
+    quality = np.full((len(names), len(patches)), np.inf)
+    return Response("a perfect network", len(patches), names, grams, quality)
+
+
+def beyond(features: np.ndarray, images: Tensor) -> np.ndarray:
+    """Feature maps (N, C H W) less what can be read linearly off the 3 x 3 input pixels around.
+
+    Least squares over all positions of all images (N, 3, H, W) together. A trunk that carries the
+    picture has it in nearly all of its variance; this is what it has besides.
+    """
+    around = F.unfold(F.pad(images.double(), (1, 1, 1, 1), mode="replicate"), 3)
+    inputs = torch.cat([around, torch.ones_like(around[:, :1])], dim=1).transpose(0, 1).flatten(1)
+    shape = len(images), -1, inputs.shape[1] // len(images)
+    maps = torch.from_numpy(features).double().view(shape).transpose(0, 1).flatten(1)
+    weights = torch.linalg.lstsq(inputs @ inputs.T, inputs @ maps.T, driver="gelsd").solution
+    rest = (maps - weights.T @ inputs).unflatten(1, (len(images), -1))
+    return rest.transpose(0, 1).flatten(1).float().numpy()
+
+
+def _correction(restored: Tensor, images: Tensor) -> np.ndarray:
+    upsampled = F.interpolate(images, restored.shape[-2:], mode="bilinear")
+    return (restored - upsampled).flatten(1).numpy()
+
+
+def _degraded(
+    patches: Patches, degradations: Sequence[str], scale: int
+) -> tuple[tuple[str, ...], Tensor]:
+    """The degradations as they are written, and the LR images, degradation by degradation."""
     names = tuple(str(parse(text)) for text in degradations)
     if len(patches) < 2 or len(set(names)) < max(len(names), 2):
         raise DDRError(
             f"{len(patches)} patches, degradations {', '.join(names)}: a response needs 2 patches "
             "and 2 different degradations at least"
         )
-    layers = places(network)
-    images = torch.cat([degrade(patches.images, name, network.scale) for name in names])
-    features = extract(network, images, list(layers.values()), device=device, cache=False)
-    restored = features[layers[OUTPUT]].reshape(len(names), *patches.images.shape)
-    quality = [psnr(torch.from_numpy(images).float(), patches.images).numpy() for images in restored]
-    grams = {place: gram(features[layer]) for place, layer in layers.items()}
-    return Response(network.name, len(patches), names, layers, grams, np.stack(quality))
+    return names, torch.cat([degrade(patches.images, name, scale) for name in names])
