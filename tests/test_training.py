@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from ddrlib import training
 from ddrlib.errors import DDRError
@@ -183,6 +184,82 @@ def test_learning_rates():
 def test_the_iterations_that_are_measured():
     measured = [i for i in range(5001) if log.is_measured(i, 4321)]
     assert measured == [0, 10, 30, 100, 300, 1000, 2000, 4321, 5000]
+
+
+@pytest.fixture
+def guided(config, tmp_path):
+    """A configuration that looks through "tiny", which is trained."""
+    first = replace(config, adversarial_weight=0.0, iterations=2)
+    assert train(first, CPU, tmp_path, workspace=tmp_path / "first")
+    return replace(
+        config, name="guided", architecture="GuidedSRResNet", guide="tiny", adversarial_weight=0.0,
+        arguments=SMALL | {"embedding": 3},
+    )
+
+
+def test_a_guided_network_looks_through_a_frozen_one(guided, tmp_path, monkeypatch):
+    assert train(guided, CPU, tmp_path, workspace=tmp_path / "a")
+    network, through = (load_network(name, tmp_path) for name in ("guided", "tiny"))
+    for key, weight in network.module.trunk.named_buffers():
+        assert torch.equal(weight, through.module.state_dict()[key])
+    assert network.card["guide"] == {"name": "tiny", "sha256": through.sha256}
+    saved = load_file(tmp_path / "guided.safetensors")
+    assert "encoder.0.weight" in saved and not [key for key in saved if key.startswith("trunk")]
+    assert not network.module.mean.equal(torch.zeros(4, 1, 1))  # it is calibrated, and that is kept
+    with monkeypatch.context() as patch:  # resumed, it is the same network
+        at_iteration(patch, 7, lambda _: os.kill(os.getpid(), signal.SIGTERM))
+        with pytest.raises(KeyboardInterrupt):
+            train(guided, CPU, tmp_path, workspace=tmp_path / "b")
+    assert train(guided, CPU, tmp_path, workspace=tmp_path / "b")
+    assert load_network("guided", tmp_path).sha256 == network.sha256
+
+
+def test_without_the_network_it_looks_through_there_is_no_guided_one(guided, tmp_path):
+    assert train(replace(guided, iterations=1), CPU, tmp_path, workspace=tmp_path / "w")
+    assert train(replace(guided, name="tiny", architecture="SRResNet", guide="", arguments=SMALL,
+                         seed=1, iterations=1), CPU, tmp_path, workspace=tmp_path / "w")
+    with pytest.raises(DDRError, match="guided looks through tiny, but through other weights"):
+        load_network("guided", tmp_path)
+    (tmp_path / "tiny.json").unlink()
+    with pytest.raises(DDRError, match="guided looks through tiny: no network is called 'tiny'"):
+        load_network("guided", tmp_path)
+    with pytest.raises(DDRError, match="no network is called 'tiny'"):
+        train(guided, CPU, tmp_path, workspace=tmp_path / "v")
+
+
+def test_a_random_guide_is_rebuilt_from_its_seed(guided, tmp_path):
+    config = replace(guided, guide="tiny@random5", iterations=1)
+    assert train(config, CPU, tmp_path, workspace=tmp_path / "w")
+    fresh = load_network("tiny@random5", tmp_path).module.state_dict()
+    for key, weight in load_network("guided", tmp_path).module.trunk.named_buffers():
+        assert torch.equal(weight, fresh[key])
+
+
+def test_the_oracle_is_told_and_its_features_are_not_probed(config, tmp_path):
+    config = replace(
+        config, architecture="GuidedSRResNet", arguments=SMALL | {"guide": "oracle", "embedding": 3},
+        adversarial_weight=0.0, iterations=1,
+    )
+    trainer = Trainer(config, CPU, tmp_path)
+    batch = trainer.sampler(0)
+    given, told = trainer._inputs(batch)
+    assert given is batch.lr and told.tolist() == list(
+        map(list, zip(batch.blur.tolist(), batch.noise.tolist(), strict=True))
+    )
+    assert train(config, CPU, tmp_path, workspace=tmp_path / "w")
+    rows = log_of(tmp_path)
+    assert {row["layer"] for row in rows} == {""}
+    assert {"psnr", "psnr_degraded"} <= {row["measure"] for row in rows}
+
+
+def test_a_checkpoint_from_before_a_field_existed_goes_on(config, tmp_path):
+    trainer = Trainer(config, CPU, tmp_path)
+    state = trainer.state()
+    del state["config"]["guide"]
+    trainer.load(state, tmp_path)
+    state["config"]["noise"] += 1
+    with pytest.raises(DDRError, match="trained with another noise;"):
+        trainer.load(state, tmp_path)
 
 
 def test_starting_from_a_trained_network(config, tmp_path):

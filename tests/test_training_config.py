@@ -53,14 +53,34 @@ def test_a_campaign_is_in_order_of_priority(tmp_path):
     assert {c.iterations for c in configs} == {5}
 
 
+def test_a_campaigns_guides_are_of_the_size_and_of_one_seed(tmp_path):
+    path = write(tmp_path, """
+        recipes:
+          gan: {}
+          ddr: &ddr
+            {architecture: GuidedSRResNet, guide: gan, arguments: {embedding: {reduced: 3, paper: 4}}}
+          random: {<<: *ddr, guide: gan@random}
+        runs:
+          - {recipes: [ddr, random], seeds: [2]}
+          - {recipes: [ddr, random], size: paper, seeds: [0, 2]}
+    """)
+    configs = read_configs(path)
+    assert [c.guide for c in configs] == [
+        "gan-reduced-s0", "gan-reduced-s0@random2", "gan", "gan@random0", "gan", "gan@random2"
+    ]
+    assert [c.arguments["embedding"] for c in configs] == [3, 3, 4, 4, 4, 4]
+    assert configs[0].arguments["channels"] == 32
+
+
 def test_the_shipped_campaign_has_all_networks_of_the_book():
     names = [config.name for config in read_configs(ROOT / "configs" / "campaign.yaml")]
+    once = [f"srgan-{gr}-noperc" for gr in ("wgr", "wogr")]
     pairs = [f"{kind}-{gr}" for kind in ("srresnet", "srgan") for gr in ("wgr", "wogr")]
-    pairs += [f"srgan-{gr}-noperc" for gr in ("wgr", "wogr")]
     trained = ("blur", "noise", "blurnoise")
     pairs += [f"srresnet-{gr}-{kind}" for gr in ("wgr", "wogr") for kind in trained]
+    pairs += [f"guided-{guide}" for guide in ("ddr", "ddr-style", "random", "learned", "oracle")]
     assert set(names) >= {f"{pair}-reduced-s{seed}" for pair in pairs for seed in range(3)}
-    assert set(names) >= set(pairs)
+    assert set(names) >= {*(f"{recipe}-reduced-s0" for recipe in once), *once, *pairs}
     assert len(set(names)) == len(names)
 
 
@@ -80,6 +100,11 @@ def test_the_shipped_campaign_has_all_networks_of_the_book():
     ({"name": "a", "batch_size": 0}, "batch_size is 0; it has to be above 0"),
     ({"name": "../a"}, "letters, digits and dashes"),
     ({"patch": 8}, "name is missing"),
+    ({"name": "a", "guide": "b"}, "guide is 'b'; name a network exactly where"),
+    ({"name": "a", "architecture": "GuidedSRResNet"}, "guide is ''; name a network exactly where"),
+    ({"name": "a", "architecture": "GuidedSRResNet", "guide": "b", "arguments": {"guide": "oracle"}},
+     "name a network exactly where"),
+    ({"recipes": {"a": {"guide": 3}}, "runs": [{"recipes": ["a"]}]}, "name a network exactly where"),
     ("- a", "has to be a mapping"),
     ("{", "cannot be read"),
     ({"runs": [{"recipes": ["a"]}]}, "recipe 'a' is unknown"),

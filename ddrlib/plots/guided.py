@@ -18,6 +18,7 @@ def gain_maps(gains: pd.DataFrame) -> Figure:
     """The mean gain in dB by blur and noise, a panel a method, on one scale centred at 0."""
     tables = {
         method: gain.dropna().groupby(["blur", "noise"]).mean().unstack("noise")
+        .rename(index="{:g}".format, columns="{:g}".format)
         for method, gain in gains.items()
     }
     columns = min(len(tables), 3)

@@ -27,6 +27,7 @@ from ddrlib import networks
 from ddrlib.data import load_photos
 from ddrlib.errors import DDRError
 from ddrlib.machine import device_name
+from ddrlib.networks.guided import takes_truth
 from ddrlib.paths import BUILD
 from ddrlib.training.acceleration import (
     accelerated,
@@ -118,7 +119,7 @@ class Trainer:
 
     def _inputs(self, batch: Batch) -> tuple[Tensor, ...]:
         """What the network is given: the LR images, and the truth where an oracle guides it."""
-        if self.config.arguments.get("guide") == "oracle":
+        if takes_truth(self.model):
             return batch.lr, torch.stack([batch.blur, batch.noise], dim=1)
         return (batch.lr,)
 
