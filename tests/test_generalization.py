@@ -54,7 +54,8 @@ def straightforward(reference, test, components):
         a1 * s2 * gamma(1 / a2) * math.sqrt(gamma(1 / a2) * gamma(3 / a1))
         / (a2 * s1 * gamma(1 / a1) * math.sqrt(gamma(1 / a1) * gamma(3 / a2)))
     ) - 1 / a1 + (
-        s1 * math.sqrt(gamma(1 / a1) * gamma(3 / a2)) / (s2 * math.sqrt(gamma(1 / a2) * gamma(3 / a1)))
+        s1 * math.sqrt(gamma(1 / a1) * gamma(3 / a2))
+        / (s2 * math.sqrt(gamma(1 / a2) * gamma(3 / a1)))
     ) ** a2 * gamma(a2 / a1 + 1 / a1) / gamma(1 / a1)
     return s2, a2, kl, math.log10(kl + 1e-5) + 5, dropped
 
@@ -214,7 +215,8 @@ def test_fewer_samples_than_components_is_said(tmp_path, caplog):
     (row,) = srga_files(reference, [test], components=40)
     assert row["components"] == 11
     assert f"{test}: 12 samples have 11 principal components, not 40; all are used" in caplog.text
-    assert row["srga"] == pytest.approx(straightforward(features(60), features(12, stretch=2), 11)[3])
+    expected = straightforward(features(60), features(12, stretch=2), 11)[3]
+    assert row["srga"] == pytest.approx(expected)
 
 
 def with_value(value):

@@ -31,7 +31,7 @@ LEVELS = ["clean", "blur4", "noise20"]
 
 
 class Bicubic(nn.Module):
-    """Enlarges. Its trunk holds the picture, ten times over, and the mean step between neighbours."""
+    """Enlarges. Its trunk holds ten times the picture, and the mean step between neighbours."""
 
     def __init__(self):
         super().__init__()

@@ -5,14 +5,14 @@ TPAMI 2023), as their published script computes it: principal component scores o
 features, fitted by a generalised Gaussian; the divergence of the two, on a logarithmic scale.
 Smaller means better generalisation; 0 means that the two fits are the same.
 
-Features (N, D) are an array or the path of a `.npy` file, whose columns are read in blocks: D may be
-a million, and memory never holds more than one block and a few matrices N x N.
+Features (N, D) are an array or the path of a `.npy` file, whose columns are read in blocks: D may
+be a million, and memory never holds more than a block for each core and a few matrices N x N.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -58,10 +58,8 @@ def srga_files(
     for path in (reference, *tests):
         _check(path, reference)
     of_reference = principal_scores(reference, components)
-    return [
-        {"test": str(test), **asdict(srga_of_scores(of_reference, principal_scores(test, components)))}
-        for test in tests
-    ]
+    found = (srga_of_scores(of_reference, principal_scores(test, components)) for test in tests)
+    return [{"test": str(test), **asdict(row)} for test, row in zip(tests, found, strict=True)]
 
 
 def srga(
@@ -92,7 +90,10 @@ def srga_interval(
 
     Row i of both sets is content i; rows are resampled together, the components stay as they are.
     """
-    resampled = _of_counts(lambda rows: srga_of_scores(reference[rows], test[rows]).srga)
+    def resampled(counts: np.ndarray) -> np.ndarray:
+        draws = (np.repeat(np.arange(len(test)), row) for row in counts.astype(int))
+        return np.array([srga_of_scores(reference[rows], test[rows]).srga for rows in draws])
+
     return bootstrap(resampled, np.arange(len(test)), n, seed, (0, np.inf))
 
 
@@ -106,25 +107,22 @@ def spearman(
     level) for itself and averages the L correlations: what is then left out is that both grow with
     the level.
     """
-    def correlation(rows: np.ndarray) -> float:
-        return _rank_correlation(*(v[rows] if within else v[rows].reshape(-1, 1) for v in (x, y)))
-
     x, y = np.asarray(x), np.asarray(y)
-    return bootstrap(_of_counts(correlation), np.arange(len(x)), n, seed, (-1, 1))
+
+    def resampled(counts: np.ndarray) -> np.ndarray:
+        numbers = np.tile(np.arange(len(x)), len(counts))
+        rows = np.repeat(numbers, counts.astype(int).ravel()).reshape(counts.shape)
+        drawn = (v[rows] if within else v[rows].reshape(len(rows), -1, 1) for v in (x, y))
+        return _rank_correlation(*drawn)
+
+    return bootstrap(resampled, np.arange(len(x)), n, seed, (-1, 1))
 
 
-def _rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
-    """Spearman's rho down each column, averaged; 0 for a column of equal x or y (by resampling)."""
-    a, b = (rankdata(values, axis=0) - (len(values) + 1) / 2 for values in (x, y))
-    length = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
-    return float(np.mean((a * b).sum(axis=0) / np.where(length == 0, 1, length)))
-
-
-def _of_counts(statistic: Callable[[np.ndarray], float]) -> Callable[[np.ndarray], np.ndarray]:
-    """A statistic of row indices as `bootstrap` wants it: of counts (B, N), how often each is drawn."""
-    return lambda counts: np.array([
-        statistic(np.repeat(np.arange(len(row)), row)) for row in counts.astype(int)
-    ])
+def _rank_correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Spearman's rho (B,) of x and y (B, N, L) along N, averaged over L; 0 where one is constant."""
+    a, b = (rankdata(values, axis=1) - (values.shape[1] + 1) / 2 for values in (x, y))
+    length = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
+    return ((a * b).sum(axis=1) / np.where(length == 0, 1, length)).mean(axis=1)
 
 
 # From features to the generalised Gaussian of their scores
@@ -158,7 +156,7 @@ def _fit(scores: np.ndarray) -> GGD:
 
 
 def inliers(values: np.ndarray) -> np.ndarray:
-    """Which values lie less than 5 standard deviations from the mean, both taken over all values."""
+    """Which values lie less than 5 standard deviations from the mean, both of all values."""
     return np.abs(values - values.mean()) < OUTLIER * values.std()
 
 
@@ -189,7 +187,8 @@ def _check(features: np.ndarray | Path, reference: np.ndarray | Path) -> None:
     array, dim, name = _open(features), _open(reference).shape[-1:], _name(features)
     if array.ndim != 2 or len(array) < 2 or array.dtype.kind not in "fiu":
         raise DDRError(
-            f"{name}: {array.dtype} of shape {array.shape}; features are numbers (N, D), N at least 2"
+            f"{name}: {array.dtype} of shape {array.shape}; features are numbers (N, D), N at "
+            "least 2"
         )
     if array.shape[1:] != dim:
         raise DDRError(

@@ -34,7 +34,7 @@ class GGD(NamedTuple):
 def fit_ggd(values: np.ndarray) -> GGD:
     """The generalised Gaussian with the moments of `values`, whose mean is taken to be zero.
 
-    sigma^2 = mean x^2 and E = mean |x - mean x|, as published; the shape follows from sigma^2 / E^2.
+    As published: sigma^2 = mean x^2, E = mean |x - mean x|; the shape follows from sigma^2 / E^2.
     """
     variance = float(np.mean(values**2))
     deviation = float(np.mean(np.abs(values - values.mean())))

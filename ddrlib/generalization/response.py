@@ -110,7 +110,7 @@ class Response:
         return pd.DataFrame(rows)
 
     def _gram(self, place: str, degradations: Sequence[str]) -> np.ndarray:
-        """The centred Gram matrix of these degradations alone, in the order in which they are named."""
+        """The centred Gram matrix of these degradations alone, in the order given."""
         firsts = [self.n * self.degradations.index(name) for name in degradations]
         return subgram(self.grams[place], np.add.outer(firsts, np.arange(self.n)).ravel())
 
