@@ -30,7 +30,10 @@ layers = ["head", "body.*"]
 
 @pytest.mark.parametrize(
     ("suffix", "text"),
-    [(".yaml", yaml.safe_dump(FIELDS)), (".json", json.dumps(FIELDS, indent="\t")), (".toml", TOML)],
+    [
+        (".yaml", yaml.safe_dump(FIELDS)), (".json", json.dumps(FIELDS, indent="\t")),
+        (".toml", TOML),
+    ],
 )
 def test_every_field_arrives_from_each_format(tmp_path, suffix, text):
     file = tmp_path / f"network{suffix}"
@@ -55,7 +58,10 @@ def test_what_is_given_goes_over_the_file(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("source", "field"),
-    [("a.b:c", "factory"), ("d/net.onnx", "onnx"), ("net.PTH", "checkpoint"), ("w.ckpt", "checkpoint")],
+    [
+        ("a.b:c", "factory"), ("d/net.onnx", "onnx"), ("net.PTH", "checkpoint"),
+        ("w.ckpt", "checkpoint"),
+    ],
 )
 def test_other_sources_need_no_file(source, field):
     assert describe(source) == Descriptor(**{field: source})
@@ -73,8 +79,9 @@ def test_names_of_cards_are_not_one_s_own():
         ("a: [", ["is not yaml"]),
         ("factroy: m:f", ["'factroy'", "did you mean factory?"]),
         ("7: m:f", ["unknown field 7", "factory, onnx"]),
-        ("scale: 4", ["name one factory, one ONNX file, or one checkpoint"]),
-        ("{factory: 'm:f', onnx: a.onnx}", ["name one factory"]),
+        ("scale: 4", ["name a factory, an ONNX file, or a checkpoint alone"]),
+        ("{factory: 'm:f', onnx: a.onnx}", ["name a factory"]),
+        ("{factory: 'm:f', onnx: a.onnx, checkpoint: c.pth}", ["leave the checkpoint out"]),
         ("{onnx: a.onnx, checkpoint: b.pth}", ["leave the checkpoint out"]),
         ("{factory: 'm:f', scale: x4}", ["scale", "whole number", "'x4'"]),
         ("{factory: 'm:f', scale: true}", ["scale", "True"]),
@@ -97,7 +104,7 @@ def test_what_does_not_fit_is_told_in_one_line(tmp_path, text, words):
 def test_a_missing_file_and_two_checkpoints():
     with pytest.raises(DDRError, match="no/net.yaml: No such file"):
         describe("no/net.yaml")
-    with pytest.raises(DDRError, match="one checkpoint alone"):
+    with pytest.raises(DDRError, match="a.pth is a checkpoint itself"):
         describe("a.pth", checkpoint="b.pth")
 
 

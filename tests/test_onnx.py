@@ -83,6 +83,16 @@ def test_one_image_at_a_time_of_one_size(tmp_path, wanted):
         extract(network, IMAGES[:, :, :8], cache=False, device="cpu")
 
 
+def test_a_tensor_that_is_one_number_is_no_layer_and_no_harm(tmp_path, wanted):
+    model = onnx.load(write_onnx(tmp_path / "fixed.onnx", (1, 3, 9, 12)))
+    model.graph.node.append(onnx.helper.make_node("ReduceMean", ["deep"], ["mean"], keepdims=0))
+    onnx.save(model, tmp_path / "mean.onnx")
+    network = load_custom(tmp_path / "mean.onnx")
+    assert list(network.layers) == LAYERS
+    with refused("layer mean gives (2,) for 2 images"):
+        load_custom(tmp_path / "mean.onnx", layers="mean")
+
+
 def test_the_weights_are_part_of_what_it_is(file, tmp_path):
     model = onnx.load(file)
     bias = next(tensor for tensor in model.graph.initializer if tensor.name == "body.0.bias")

@@ -90,7 +90,7 @@ class Payload:
     [
         (None, ["needs spandrel", "not installed", ".[own]"]),
         ("raise RuntimeError('operator torchvision::nms does not exist')",
-         ["spandrel is installed but cannot be imported", "torchvision::nms", "CPU index"]),
+         ["spandrel is installed but cannot be imported", "torchvision::nms", "its own index"]),
         ("import no_such_part", ["needs no_such_part"]),
     ],
 )

@@ -27,8 +27,8 @@ class Descriptor:
 
     factory : "package.module:callable"; called with nothing, it returns a torch.nn.Module
     onnx : an ONNX file
-    checkpoint : a safetensors file or a state dict saved by PyTorch: the weights of what the factory
-        makes; without a factory, spandrel recognises the architecture
+    checkpoint : a safetensors file or a state dict saved by PyTorch, the weights of what the
+        factory makes; without a factory, spandrel recognises the architecture
     scale : the ratio of HR to LR sides; left out, the size of the output tells
     input_range : what the network takes for black and for white
     layers : layer names or patterns (`ddrlib.zoo.layers.matching`); left out, they are found
@@ -63,15 +63,16 @@ def describe(source: str | Path, **given: Any) -> Descriptor:
     if _suffix(source) in PARSERS:
         values = _checked(_read(Path(source)), where) | {"folder": Path(source).parent}
         if "checkpoint" in given:  # named at the prompt, not beside the descriptor
-            given["checkpoint"] = str(Path(given["checkpoint"]).absolute())
+            given["checkpoint"] = str(Path(given["checkpoint"]).expanduser().absolute())
     else:
         values = {_route(source): where}
     found = Descriptor(**values | given)
-    twice = (found.factory and found.onnx) or (_suffix(source) in CHECKPOINTS and given.get("checkpoint"))
-    if twice or not (found.factory or found.onnx or found.checkpoint):
-        raise DDRError(f"{where}: name one factory, one ONNX file, or one checkpoint alone")
+    if where != found.checkpoint and _suffix(source) in CHECKPOINTS:
+        raise DDRError(f"{where} is a checkpoint itself; leave the other out")
     if found.onnx and found.checkpoint:
         raise DDRError(f"{where}: an ONNX file holds its weights; leave the checkpoint out")
+    if (found.factory and found.onnx) or not (found.factory or found.onnx or found.checkpoint):
+        raise DDRError(f"{where}: name a factory, an ONNX file, or a checkpoint alone")
     return found
 
 

@@ -32,7 +32,7 @@ def optional(package: str) -> ModuleType:
     except Exception as error:  # parts that were not built for each other raise anything
         raise DDRError(
             f"{package} is installed but cannot be imported ({_one_line(error)}): it, torch and "
-            "torchvision must be of one build; a CPU torch takes torchvision from the same CPU index"
+            "torchvision must be of one build; a CPU torch takes torchvision from its own index"
         ) from error
 
 

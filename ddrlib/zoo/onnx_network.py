@@ -96,7 +96,7 @@ def between_blocks(nodes: Sequence[Node], maps: Sequence[str]) -> list[str]:
             if skipping in origins[last]:
                 sums.update(node.outputs)
                 inside |= {name for name in {*origins[last], last} if skipping in origins[name]}
-    kin = {name: sum(name in origins[other] for other in maps) + len(origins[name]) for name in maps}
+    kin = {name: len(origins[name]) + sum(name in origins[x] for x in maps) for name in maps}
     return [
         name for name in maps
         if (name in sums or name not in inside) and 2 * kin[name] >= len(maps) - 1
@@ -145,7 +145,7 @@ def _input_shape(graph: GraphProto, path: Path) -> list[int]:
     described = inputs[0].type.tensor_type
     shape = [axis.dim_value or ANY for axis in described.shape.dim]
     if described.elem_type != FLOAT32 or len(shape) != 4:
-        raise DDRError(f"{path} does not take float32 images (N, 3, H, W); export it so that it does")
+        raise DDRError(f"{path} does not take float32 images (N, 3, H, W); export it anew")
     return shape
 
 
@@ -182,7 +182,7 @@ def _runner(session: InferenceSession, takes: Sequence[int], path: Path) -> Run:
             for part in images.split(takes[0] or len(images))
         ]
         return [
-            torch.from_numpy(np.concatenate(values)).to(images.device)
+            torch.from_numpy(np.concatenate(list(map(np.atleast_1d, values)))).to(images.device)
             for values in zip(*parts, strict=True)
         ]
 
