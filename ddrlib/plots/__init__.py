@@ -5,6 +5,7 @@ category has a marker of its own too, so that colour is never the only sign.
 """
 
 from ddrlib.plots.depth import along_depth, projections, scatter
+from ddrlib.plots.generalization import against_loss, overlays, response_curves
 from ddrlib.plots.guided import embedding_maps, gain_bars, gain_maps
 from ddrlib.plots.pictures import pictures, principal_colours
 from ddrlib.plots.spectrum import distance_curves, heatmap, roads
@@ -12,7 +13,7 @@ from ddrlib.plots.theme import MARKERS, PALETTE, SHARES
 from ddrlib.plots.training import growth, maps
 
 __all__ = [
-    "MARKERS", "PALETTE", "SHARES", "along_depth", "distance_curves", "embedding_maps", "gain_bars",
-    "gain_maps", "growth", "heatmap", "maps", "pictures", "principal_colours", "projections",
-    "roads", "scatter",
+    "MARKERS", "PALETTE", "SHARES", "against_loss", "along_depth", "distance_curves",
+    "embedding_maps", "gain_bars", "gain_maps", "growth", "heatmap", "maps", "overlays",
+    "pictures", "principal_colours", "projections", "response_curves", "roads", "scatter",
 ]
