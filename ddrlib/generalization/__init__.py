@@ -119,7 +119,7 @@ def spearman(
 
 
 def _rank_correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Spearman's rho (B,) of x and y (B, N, L) along N, averaged over L; 0 where one is constant."""
+    """Spearman's rho (B,) of x and y (B, N, L) along N, averaged over L; 0 for constants."""
     a, b = (rankdata(values, axis=1) - (values.shape[1] + 1) / 2 for values in (x, y))
     length = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
     return ((a * b).sum(axis=1) / np.where(length == 0, 1, length)).mean(axis=1)
