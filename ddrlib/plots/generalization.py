@@ -10,6 +10,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from ddrlib.plots.depth import scatter
 from ddrlib.plots.theme import MARKERS, PALETTE
@@ -55,7 +56,6 @@ def response_curves(
             else:
                 ax.plot(line[x], value, color=PALETTE[k], linewidth=0.8)
     _legend(fig, axes.values())
-    fig.supxlabel(x, fontsize="medium")
     fig.supylabel(measure, fontsize="medium")
     return fig
 
@@ -63,22 +63,29 @@ def response_curves(
 def against_loss(table: pd.DataFrame) -> Figure:
     """The loss of PSNR against measures: a row of panels for each measure, a column for each place.
 
-    `table`: a row for each network, degradation, place and measure, with "value" and "loss of PSNR".
+    `table`: a row for each network, degradation, place and measure, with the columns training,
+    value and "loss of PSNR". SRGA is a logarithm already; other measures get a logarithmic axis.
     """
-    grid = sns.relplot(
-        table, x="value", y="loss of PSNR", row="measure", col="place", hue="training", style="degradation",
-        height=2.4, aspect=1.2, palette=PALETTE[:table.training.nunique()],
-        facet_kws={"sharex": False, "margin_titles": True},
-    )
-    grid.set_titles(col_template="{col_name}", row_template="{row_name}").set_xlabels("")
-    for (measure, _), ax in grid.axes_dict.items():
-        if measure != "SRGA":  # which is a logarithm already
-            ax.set_xscale("log")
-    return grid.figure
+    panels = dict(list(table.groupby(["measure", "place"], sort=False)))
+    fig, axes = _grid(panels, (3.0, 2.2), sharey=True)
+    for where, part in panels.items():
+        named = axes[where].get_ylabel()
+        sns.scatterplot(
+            part, x="value", y="loss of PSNR", hue="training", style="degradation", ax=axes[where],
+            palette=PALETTE[:table.training.nunique()],
+        )
+        axes[where].set(xlabel="", ylabel=named)
+        axes[where].get_legend().remove()
+        if where[0] != "SRGA":
+            axes[where].set_xscale("log")
+            axes[where].xaxis.set_minor_formatter(NullFormatter())
+    _legend(fig, axes.values(), place="outside right center", columns=1)
+    fig.supylabel("loss of PSNR (dB)", fontsize="medium")
+    return fig
 
 
 def _grid(panels: Iterable[Where], size: tuple[float, float], **shared) -> tuple[Figure, dict]:
-    """Axes by (row, column), rows named at the left and columns at the top; the others are empty."""
+    """Axes by (row, column), rows named at the left, columns at the top; others are empty."""
     rows, columns = (list(dict.fromkeys(names)) for names in zip(*panels, strict=True))
     fig, axes = plt.subplots(
         len(rows), len(columns), figsize=(size[0] * len(columns) + 0.4, size[1] * len(rows) + 0.4),
@@ -94,9 +101,13 @@ def _grid(panels: Iterable[Where], size: tuple[float, float], **shared) -> tuple
     return fig, by_name
 
 
-def _legend(fig: Figure, axes: Iterable[Axes]) -> None:
-    """One legend below for all panels."""
+def _legend(
+    fig: Figure, axes: Iterable[Axes], place: str = "outside lower center", columns: int = 4
+) -> None:
+    """One legend for all panels."""
     found = [ax.get_legend_handles_labels() for ax in axes]
-    by_label = {label: handle for handles, labels in found
-                for handle, label in zip(handles, labels, strict=True)}
-    fig.legend(by_label.values(), by_label, loc="outside lower center", ncols=min(len(by_label), 4))
+    by_label = {
+        label: handle for handles, labels in found
+        for handle, label in zip(handles, labels, strict=True)
+    }
+    fig.legend(by_label.values(), by_label, loc=place, ncols=min(len(by_label), columns))
