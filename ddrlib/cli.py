@@ -199,6 +199,29 @@ def _readable(table: pd.DataFrame) -> str:
 
 
 @cli.command()
+@click.argument("networks", nargs=-1, metavar="[NETWORK]...")
+@click.option("--images", type=click.Path(path_type=Path), help="A folder of photographs.")
+@click.option("--patches", type=COUNT, default=100, show_default=True, help="How many of them.")
+@click.option("--port", type=COUNT, default=8866, show_default=True, help="Or the next free one.")
+@click.option("--no-browser", is_flag=True, help="Only print the address.")
+@device_option
+def explore(
+    networks: tuple[str, ...], images: Path | None, patches: int, port: int, no_browser: bool,
+    device: str,
+) -> None:
+    """Measure NETWORKs and explore them on a page of this machine, until Ctrl-C.
+
+    NETWORK is what `ddr measure` takes: one of `ddr networks`, or your own.
+    """
+    from ddrlib import explore
+
+    explore.explore(
+        networks or explore.NETWORKS, images or "", patches, device=device, port=port,
+        browser=not no_browser, progress=functools.partial(click.echo, err=True),
+    )
+
+
+@cli.command()
 @json_option
 def networks(as_json: bool) -> None:
     """List the networks that can be loaded by name."""

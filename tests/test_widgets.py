@@ -207,9 +207,10 @@ def test_recompute_measures_what_was_asked_for(network):
     assert packed.index["samples"] == 10
     assert packed.index["projections"] == ["PCA", "t-SNE, perplexity 3"]
     assert packed.index["defaults"] == {
-        "degradations": "blur2, clean", "contents": 5, "perplexity": 3.0
+        "degradations": "blur2, clean", "contents": 5, "perplexity": 3.0, "folder": ""
     }
-    assert len(lines) >= 2 and all(line.startswith("toy: ") for line in lines[:2])
+    assert lines[:2] == ["Reading photographs …", "toy: 10 images through all layers …"]
+    assert [line.partition(" (")[2][:6] for line in lines[2:4]] == ["1 of 2", "2 of 2"]
     other = recompute({**REQUEST, "seed": "5"}, lines.append, load=lambda name: network)
     assert other.coordinates != packed.coordinates
 

@@ -41,6 +41,7 @@ def pack(
     images: Tensor,
     perplexities: Sequence[float] = (),
     seed: int = 0,
+    folder: str = "",
     progress: Callable[[str], None] = lambda text: None,
 ) -> Packed:
     """Everything an explorer shows of networks measured on the same samples.
@@ -48,7 +49,8 @@ def pack(
     `images` are the LR images (N, 3, H, W) in [0, 1], one a sample, in the measurements' order.
     Each layer gets its PCA, the t-SNE projection of the measurement, and one for each of
     `perplexities`. Each projection is turned to lie as near as it can to that of the layer before:
-    a rotation changes no distance, and the film stays calm.
+    a rotation changes no distance, and the film stays calm. `folder` is where the photographs come
+    from, "" for the book's own.
     """
     if len({(m.degradations, m.n, m.perplexity) for m in measurements}) != 1:
         raise DDRError(
@@ -78,11 +80,13 @@ def pack(
         "columns": atlas_columns(len(images)),
         "palette": PALETTE,
         "markers": MARKERS,
-        "shares": list(SHARES.items()),  # a list: notebooks are saved with sorted keys
+        # A list, since notebooks are saved with sorted keys; of lists, since JSON has no tuples.
+        "shares": [list(share) for share in SHARES.items()],
         "defaults": {
             "degradations": ", ".join(measurements[0].degradations),
             "contents": measurements[0].n,
             "perplexity": measured,
+            "folder": folder,
         },
     }
     return Packed(index, b"".join(coordinates), webp(_atlas(images), ATLAS_QUALITY))

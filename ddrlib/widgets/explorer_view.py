@@ -88,14 +88,16 @@ def explorer(
     *,
     perplexities: Sequence[float] = (10.0,),
     panels: Sequence[tuple[str, str]] | None = None,
+    folder: str = "",
     load: Callable[[str], Network] = load_network,
 ) -> Explorer:
-    """The explorer of these measurements of `patches`; `load` finds their networks by name again.
+    """The explorer of these measurements of `patches`, which come from `folder` ("": the book's own).
 
     It shows the measured t-SNE and PCA; each of `perplexities` besides costs a t-SNE a layer. For
-    `panels` see `Explorer`.
+    `panels` see `Explorer`. `load` finds the networks by name, to measure them anew.
     """
-    packed = pack(measurements, patches, _lr(patches, measurements[0].degradations), perplexities)
+    images = _lr(patches, measurements[0].degradations)
+    packed = pack(measurements, patches, images, perplexities, folder=folder)
     return Explorer(ExplorerData(packed), panels, compute=partial(recompute, load=load))
 
 
@@ -109,16 +111,19 @@ def recompute(
     """
     seed, perplexity = int(request["seed"]), float(request["perplexity"])
     degradations = [text.strip() for text in request["degradations"].split(",")]
+    progress("Reading photographs …")
     patches = load_patches(request["folder"] or "eval", n=int(request["contents"]))
-    measurements = [
-        measure(
+    measurements = []
+    for name in dict.fromkeys(request["networks"]):
+        progress(f"{name}: {len(degradations) * len(patches)} images through all layers …")
+        measurements.append(measure(
             load(name), patches, degradations, seeds=1, perplexity=perplexity,
             progress=lambda text, name=name: progress(f"{name}: {text}"),
-        )
-        for name in dict.fromkeys(request["networks"])
-    ]
+        ))
     images = _lr(patches, measurements[0].degradations)
-    return pack(measurements, patches, images, seed=seed, progress=progress)
+    return pack(
+        measurements, patches, images, seed=seed, folder=request["folder"], progress=progress
+    )
 
 
 def _strongest(index: dict) -> list[tuple[str, str]]:

@@ -224,14 +224,15 @@ class Explorer {
     const { defaults } = this.stored;
     const parts = liveForm(this.model, {
       title: "Compute anew with the networks shown",
-      unavailable: "All of this was computed beforehand. Where this chapter runs in a notebook, one can "
-        + "also choose any degradations, perplexity and seed, or a folder of one's own photographs.",
+      unavailable: "All of this was computed beforehand. Where this chapter runs in a notebook, and on "
+        + "the page that “ddr explore” opens, one can also choose any degradations, perplexity and "
+        + "seed, or a folder of one's own photographs.",
       fields: [
         ["degradations", "Degradations", { type: "text", value: defaults.degradations, required: true }],
-        ["perplexity", "Perplexity", { type: "number", value: defaults.perplexity, min: 1, step: "any", required: true }],
+        ["perplexity", "Perplexity", { type: "number", value: Number(defaults.perplexity.toPrecision(3)), min: 1, step: "any", required: true }],
         ["seed", "Seed", { type: "number", value: 0, min: 0, required: true }],
         ["contents", "Contents", { type: "number", value: defaults.contents, min: 4, required: true }],
-        ["folder", "Folder of photographs", { type: "text", placeholder: "the book's own" }],
+        ["folder", "Folder of photographs", { type: "text", value: defaults.folder, placeholder: "the book's own" }],
       ],
       request: () => ({ networks: this.shownPanels.map(
         ({ shown }) => this.data.networks[shown.network].name) }),
@@ -243,21 +244,26 @@ class Explorer {
     const back = element("button", { type: "button", hidden: true, onclick: () => {
       this.replace(this.stored);
       back.hidden = true;
-    } }, "Back to the book's measurement");
+    } }, "Back to the first measurement");
     return [...parts, back];
   }
 
+  // Other data; the panels stay at their networks and layers, as far as these were measured.
   replace(data) {
+    const place = (list, name) => Math.max(list.findIndex((entry) => entry.name === name), 0);
+    const names = this.panels.map(({ shown }) => {
+      const { name, layers } = this.data.networks[shown.network];
+      return [name, layers[shown.layer].name];
+    });
     this.pause();
     this.forget();
     this.select([]);
     this.adopt(data);
     this.current = null;
-    const last = data.networks.length - 1;
     this.panels.forEach((panel, k) => {
-      const network = Math.min(k, last);
-      panel.shown = { network, layer: data.networks[network].layers.length - 1,
-        projection: data.projections.length - 1 };
+      const network = place(data.networks, names[k][0]);
+      const layer = place(data.networks[network].layers, names[k][1]);
+      panel.shown = { network, layer, projection: 1 };
     });
     this.draw();
   }

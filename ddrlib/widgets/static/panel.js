@@ -238,7 +238,9 @@ class Panel {
     plot.addEventListener("pointermove", (event) => this.move(event));
     plot.addEventListener("pointerup", (event) => this.release(event));
     plot.addEventListener("pointercancel", () => this.dropLasso());
-    plot.addEventListener("pointerleave", () => this.polygon || explorer.point(this, null));
+    // A finger leaves whenever it is lifted; what it tapped stays.
+    plot.addEventListener("pointerleave", (event) => this.polygon || event.pointerType === "touch"
+      || explorer.point(this, null));
   }
 
   placeOf(event) {
