@@ -116,5 +116,6 @@ def test_gradient_statistics(photographs):
     found = gradient_statistics(photographs)
     assert found.shape == (12, 24)
     x = np.diff(photographs[3].double().numpy(), axis=1)[1].ravel()  # down, green
-    expected = np.abs(x).mean(), x.std(), skew(x), kurtosis(x, fisher=False)
-    assert found[3, [1, 4, 7, 10]] == pytest.approx(expected, rel=1e-4)
+    logs = np.log([np.abs(x).mean(), x.std(), kurtosis(x, fisher=False)])
+    assert found[3, [1, 4, 7]] == pytest.approx(logs, abs=0.01)
+    assert found[3, 10] == pytest.approx(skew(x), rel=0.02)

@@ -1,11 +1,11 @@
 """Descriptions of fixed size of images of any size: what a method sees of an image, as a row.
 
-Deep ones are the moments of a network's feature maps; the others, statistics of the pixels (`nss`).
+Deep ones are pooled from a network's feature maps; the others are statistics of pixels (`nss`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
@@ -21,61 +21,83 @@ from ddrlib.features.forward import in_parallel, watch
 from ddrlib.zoo import Network
 
 BATCH = 4  # a CPU is fastest with few images at a time, and photographs are large
+TINY = 1e-6  # keeps the logarithm of a channel that never changes finite
 
 Describe = Callable[[Iterable[Tensor]], np.ndarray]
 
 
 def describers(
-    networks: Sequence[Network], layers: str = "trunk", device: str = "auto"
+    networks: Sequence[Network], layers: int = 4, device: str = "auto"
 ) -> dict[str, Describe]:
     """The methods by name: each network's pooled features, BRISQUE, and the pixels' gradients.
 
-    Each maps images (3, H, W), RGB in [0, 1], of any sizes, to rows (N, d). `layers` are "trunk"
-    (the longest stack of a network's blocks) or "deepest" (the last of these): the same of all
-    networks, trained or not.
+    Each maps images (3, H, W), RGB in [0, 1], of any sizes, to rows (N, d). The same number of
+    `layers` is pooled of all networks (`spread_layers`).
     """
     return {
         network.name: partial(
-            pooled_features, network=_at_own_size(network), device=device,
-            layers=pooled_layers(network, layers),
+            pooled_features, network=network, layers=spread_layers(network, layers), device=device
         )
-        for network in networks
+        for network in map(_at_own_size, networks)
     } | {
         "BRISQUE": partial(_by_batches, brisque),
         "gradients": partial(_by_batches, gradient_statistics),
     }
 
 
-def pooled_layers(network: Network, layers: str) -> list[str]:
-    """The names of the layers called "trunk" or "deepest"; DDRError for another word."""
-    if layers not in ("trunk", "deepest"):
-        raise DDRError(f"layers {layers!r}: there are trunk (every block) and deepest (the last)")
-    return network.trunk if layers == "trunk" else network.trunk[-1:]
+def spread_layers(network: Network, n: int) -> list[str]:
+    """n blocks of the network's trunk, evenly spread, that end with the deepest; all if it has less."""
+    if n < 1:
+        raise DDRError(f"{n} layers: pool one at least, the deepest")
+    ends = np.linspace(0, len(network.trunk), min(n, len(network.trunk)) + 1)[1:]
+    return [network.trunk[round(end) - 1] for end in ends]
 
 
 def pooled_features(
     images: Iterable[Tensor], network: Network, layers: Sequence[str], device: str = "auto"
 ) -> np.ndarray:
-    """Mean and standard deviation of each channel of the layers: (N, 2 x their channels), float32.
+    """Feature maps pooled over the image: (N, d), float32. The images go in as they are.
 
-    `images` are (3, H, W), RGB in [0, 1], of any sizes; they are the network's input as they are.
+    Of a super-resolution network the `profile` of the energies of all channels: log of the standard
+    deviation over the image. (A channel's mean follows the brightness and colour of the picture.)
+    Of a classifier the means of all channels, as its own last layer pools them.
     """
     paths = layer_paths(network, layers)
     device = resolve_device(device)
+    pool = channel_means if network.task == "classification" else channel_energies
 
     def look(module: nn.Module, batch: Tensor) -> np.ndarray:
-        found = []
-
-        def take(_layer: str, output: Tensor) -> None:
-            mean = output.mean(dim=(2, 3), keepdim=True)
-            deviation = (output - mean).square().mean(dim=(2, 3)).sqrt()  # ten times faster than std
-            found.extend([mean.flatten(1), deviation])
-
-        watch(module, network.prepare(batch.to(device)), paths, take)
-        return torch.cat(found, dim=1).cpu().numpy()
+        pooled = {}
+        watch(
+            module, network.prepare(batch.to(device)), paths,
+            lambda layer, maps: pooled.update({layer: pool(maps)}),
+        )
+        return torch.cat([pooled[layer] for layer in paths], dim=1).cpu().numpy()
 
     with in_parallel(network.module.to(device), device) as parallel_map:
-        return np.concatenate(list(parallel_map(look, _batches(images, BATCH))))
+        rows = np.concatenate(list(parallel_map(look, _batches(images, BATCH))))
+    return rows if pool is channel_means else profile(rows)
+
+
+def channel_means(maps: Tensor) -> Tensor:
+    """The mean (N, C) of each channel of feature maps (N, C, H, W)."""
+    return maps.mean(dim=(2, 3))
+
+
+def channel_energies(maps: Tensor) -> Tensor:
+    """The logarithm (N, C) of each channel's standard deviation over feature maps (N, C, H, W)."""
+    centred = maps - maps.mean(dim=(2, 3), keepdim=True)
+    return (centred.square().mean(dim=(2, 3)).sqrt() + TINY).log()  # Tensor.std is ten times slower
+
+
+def profile(energies: np.ndarray) -> np.ndarray:
+    """Each row (C) less its mean, and the mean as the last column: (N, C + 1).
+
+    All energies rise with the contrast of a picture. What is left tells which channels respond more
+    than others, whatever there is to respond to.
+    """
+    mean = energies.mean(axis=1, keepdims=True)
+    return np.hstack([energies - mean, mean])
 
 
 def _at_own_size(network: Network) -> Network:

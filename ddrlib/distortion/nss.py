@@ -16,6 +16,7 @@ from ddrlib.generalization.ggd import shape_of
 
 LUMA = (0.299, 0.587, 0.114)
 TINY = 1e-9  # keeps flat images, which have no statistics, from dividing by zero
+STEP = 1e-4  # far below a grey level, 1/255: keeps their logarithms finite
 
 
 def brisque(images: Tensor) -> np.ndarray:
@@ -77,14 +78,15 @@ def fit_aggd(x: np.ndarray) -> np.ndarray:
 def gradient_statistics(images: Tensor) -> np.ndarray:
     """24 statistics of the raw pixels' differences to their neighbours, across and down.
 
-    Of each colour and direction: mean absolute value, standard deviation, skewness, kurtosis.
+    Of each colour and direction: mean absolute value, standard deviation and kurtosis as logarithms,
+    and the skewness.
     """
     return np.concatenate([_moments(torch.diff(images, dim=dim)) for dim in (2, 3)], axis=1)
 
 
 def _moments(differences: Tensor) -> np.ndarray:
     x = differences.flatten(2).double()  # (N, 3, pixels)
-    deviation = x.std(dim=2, correction=0)
-    z = (x - x.mean(dim=2, keepdim=True)) / (deviation[..., None] + TINY)
-    moments = x.abs().mean(dim=2), deviation, (z**3).mean(dim=2), (z**4).mean(dim=2)
-    return torch.cat(moments, dim=1).cpu().numpy()
+    deviation = x.std(dim=2, correction=0) + STEP
+    z = (x - x.mean(dim=2, keepdim=True)) / deviation[..., None]
+    positive = x.abs().mean(dim=2) + STEP, deviation, (z**4).mean(dim=2) + STEP
+    return torch.cat([*map(torch.log, positive), (z**3).mean(dim=2)], dim=1).cpu().numpy()

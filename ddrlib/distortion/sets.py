@@ -42,6 +42,16 @@ def distorted_set(
     return torch.cat(distorted), pd.DataFrame(labels, columns=["type", "level", "reference"])
 
 
+def overview(labels: pd.DataFrame, levels: Sequence[int]) -> pd.DataFrame:
+    """Where the versions of the first reference are: row numbers, levels down and types across.
+
+    Types that have not all of the levels are left out.
+    """
+    first = labels[labels.reference == labels.reference.iloc[0]].reset_index(names="row")
+    table = first.pivot(index="level", columns="type", values="row")
+    return table.loc[list(levels), pd.unique(first.type)].dropna(axis=1).astype(int)
+
+
 class ImageFiles(Sequence[Tensor]):
     """Image files as a sequence of images (3, H, W), RGB in [0, 1], each read when it is asked for."""
 
