@@ -13,8 +13,11 @@ measures        projection      features -> Gram matrix -> PCA, t-SNE
                 quality         how good an enlargement is
 applications    distortion      which distortion is it, and how much
                 generalization  how far does a network carry (SRGA)
+                blind           does a network restore better when it is told
+                report          measure and SRGA of any network, for a first look
 training        training        the networks of the book
 pages           plots, widgets  figures, and views that react
+                explore         a page of one's own with the explorer
                 claims          statements that a run can refute
                 provenance      what made each figure (machine)
 the book        book            run the chapters, build the pages

@@ -21,6 +21,7 @@ from ddrlib.features.forward import in_parallel, watch
 from ddrlib.features.rows import FileRows, Rows, is_intact, to_rows
 from ddrlib.paths import cache_dir
 from ddrlib.zoo import Network
+from ddrlib.zoo.guard import guarded
 
 VERSION = 1  # raise it where the same network and images get other features
 
@@ -155,9 +156,12 @@ def _fill(
     with in_parallel(network.module.to(device), device) as parallel_map:
         try:
             (first,) = parallel_map(look, [(0, 1)])
-        except RuntimeError:  # it looks at features with `view`, or its input has not four axes
+        except DDRError:
+            raise
+        except Exception:  # it looks at features with `view`, or its input has not four axes
             layout = torch.contiguous_format
-            (first,) = parallel_map(look, [(0, 1)])
+            failure = f"network {network.name} fails on images of shape {tuple(images.shape[1:])}"
+            (first,) = guarded(failure, list, parallel_map(look, [(0, 1)]))
         for layer, values in first.items():
             rows[layer].dtype = values.dtype
         spans = [(i, min(i + batch_size, len(images))) for i in range(0, len(images), batch_size)]
