@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import nn
 
-from ddrlib.data import Patches
 from ddrlib.degrade import degrade, upsample
 from ddrlib.errors import DDRError
 from ddrlib.generalization import principal_scores, srga_of_scores
@@ -44,10 +43,9 @@ class Bicubic(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def patches():
+def truth():
     smooth = torch.rand(N, 3, 6, 6, generator=torch.Generator().manual_seed(0))
-    images = nn.functional.interpolate(smooth, size=(64, 64), mode="bicubic").clamp(0, 1)
-    return Patches(images, np.arange(N), np.full(N, ""), np.array([f"{i}" for i in range(N)]))
+    return nn.functional.interpolate(smooth, size=(64, 64), mode="bicubic").clamp(0, 1)
 
 
 @pytest.fixture(scope="module")
@@ -56,14 +54,18 @@ def network():
     return Network("bicubic", Bicubic(), 4, layers, lambda x: x, "sr", {"sha256": "0" * 64})
 
 
+def degraded(truth, levels=LEVELS):
+    return {level: degrade(truth, level) for level in levels}
+
+
 @pytest.fixture(scope="module")
-def found(network, patches):
-    return respond(network, patches, LEVELS)
+def found(network, truth):
+    return respond(network, truth, degraded(truth))
 
 
-def test_psnr_is_that_of_the_output_against_the_truth(found, patches):
+def test_psnr_is_that_of_the_output_against_the_truth(found, truth):
     for row, level in zip(found.psnr, LEVELS, strict=True):
-        expected = psnr(upsample(degrade(patches.images, level)), patches.images)
+        expected = psnr(upsample(degrade(truth, level)), truth)
         assert row == pytest.approx(expected.numpy(), abs=0.02)  # features are kept in float16
     table = found.table().set_index(["place", "degradation"])
     assert table.loc[(OUTPUT, "blur4"), "PSNR"].value == pytest.approx(found.psnr[1].mean())
@@ -84,9 +86,9 @@ def test_table_has_every_place_and_level(found):
     assert with_itself["share of content"][:3] == pytest.approx((1,) * 3)
 
 
-def test_indices_are_those_of_the_features_of_the_two_sets_alone(found, network, patches):
+def test_indices_are_those_of_the_features_of_the_two_sets_alone(found, network, truth):
     features = {
-        level: upsample(degrade(patches.images, level)).half().flatten(1).numpy()
+        level: upsample(degrade(truth, level)).half().flatten(1).numpy()
         for level in LEVELS
     }
     row = found.table().set_index(["place", "degradation"]).loc[(OUTPUT, "noise20")]
@@ -120,12 +122,11 @@ def test_beyond_takes_away_what_is_linear_in_the_neighbourhood_and_nothing_else(
     assert (rest[:, 3] ** 2).mean() == pytest.approx(noise.var().item() * (1 - 28 / 1280), rel=0.02)
 
 
-def test_a_perfect_network_gives_the_truth_and_needs_a_correction(patches):
-    ideal = perfect(patches, LEVELS)
+def test_a_perfect_network_gives_the_truth_and_needs_a_correction(truth):
+    ideal = perfect(truth, degraded(truth))
     assert ideal.split(OUTPUT, LEVELS).content[:3] == pytest.approx((1, 1, 1))
-    truth = patches.images.double()
     missing = [
-        truth - nn.functional.interpolate(degrade(patches.images, level).double(), scale_factor=4,
+        truth.double() - nn.functional.interpolate(degrade(truth, level).double(), scale_factor=4,
                                           mode="bilinear")
         for level in LEVELS
     ]
@@ -148,16 +149,25 @@ def test_chi_is_that_of_the_projections(found):
     assert fewer[0].shape == (2 * N, 2)
 
 
-def test_the_same_images_twice_are_one(network, patches):
+def test_the_same_images_twice_are_one(network, truth):
     # A blur of a twentieth of a pixel is lost in the rounding to 8 bits.
-    same = respond(network, patches, ["clean", "blur0.05"])
+    same = respond(network, truth, degraded(truth, ["clean", "blur0.05"]))
     row = same.table([OUTPUT]).iloc[1]
     assert row["SRGA"].value == pytest.approx(0, abs=1e-6)
     assert row["share of content"].value == pytest.approx(1)
     assert row["loss of PSNR"].value == 0 and not math.isnan(row["loss of PSNR"].low)
 
 
-@pytest.mark.parametrize("levels", [["clean"], ["clean", "blur4", "clean"]])
-def test_a_response_needs_different_degradations(network, patches, levels):
-    with pytest.raises(DDRError, match="2 different degradations"):
-        respond(network, patches, levels)
+def test_beyond_is_the_same_in_blocks(monkeypatch):
+    rng = np.random.default_rng(0)
+    maps = rng.standard_normal((5, 2 * 36)).astype(np.float32)
+    images = torch.from_numpy(rng.random((5, 3, 6, 6), np.float32))
+    whole = beyond(maps, images)
+    monkeypatch.setattr("ddrlib.generalization.response.BLOCK", 2)
+    assert beyond(maps, images) == pytest.approx(whole, abs=1e-6)
+
+
+def test_a_response_needs_degradations_of_the_same_images(network, truth):
+    for inputs in ({}, degraded(truth, ["clean"]), {**degraded(truth), "blur2": truth[1:]}):
+        with pytest.raises(DDRError, match="2 images and 2 degradations at least"):
+            respond(network, truth, inputs)

@@ -17,6 +17,7 @@ from ddrlib.errors import DDRError
 # What the published scripts of SRGA and BRISQUE search: 0.2, 0.201, … 9.999. The ratio falls.
 SHAPES = 0.2 + 0.001 * np.arange(9800)
 RATIOS = gamma(1 / SHAPES) * gamma(3 / SHAPES) / gamma(2 / SHAPES) ** 2
+MIDWAY = (RATIOS[:-1] + RATIOS[1:]) / 2
 
 
 class GGD(NamedTuple):
@@ -45,7 +46,7 @@ def fit_ggd(values: np.ndarray) -> GGD:
 
 def shape_of(ratio: float | np.ndarray) -> float | np.ndarray:
     """The shape on the grid whose E x^2 / (E |x|)^2 is nearest to `ratio`, from 0.2 to 9.999."""
-    return SHAPES[np.searchsorted(-(RATIOS[:-1] + RATIOS[1:]) / 2, -ratio)]
+    return SHAPES[np.searchsorted(-MIDWAY, -ratio)]
 
 
 def ggd_kl(p: GGD, q: GGD) -> float:

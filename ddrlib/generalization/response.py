@@ -6,7 +6,7 @@ several places of the network: three layers, and two differences from what is pl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,8 +16,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ddrlib.data import Patches
-from ddrlib.degrade import degrade, parse
 from ddrlib.errors import DDRError
 from ddrlib.features import extract
 from ddrlib.generalization import srga_interval
@@ -31,6 +29,8 @@ BEYOND = "the same, beyond the picture"  # less what is linear in the input: `be
 LAST = "last feature map"
 CORRECTION = "correction"  # the output less the input, upsampled bilinearly
 OUTPUT = "output"
+
+BLOCK = 32  # images that `beyond` looks at together: bounds the memory
 
 
 @dataclass(frozen=True)
@@ -122,41 +122,43 @@ class Response:
 
 def respond(
     network: Network,
-    patches: Patches,
-    degradations: Sequence[str],
+    truth: Tensor,
+    inputs: Mapping[str, Tensor],
     device: str | torch.device = "auto",
 ) -> Response:
-    """Run the network on every patch under every degradation, the reference first.
+    """Run the network on the same contents under every degradation.
+
+    truth : HR images (n, 3, H, W), RGB in [0, 1]
+    inputs : LR images (n, 3, h, w) of each degradation (`ddrlib.degrade`), the reference first
 
     The last feature map, the layer before the output, is the one that SRGA was made for. The trunk
     has to work at the size of the input. Features are held in memory, all of one network at a time,
-    and not kept on disk. DDRError for fewer than 2 patches or 2 different degradations.
+    and not kept on disk. DDRError for fewer than 2 contents or 2 degradations.
     """
-    names, images = _degraded(patches, degradations, network.scale)
+    images = _together(truth, inputs)
     trunk, (*_, last, output) = network.trunk[-1], network.layers
     features = extract(network, images, [trunk, last, output], device=device, cache=False)
-    restored = torch.from_numpy(features[output]).float().unflatten(1, patches.images.shape[1:])
-    quality = [psnr(part, patches.images).numpy() for part in restored.split(len(patches))]
-    looked_at = {
-        TRUNK: features[trunk],
-        BEYOND: beyond(features[trunk], images),
-        LAST: features[last],
-        CORRECTION: _correction(restored, images),
-        OUTPUT: features[output],
-    }
-    grams = {place: gram(values) for place, values in looked_at.items()}
-    return Response(network.name, len(patches), names, grams, np.stack(quality))
-
-
-def perfect(patches: Patches, degradations: Sequence[str], scale: int = 4) -> Response:
-    """The response of a network that would give the truth whatever was done to it."""
-    names, images = _degraded(patches, degradations, scale)
-    truth = patches.images.repeat(len(names), 1, 1, 1)
+    restored = torch.from_numpy(features[output]).float().unflatten(1, truth.shape[1:])
+    quality = [psnr(part, truth).numpy() for part in restored.split(len(truth))]
     grams = {
-        CORRECTION: gram(_correction(truth, images)), OUTPUT: gram(truth.flatten(1).numpy())
+        TRUNK: gram(features[trunk]),
+        BEYOND: gram(beyond(features[trunk], images)),
+        LAST: gram(features[last]),
+        CORRECTION: gram(_correction(restored, images)),
+        OUTPUT: gram(features[output]),
     }
-    quality = np.full((len(names), len(patches)), np.inf)
-    return Response("a perfect network", len(patches), names, grams, quality)
+    return Response(network.name, len(truth), tuple(inputs), grams, np.stack(quality))
+
+
+def perfect(truth: Tensor, inputs: Mapping[str, Tensor]) -> Response:
+    """The response of a network that would give the truth whatever was done to it."""
+    images = _together(truth, inputs)
+    restored = truth.repeat(len(inputs), 1, 1, 1)
+    grams = {
+        CORRECTION: gram(_correction(restored, images)), OUTPUT: gram(restored.flatten(1).numpy())
+    }
+    quality = np.full((len(inputs), len(truth)), np.inf)
+    return Response("a perfect network", len(truth), tuple(inputs), grams, quality)
 
 
 def beyond(features: np.ndarray, images: Tensor) -> np.ndarray:
@@ -165,13 +167,19 @@ def beyond(features: np.ndarray, images: Tensor) -> np.ndarray:
     Least squares over all positions of all images (N, 3, H, W) together. A trunk that carries the
     picture has it in nearly all of its variance; this is what it has besides.
     """
-    around = F.unfold(F.pad(images.double(), (1, 1, 1, 1), mode="replicate"), 3)
-    inputs = torch.cat([around, torch.ones_like(around[:, :1])], dim=1).transpose(0, 1).flatten(1)
-    shape = len(images), -1, inputs.shape[1] // len(images)
-    maps = torch.from_numpy(features).double().view(shape).transpose(0, 1).flatten(1)
-    weights = torch.linalg.lstsq(inputs @ inputs.T, inputs @ maps.T, driver="gelsd").solution
-    rest = (maps - weights.T @ inputs).unflatten(1, (len(images), -1))
-    return rest.transpose(0, 1).flatten(1).float().numpy()
+    maps = torch.from_numpy(features).view(len(images), -1, images[0, 0].numel())
+
+    def pairs() -> Iterator[tuple[Tensor, Tensor]]:
+        """Inputs (27 and 1, positions) and features (C, positions), a block of images at a time."""
+        for block, wanted in zip(images.split(BLOCK), maps.split(BLOCK), strict=True):
+            around = F.unfold(F.pad(block.double(), (1, 1, 1, 1), mode="replicate"), 3)
+            around = torch.cat([around, torch.ones_like(around[:, :1])], dim=1)
+            yield tuple(values.transpose(0, 1).flatten(1) for values in (around, wanted.double()))
+
+    products = [(x @ x.T, x @ y.T) for x, y in pairs()]
+    weights = torch.linalg.lstsq(*map(sum, zip(*products, strict=True)), driver="gelsd").solution
+    rest = ((y - weights.T @ x).unflatten(1, (-1, maps.shape[2])) for x, y in pairs())
+    return torch.cat([part.transpose(0, 1).flatten(1).float() for part in rest]).numpy()
 
 
 def _correction(restored: Tensor, images: Tensor) -> np.ndarray:
@@ -179,14 +187,12 @@ def _correction(restored: Tensor, images: Tensor) -> np.ndarray:
     return (restored - upsampled).flatten(1).numpy()
 
 
-def _degraded(
-    patches: Patches, degradations: Sequence[str], scale: int
-) -> tuple[tuple[str, ...], Tensor]:
-    """The degradations as they are written, and the LR images, degradation by degradation."""
-    names = tuple(str(parse(text)) for text in degradations)
-    if len(patches) < 2 or len(set(names)) < max(len(names), 2):
+def _together(truth: Tensor, inputs: Mapping[str, Tensor]) -> Tensor:
+    """The LR images, degradation by degradation."""
+    n = len(truth)
+    if min(n, len(inputs)) < 2 or any(len(images) != n for images in inputs.values()):
         raise DDRError(
-            f"{len(patches)} patches, degradations {', '.join(names)}: a response needs 2 patches "
-            "and 2 different degradations at least"
+            f"{n} images and their versions under {', '.join(inputs) or 'nothing'}: a "
+            "response needs 2 images and 2 degradations at least, and each image under each"
         )
-    return names, torch.cat([degrade(patches.images, name, scale) for name in names])
+    return torch.cat(list(inputs.values()))
