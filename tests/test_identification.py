@@ -2,6 +2,7 @@
 
 import io
 
+import joblib
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -52,6 +53,13 @@ TELLING = noisy(*((2 + LABELS.level) * (code == CODES) for code in range(3)))
 MEMORY = np.random.default_rng(1).standard_normal((REFERENCES, 3, 40))[LABELS.reference, CODES]
 NOTHING = np.random.default_rng(2).standard_normal((len(LABELS), 4))
 METHODS = {"telling": TELLING, "memory": MEMORY, "nothing": NOTHING}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_workers():
+    """They would take longer to start than to work."""
+    with joblib.parallel_config(backend="sequential"):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +121,7 @@ def test_zero_shot_by_hand():
     features = {"m": np.array([9, 0, 2, 9, 0.9, 1.1, 0.5])[:, None]}
     split = Split(np.array(["x"]), np.array(["y"]))
     found = zero_shot(features, labels, [split], level=3)
-    assert found.values.tolist() == [["m", 0, 1, 0.0], ["m", 0, 3, 1.0]]
+    assert found.values.tolist() == [[0, "m", 1, 0.0], [0, "m", 3, 1.0]]
 
 
 def test_degrees_in_their_order(splits):

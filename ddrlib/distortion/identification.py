@@ -11,9 +11,10 @@ each method, split, ..., for figures to be drawn from and `over_splits` to sum u
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import joblib
 import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
@@ -98,6 +99,19 @@ def _rows(labels: pd.DataFrame, references: Sequence) -> np.ndarray:
     return np.flatnonzero(labels.reference.isin(references))
 
 
+def _over(
+    splits: Sequence[Split], judge: Callable[[Split], Iterable[tuple]], columns: Sequence[str]
+) -> pd.DataFrame:
+    """The rows that `judge` gives for each split, after its number.
+
+    Splits run side by side through joblib, whose `parallel_config` can send them to a cluster; each
+    worker keeps to one thread, which small matrices are fastest with.
+    """
+    runs = (joblib.delayed(lambda split: list(judge(split)))(split) for split in splits)
+    rows = enumerate(joblib.Parallel(n_jobs=-1)(runs))
+    return pd.DataFrame([(i, *row) for i, found in rows for row in found], columns=columns)
+
+
 def over_splits(values: Sequence[float]) -> Interval:
     """The mean over splits, and the range in which 95 % of the splits lie.
 
@@ -115,20 +129,19 @@ def few_shot(
     methods: Methods, labels: pd.DataFrame, splits: Sequence[Split], shots: Sequence[int],
     head: str = "linear",
 ) -> pd.DataFrame:
-    """Type accuracy (method, split, shots, accuracy) learned from the first references of a split.
+    """Type accuracy (split, method, shots, accuracy) learned from the first references of a split.
 
     A shot is a reference with all its distorted versions.
     """
-    found = []
-    for number, split in enumerate(splits):
+    def judge(split: Split) -> Iterator[tuple]:
         test = _rows(labels, split.tested)
         for k in shots:
             train = _rows(labels, split.learned[:k])
             for method, features in methods.items():
                 fitted = type_head(head).fit(features[train], labels.type.iloc[train])
-                accuracy = fitted.score(features[test], labels.type.iloc[test])
-                found.append((method, number, k, accuracy))
-    return pd.DataFrame(found, columns=["method", "split", "shots", "accuracy"])
+                yield method, k, fitted.score(features[test], labels.type.iloc[test])
+
+    return _over(splits, judge, ["split", "method", "shots", "accuracy"])
 
 
 def advantage(found: pd.DataFrame, method: str, other: str) -> dict[int, Interval]:
@@ -141,14 +154,13 @@ def advantage(found: pd.DataFrame, method: str, other: str) -> dict[int, Interva
 def zero_shot(
     methods: Methods, labels: pd.DataFrame, splits: Sequence[Split], level: int = 3
 ) -> pd.DataFrame:
-    """Type accuracy (method, split, level, accuracy) from one example of each type, nothing more.
+    """Type accuracy (split, method, level, accuracy) from one example of each type, nothing more.
 
     The examples are the versions of a split's first reference at the level nearest to `level`.
     Features are standardised by them alone, and an image is of the type of the nearest one: with
     one example a type, the nearest centroid.
     """
-    found = []
-    for number, split in enumerate(splits):
+    def judge(split: Split) -> Iterator[tuple]:
         versions = labels[labels.reference == split.learned[0]]
         nearest = (versions.level - level).abs().sort_values(kind="stable").index
         train = versions.loc[nearest].drop_duplicates("type").index
@@ -157,17 +169,22 @@ def zero_shot(
             head = make_pipeline(StandardScaler(), KNeighborsClassifier(1))
             head.fit(features[train], labels.type.loc[train])
             right = head.predict(features[test]) == labels.type.iloc[test]
-            by_level = right.groupby(labels.level).mean()
-            found += [(method, number, at, accuracy) for at, accuracy in by_level.items()]
-    return pd.DataFrame(found, columns=["method", "split", "level", "accuracy"])
+            for at, accuracy in right.groupby(labels.level).mean().items():
+                yield method, at, accuracy
+
+    return _over(splits, judge, ["split", "method", "level", "accuracy"])
 
 
 def cross_validated(
     features: np.ndarray, labels: pd.DataFrame, head: str = "linear", folds: int = 5
 ) -> np.ndarray:
-    """The type (N,) that each image gets from a head that learned from other references alone."""
+    """The type (N,) that each image gets from a head that learned from other references alone.
+
+    With fewer references than `folds`, each is a fold of its own.
+    """
+    cv = GroupKFold(min(folds, labels.reference.nunique()))
     return cross_val_predict(
-        type_head(head), features, labels.type, groups=labels.reference, cv=GroupKFold(folds)
+        type_head(head), features, labels.type, groups=labels.reference, cv=cv, n_jobs=-1
     )
 
 
@@ -192,14 +209,13 @@ def confusion(labels: pd.DataFrame, predicted: np.ndarray) -> pd.DataFrame:
 def degree_order(
     methods: Methods, labels: pd.DataFrame, splits: Sequence[Split]
 ) -> pd.DataFrame:
-    """How far predicted levels follow true ones: (method, split, type, rho).
+    """How far predicted levels follow true ones: (split, method, type, rho).
 
     Spearman's rho over the images of a type with a split's tested references, whose level a
     regression (`level_head`) learned from the images of that type with all references learned from;
     0 where it predicts one level for all.
     """
-    found = []
-    for number, split in enumerate(splits):
+    def judge(split: Split) -> Iterator[tuple]:
         learned, tested = (labels.reference.isin(side) for side in split)
         for kind in pd.unique(labels.type):
             train, test = (
@@ -209,5 +225,6 @@ def degree_order(
                 fitted = level_head().fit(features[train], labels.level.iloc[train])
                 predicted, true = fitted.predict(features[test]), labels.level.iloc[test]
                 rho = spearmanr(predicted, true).statistic if np.ptp(predicted) > 1e-9 else 0.0
-                found.append((method, number, kind, rho))
-    return pd.DataFrame(found, columns=["method", "split", "type", "rho"])
+                yield method, kind, rho
+
+    return _over(splits, judge, ["split", "method", "type", "rho"])
