@@ -26,7 +26,7 @@ QUIET = (
 SETTLED = """async () => {
   await (window.MathJax?.startup?.promise);
   const views = document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]');
-  const drawn = document.querySelectorAll('.widget-subarea > *');
+  const drawn = document.querySelectorAll('.widget-subarea .ddr');
   return drawn.length >= views.length;
 }"""
 

@@ -46,14 +46,19 @@ def test_internal_links(path):
     assert [link for link in links if not _resolves(link, path)] == []
 
 
+def test_every_figure_is_described(path):
+    figures = _parsed(path).select(".ddr-figure img")
+    assert [figure["src"] for figure in figures if len(figure.get("alt", "").split()) < 5] == []
+
+
 def test_no_sideways_scrolling_on_a_phone(path, visit):
     page = visit(path, width=390).page
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
 
 
-@pytest.mark.parametrize("mode", ["light", "dark"])
-def test_accessible(path, mode, visit):
-    page = visit(path, mode=mode).page
+@pytest.mark.parametrize("mode, width", [("light", 1280), ("dark", 390)])
+def test_accessible(path, mode, width, visit):
+    page = visit(path, width=width, mode=mode).page
     assert page.evaluate("document.documentElement.dataset.theme") == mode
     page.add_script_tag(path=ROOT / "node_modules" / "axe-core" / "axe.min.js")
     violations = page.evaluate("axe.run().then(result => result.violations)")
@@ -64,14 +69,20 @@ def test_accessible(path, mode, visit):
     ] == []
 
 
+# What is wider than its box, or higher than a sheet where it cannot be broken.
+CUT = """() => [...document.querySelectorAll(".bd-content :is(pre, .ddr-figure, .ddr, img)")]
+  .filter((node) => node.scrollWidth > node.clientWidth + 1
+    || node.matches("img") && node.clientHeight > innerHeight)
+  .map((node) => node.outerHTML.slice(0, 200))"""
+
+
 def test_prints_in_the_dark(path, visit):
-    """On paper: the light theme, no navigation, no line of code that runs off the sheet."""
+    """On paper: the light theme, no navigation, and nothing that runs off the sheet."""
     page = visit(path, width=720, mode="dark").page
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.evaluate("document.documentElement.dataset.theme") == "light"
     assert not page.locator(".bd-sidebar-primary").is_visible()
-    for code in page.locator(".bd-content pre").all():
-        assert code.evaluate("node => node.scrollWidth <= node.clientWidth")
+    assert page.evaluate(CUT) == []
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
