@@ -194,7 +194,9 @@ def _kernel_manager(run: Run) -> type:
 
     # The library that runs the chapter is the one whose source is in its key.
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    spec = get_kernel_dict() | {"env": {"PYTHONPATH": path, **run.environment()}}
+    # A kernel that is told to end while it is idle calls that an error.
+    quiet = ["--log-level=CRITICAL"]
+    spec = get_kernel_dict(quiet) | {"env": {"PYTHONPATH": path, **run.environment()}}
 
     class ThisInterpreter(AsyncKernelManager):
         kernel_spec = KernelSpec(**spec)
