@@ -226,8 +226,9 @@ def test_figures_draw_the_tables():
     )
     ax = plots.few_shots(found, chance=0.25).axes[0]
     assert ax.lines[0].get_ydata() == pytest.approx([0.4, 0.5])
-    labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert labels == ["one", "two", "chance, 25%"]
+    assert [text.get_text() for text in ax.figure.legends[0].get_texts()] == [
+        "one", "two", "chance, 25%"
+    ]
     table = pd.DataFrame([[0.75, 0.25], [0, 1]], index=["a", "b"], columns=["a", "b"])
     ax = plots.confusions({"one": table}).axes[0]
     assert [text.get_text() for text in ax.texts] == ["75", "25", "0", "100"]

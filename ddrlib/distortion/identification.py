@@ -66,10 +66,11 @@ class Identifier:
 
     def identify(self, features: np.ndarray) -> list[tuple[str, float]]:
         """The type of each row, and the level that it has if it is of that type."""
-        return [
-            (kind, float(self.levels[kind].predict(row[None])[0]))
-            for kind, row in zip(self.types.predict(features), features, strict=True)
-        ]
+        types = self.types.predict(features)
+        levels = np.empty(len(types))
+        for kind in np.unique(types):
+            levels[types == kind] = self.levels[kind].predict(features[types == kind])
+        return list(zip(types.tolist(), levels.tolist(), strict=True))
 
 
 # Splits by reference

@@ -38,34 +38,44 @@ def identification_viewer(
         method: Identifier(features[~held_out], labels[~held_out], head)
         for method, features in methods.items()
     }
+    rows = np.flatnonzero(held_out)
+    answers = {
+        method: dict(zip(rows, identifiers[method].identify(features[rows]), strict=True))
+        for method, features in methods.items()
+    }
+    at = {
+        (label.reference, label.type, label.level): row
+        for row, label in zip(rows, labels[held_out].itertuples(), strict=True)
+    }
 
     def frame(picture: str, kind: str, level: int) -> list[Picture]:
-        at = (labels.reference == pictures[picture]) & (labels.type == kind) & (labels.level == level)
-        if not at.any():
+        row = at.get((pictures[picture], kind, level))
+        if row is None:
             return []
-        row = int(np.argmax(at))
-        rows = {method: features[row] for method, features in methods.items()}
-        return [(f"{kind}, level {level}", _middle(images[row])), *_answers(identifiers, rows, kind)]
+        said = {method: by_row[row] for method, by_row in answers.items()}
+        return [(f"{kind}, level {level}", _middle(images[row])), *_in_words(said, kind)]
 
     def compute(choice: dict, text: str) -> list[Picture]:
         image = degrade(originals[choice["picture"]][None], text, scale=1)[0]
-        rows = {method: describers[method]([image])[0] for method in methods}
-        return [(text, _middle(image)), *_answers(identifiers, rows)]
+        said = {
+            method: identifier.identify(describers[method]([image]))[0]
+            for method, identifier in identifiers.items()
+        }
+        return [(text, _middle(image)), *_in_words(said)]
 
     axes = {"picture": list(pictures), "distortion": list(pd.unique(labels.type)), "level": levels}
     return FrameViewer(axes, frame, compute if originals else None, LIVE)
 
 
-def _answers(
-    identifiers: Mapping[str, Identifier], rows: Mapping[str, np.ndarray], truth: str | None = None
-) -> list[Picture]:
+def _in_words(said: Mapping[str, tuple[str, float]], truth: str | None = None) -> list[Picture]:
     """What each method takes an image for, with a verdict where the truth is one type."""
-    answers = []
-    for method, row in rows.items():
-        ((kind, level),) = identifiers[method].identify(row[None])
-        verdict = f": {'right' if kind == truth else 'wrong'}" if truth else ""
-        answers.append((f"{method}{verdict}", f"{kind}, level {level:.1f}"))
-    return answers
+    return [
+        (
+            f"{method}: {'right' if kind == truth else 'wrong'}" if truth else method,
+            f"{kind}, level {level:.1f}",
+        )
+        for method, (kind, level) in said.items()
+    ]
 
 
 def _middle(image: Tensor) -> Tensor:
