@@ -12,7 +12,7 @@ from efficientnet_lite_pytorch import EfficientNet
 
 from ddrlib.networks import RDN, RRDBNet, SRResNet
 from ddrlib.zoo import load_network
-from ddrlib.zoo.custom import trace
+from ddrlib.zoo.layers import trace
 
 SHIPPED = ["rdn-div2k-x4", "realesrgan-x4plus-anime", "efficientnet-lite0"]
 
@@ -32,10 +32,10 @@ def test_parameter_counts(module, count):
 @pytest.mark.parametrize("name", SHIPPED)
 def test_layers_run_once_each_and_in_the_order_named(name):
     network = load_network(name)
-    _, runs = trace(network.module, network.prepare(torch.rand(2, 3, 16, 16)))
-    paths = [path for path in network.layers.values() if path]
-    assert [path for path in runs if path in paths] == paths
-    assert all(runs[path].fault() is None for path in paths)
+    paths = {layer: path for layer, path in network.layers.items() if path}
+    _, runs = trace(network.module, network.prepare(torch.rand(2, 3, 16, 16)), paths)
+    assert list(runs) == list(paths)
+    assert all(run.fault() is None for run in runs.values())
 
 
 @pytest.mark.parametrize("name", SHIPPED[:2])
@@ -51,10 +51,11 @@ def test_rdn_agrees_with_a_walk_of_the_original_graph_at_every_named_layer():
     image = originals.probe()
     walked = originals.walk_keras(originals.original(originals.RDN), image)
     network = load_network("rdn-div2k-x4")
-    result, runs = trace(network.module, torch.from_numpy(image)[None])
+    paths = {layer: path for layer, path in network.layers.items() if path}
+    result, runs = trace(network.module, torch.from_numpy(image)[None], paths)
     assert len(network.layers) == 19
     for layer, path in network.layers.items():
-        given = (runs[path].output if path else result)[0].numpy()
+        given = (runs[layer].output if path else result)[0].numpy()
         tolerance = 1e-4 * np.abs(walked[layer]).max()
         np.testing.assert_allclose(given, walked[layer], atol=tolerance, err_msg=layer)
 
