@@ -67,6 +67,6 @@ def test_against_loss_has_a_dot_for_each_network_and_degradation():
     above, below = fig.axes
     assert above.collections[0].get_offsets().tolist() == [[1, 10], [2, 20], [0.5, 5]]
     assert (above.get_xscale(), below.get_xscale()) == ("linear", "log")
-    assert (above.get_ylabel(), below.get_ylabel()) == ("SRGA", "share")
+    assert (above.get_xlabel(), below.get_xlabel()) == ("SRGA", "share")
     assert above.get_title() == "output"
     assert {"clean", "blur", "blur4", "noise20"} <= set(labels(above))

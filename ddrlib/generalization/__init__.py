@@ -157,7 +157,8 @@ def _fit(scores: np.ndarray) -> GGD:
 
 def inliers(values: np.ndarray) -> np.ndarray:
     """Which values lie less than 5 standard deviations from the mean, both of all values."""
-    return np.abs(values - values.mean()) < OUTLIER * values.std()
+    from_mean = values - values.mean()
+    return np.abs(from_mean) < OUTLIER * np.sqrt(from_mean @ from_mean / len(values))
 
 
 # Reading

@@ -37,8 +37,8 @@ def fit_ggd(values: np.ndarray) -> GGD:
 
     As published: sigma^2 = mean x^2, E = mean |x - mean x|; the shape follows from sigma^2 / E^2.
     """
-    variance = float(np.mean(values**2))
-    deviation = float(np.mean(np.abs(values - values.mean())))
+    variance = float(values @ values / len(values))
+    deviation = float(np.abs(values - values.mean()).mean())
     if deviation == 0:
         raise DDRError(f"{len(values)} equal values have no generalised Gaussian; leave them out")
     return GGD(variance**0.5, float(shape_of(variance / deviation**2)))

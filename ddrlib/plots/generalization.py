@@ -69,12 +69,11 @@ def against_loss(table: pd.DataFrame) -> Figure:
     panels = dict(list(table.groupby(["measure", "place"], sort=False)))
     fig, axes = _grid(panels, (3.0, 2.2), sharey=True)
     for where, part in panels.items():
-        named = axes[where].get_ylabel()
         sns.scatterplot(
             part, x="value", y="loss of PSNR", hue="training", style="degradation", ax=axes[where],
             palette=PALETTE[:table.training.nunique()],
         )
-        axes[where].set(xlabel="", ylabel=named)
+        axes[where].set(xlabel=where[0], ylabel="")
         axes[where].get_legend().remove()
         if where[0] != "SRGA":
             axes[where].set_xscale("log")
@@ -102,7 +101,7 @@ def _grid(panels: Iterable[Where], size: tuple[float, float], **shared) -> tuple
 
 
 def _legend(
-    fig: Figure, axes: Iterable[Axes], place: str = "outside lower center", columns: int = 4
+    fig: Figure, axes: Iterable[Axes], place: str = "outside lower center", columns: int = 3
 ) -> None:
     """One legend for all panels."""
     found = [ax.get_legend_handles_labels() for ax in axes]
