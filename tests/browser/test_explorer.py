@@ -341,29 +341,29 @@ def answer_ms(page, act):
 
 
 def test_every_change_is_answered_in_time(page):
-    """At 1,024 points in two panels; the best of three, as machines are shared."""
+    """At 1,024 points in two panels; the best of five, as machines are shared."""
     page.evaluate(STOPWATCH)
     mine = panel(page, "A")
-    keys = {
-        "colour": (control(page, "combobox", "Colour by"), ["ArrowDown", "ArrowDown", "ArrowUp"]),
-        "network": (control(mine, "combobox", "Network"), ["ArrowDown", "ArrowUp", "ArrowDown"]),
-        "projection": (control(mine, "combobox", "Projection"), ["ArrowUp", "ArrowDown", "ArrowUp"]),
-        "layer": (control(mine, "slider", "Layer"), ["Home", "ArrowRight", "ArrowLeft"]),
-        "point": (plot(page), ["PageDown", "ArrowRight", "Shift+ArrowDown"]),
+    keys = {  # there and back
+        "colour": (control(page, "combobox", "Colour by"), "ArrowDown", "ArrowUp"),
+        "network": (control(mine, "combobox", "Network"), "ArrowDown", "ArrowUp"),
+        "projection": (control(mine, "combobox", "Projection"), "ArrowUp", "ArrowDown"),
+        "layer": (control(mine, "slider", "Layer"), "ArrowLeft", "ArrowRight"),
+        "point": (plot(page), "PageDown", "PageUp"),
     }
     times = {}
-    for name, (node, presses) in keys.items():
+    for name, (node, there, back) in keys.items():
         node.focus()
         seen = [pictures(page)]
         times[name] = []
-        for key in presses:
+        for key in (there, back, there, back, there):
             times[name].append(answer_ms(page, lambda key=key: page.keyboard.press(key)))
             seen.append(pictures(page))
         assert all(one != next_one for one, next_one in pairwise(seen)), f"{name} changes the picture"
     legend = page.locator(".ddr-legend button").first
-    times["legend"] = [answer_ms(page, legend.click) for _ in range(3)]
+    times["legend"] = [answer_ms(page, legend.click) for _ in range(5)]
     corners = around(page, 0, 16 * 15 + 15)
-    times["lasso"] = [answer_ms(page, lambda: lasso(page, corners)) for _ in range(3)]
+    times["lasso"] = [answer_ms(page, lambda: lasso(page, corners)) for _ in range(5)]
     print(times)
     assert max(map(min, times.values())) < LIMIT_MS, times
 
