@@ -90,6 +90,12 @@ def test_a_flat_image_has_a_finite_description():
     assert np.isfinite(pooled_features(torch.ones(1, 3, 8, 8), network(nn.Identity()), ["L1"])).all()
 
 
+def test_features_that_are_not_finite_are_refused(images):
+    images[1, 2, 3, 4] = torch.nan
+    with pytest.raises(DDRError, match="toy: .* of 1 of 2 images, the first of them number 1, are not"):
+        pooled_features(images, network(nn.Identity()), ["L1"], "cpu")
+
+
 def test_a_classifier_pools_means(images):
     found = pooled_features(images, network(nn.Identity(), task="classification"), ["L1"], "cpu")
     assert np.allclose(found, images.mean(dim=(2, 3)).numpy(), atol=1e-6)

@@ -60,7 +60,8 @@ def pooled_features(
 
     Of a super-resolution network the `profile` of the energies of all channels: log of the standard
     deviation over the image. (A channel's mean follows the brightness and colour of the picture.)
-    Of a classifier the means of all channels, as its own last layer pools them.
+    Of a classifier the means of all channels, as its own last layer pools them. DDRError where a
+    network gives an image features that are not finite.
     """
     paths = layer_paths(network, layers)
     device = resolve_device(device)
@@ -76,6 +77,11 @@ def pooled_features(
 
     with in_parallel(network.module.to(device), device) as parallel_map:
         rows = np.concatenate(list(parallel_map(look, _batches(images, BATCH))))
+    if bad := np.flatnonzero(~np.isfinite(rows).all(axis=1)).tolist():
+        raise DDRError(
+            f"network {network.name}: the features of {len(bad)} of {len(rows)} images, the first of "
+            f"them number {bad[0]}, are not finite; look at weights and images, or leave it out"
+        )
     return rows if pool is channel_means else profile(rows)
 
 
