@@ -64,8 +64,8 @@ class Entry(NamedTuple):
 def read_live(folder: str | Path) -> pd.DataFrame:
     """LIVE release 2: 29 references, 779 distorted images of five types, `gblur/img17.bmp`.
 
-    Each type has an `info.txt` with lines `reference image parameter`; `dmos.mat` tells which images
-    are copies of the reference, which are left out. The level is the rank of the parameter among
+    Each type has an `info.txt` with lines `reference image parameter`; `dmos.mat` tells which
+    images are copies of the reference, which are left out. The level is the rank of the parameter among
     the images of that reference and type, some five.
     """
     folder = Path(folder)
@@ -82,7 +82,7 @@ def read_live(folder: str | Path) -> pd.DataFrame:
 
 
 def _live_copies(path: Path) -> Iterator[bool]:
-    """Of each image, in the order of `LIVE` and of its number, whether it is a copy of its reference."""
+    """Of each image, in the order of `LIVE` and of its number: is it a copy of its reference?"""
     total = sum(count for _, count, _ in LIVE.values())
     try:
         with path.open("rb") as file:
@@ -93,7 +93,7 @@ def _live_copies(path: Path) -> Iterator[bool]:
         reason = " ".join(str(error).split())
         raise DDRError(f"{path} cannot be read ({reason}); unpack LIVE release 2 again") from error
     if len(flags) != total:
-        raise DDRError(f"{path} lists {len(flags)} images, LIVE release 2 has {total}; take that one")
+        raise DDRError(f"{path} lists {len(flags)} images, LIVE release 2 has {total}; take it")
     return iter(flags.astype(bool).tolist())
 
 
@@ -133,7 +133,7 @@ def read_csiq(folder: str | Path) -> pd.DataFrame:
 
 
 def read_tid2013(folder: str | Path) -> pd.DataFrame:
-    """TID2013: 25 references, 3,000 distorted images of 24 types, `distorted_images/i01_24_5.bmp`."""
+    """TID2013: 25 references, 3,000 images of 24 types, `distorted_images/i01_24_5.bmp`."""
     return _table("TID2013", Path(folder), [
         Entry(
             f"distorted_images/i{image:02}_{number:02}_{level}.bmp",

@@ -6,6 +6,7 @@ nss              descriptions with no network: natural-scene statistics, gradien
 identification   descriptions -> type and degree, and how well that goes
 viewer           single images, and what each method takes them for
 
-The labels of a set of images are a table, a row an image, with the columns `type`, `level` (1 is the
-weakest) and `reference` (which undistorted picture it was), as `ddrlib.data.quality_sets` gives them.
+The labels of a set of images are a table, a row an image, with the columns `type`, `level` (1 is
+the weakest) and `reference` (which undistorted picture it was), as `ddrlib.data.quality_sets` gives
+them.
 """

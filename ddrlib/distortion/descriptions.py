@@ -46,7 +46,7 @@ def describers(
 
 
 def spread_layers(network: Network, n: int) -> list[str]:
-    """n blocks of the network's trunk, evenly spread, that end with the deepest; all if it has less."""
+    """n blocks of the network's trunk, evenly spread, the last the deepest; all if it has fewer."""
     if n < 1:
         raise DDRError(f"{n} layers: pool one at least, the deepest")
     ends = np.linspace(0, len(network.trunk), min(n, len(network.trunk)) + 1)[1:]
@@ -79,8 +79,8 @@ def pooled_features(
         rows = np.concatenate(list(parallel_map(look, _batches(images, BATCH))))
     if bad := np.flatnonzero(~np.isfinite(rows).all(axis=1)).tolist():
         raise DDRError(
-            f"network {network.name}: the features of {len(bad)} of {len(rows)} images, the first of "
-            f"them number {bad[0]}, are not finite; look at weights and images, or leave it out"
+            f"network {network.name}: the features of {len(bad)} of {len(rows)} images, the first "
+            f"of them number {bad[0]}, are not finite; look at weights and images, or leave it out"
         )
     return rows if pool is channel_means else profile(rows)
 
@@ -107,7 +107,7 @@ def profile(energies: np.ndarray) -> np.ndarray:
 
 
 def _at_own_size(network: Network) -> Network:
-    """The network, told where it is a classifier not to enlarge its images, which are no LR ones."""
+    """The network; a classifier is told not to enlarge its images, which are no LR ones here."""
     if network.task != "classification":
         return network
     module = deepcopy(network.module)

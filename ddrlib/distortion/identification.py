@@ -84,7 +84,7 @@ class Split(NamedTuple):
 
 
 def random_splits(labels: pd.DataFrame, n: int, learned: int, seed: int = 0) -> list[Split]:
-    """n random splits with so many references to learn from; DDRError if none is left for a test."""
+    """n random splits, with so many to learn from; DDRError if none is left for a test."""
     references = np.unique(labels.reference)
     if learned >= len(references):
         raise DDRError(

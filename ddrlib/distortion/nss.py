@@ -33,7 +33,7 @@ def brisque(images: Tensor) -> np.ndarray:
 
 
 def mscn(grey: Tensor) -> np.ndarray:
-    """Mean-subtracted, contrast-normalised luminance (N, H, W) of grey images (N, 1, H, W), 0 to 255.
+    """Mean-subtracted, contrast-normalised luminance (N, H, W) of grey (N, 1, H, W), 0 to 255.
 
     (x - mean) / (deviation + 1), both local: in a Gaussian window of 7 x 7 with sigma 7/6; borders
     are reflected.
@@ -78,8 +78,8 @@ def fit_aggd(x: np.ndarray) -> np.ndarray:
 def gradient_statistics(images: Tensor) -> np.ndarray:
     """24 statistics of the raw pixels' differences to their neighbours, across and down.
 
-    Of each colour and direction: mean absolute value, standard deviation and kurtosis as logarithms,
-    and the skewness.
+    Of each colour and direction: mean absolute value, standard deviation and kurtosis as
+    logarithms, and the skewness.
     """
     return np.concatenate([_moments(torch.diff(images, dim=dim)) for dim in (2, 3)], axis=1)
 

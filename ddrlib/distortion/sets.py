@@ -53,7 +53,7 @@ def overview(labels: pd.DataFrame, levels: Sequence[int]) -> pd.DataFrame:
 
 
 class ImageFiles(Sequence[Tensor]):
-    """Image files as a sequence of images (3, H, W), RGB in [0, 1], each read when it is asked for."""
+    """Image files as a sequence of images (3, H, W), RGB in [0, 1], each read when asked for."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = paths

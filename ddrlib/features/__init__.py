@@ -158,7 +158,7 @@ def _fill(
             (first,) = parallel_map(look, [(0, 1)])
         except DDRError:
             raise
-        except Exception:  # it looks at features with `view`, or its input has not four axes
+        except Exception:  # noqa: BLE001  a `view` of its features, or an input of other than four axes
             layout = torch.contiguous_format
             failure = f"network {network.name} fails on images of shape {tuple(images.shape[1:])}"
             (first,) = guarded(failure, list, parallel_map(look, [(0, 1)]))

@@ -41,12 +41,16 @@ class Visit:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test with `path` sees every page, one with `widget_path` those with widgets."""
+    # index.html only sends the reader on to the first chapter.
+    pages = [page for page in sorted(HTML.glob("*.html")) if page.stem != "index"]
     if "path" in metafunc.fixturenames:
-        # index.html only sends the reader on to the first chapter.
-        pages = [page for page in sorted(HTML.glob("*.html")) if page.stem != "index"]
         if not pages:
             raise pytest.UsageError(f"no pages in {HTML}: run `ddr book` first")
         metafunc.parametrize("path", pages, ids=lambda page: page.stem)
+    if "widget_path" in metafunc.fixturenames:
+        with_widgets = [page for page in pages if "jupyter.widget-view+json" in page.read_text("utf-8")]
+        metafunc.parametrize("widget_path", with_widgets, ids=lambda page: page.stem)
 
 
 @pytest.fixture(scope="session")

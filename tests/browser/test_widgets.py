@@ -22,16 +22,16 @@ PICTURE = """() => {
 }"""
 
 
-def test_drawn_once(path, visit):
-    page = visit(path).page
+def test_drawn_once(widget_path, visit):
+    page = visit(widget_path).page
     for area in page.locator(".widget-subarea").all():
         box = area.locator("> *").first.bounding_box()
         assert box["width"] > 0 and box["height"] > 0
     assert page.locator(".widget-subarea").count() == page.locator(VIEWS).count()
 
 
-def test_reacts_to_the_keyboard(path, visit):
-    page = visit(path).page
+def test_reacts_to_the_keyboard(widget_path, visit):
+    page = visit(widget_path).page
     controls = [control for control in page.locator(CONTROLS).all() if control.is_visible()]
     assert len(controls) >= page.locator(VIEWS).count()
     assert [
