@@ -21,7 +21,8 @@ from ddrlib.zoo import Network, open_network
 
 # Alike but for the global residual, and small: a first look takes a minute.
 NETWORKS = ("srresnet-wgr-reduced-s0", "srresnet-wogr-reduced-s0")
-SEEDS = 3  # t-SNE runs; the first is the one to be seen
+SEEDS = 5  # t-SNE runs; the first is the one to be seen
+PERPLEXITIES = (5.0, 50.0)  # beside the one measured
 
 INTRODUCTION = """# The explorer
 
@@ -56,7 +57,9 @@ def explore(
         )
         for name, network in networks.items()
     ]
-    data = explorer(measurements, photographs, folder=str(images)).data
+    data = explorer(
+        measurements, photographs, perplexities=PERPLEXITIES, folder=str(images)
+    ).data
     sources = {network.name: name for name, network in networks.items()}
 
     from ddrlib.serve import serve  # here, since the page's kernel, too, imports this module
