@@ -177,16 +177,20 @@ def zero_shot(
 
 
 def cross_validated(
-    features: np.ndarray, labels: pd.DataFrame, head: str = "linear", folds: int = 5
-) -> np.ndarray:
-    """The type (N,) that each image gets from a head that learned from other references alone.
+    methods: Methods, labels: pd.DataFrame, heads: Sequence[str] = ("linear",), folds: int = 5
+) -> dict[tuple[str, str], np.ndarray]:
+    """By method and head: the type (N,) of each image, read by what learned from other references.
 
     With fewer references than `folds`, each is a fold of its own.
     """
     cv = GroupKFold(min(folds, labels.reference.nunique()))
-    return cross_val_predict(
-        type_head(head), features, labels.type, groups=labels.reference, cv=cv, n_jobs=-1
-    )
+    runs = {
+        (method, head): joblib.delayed(cross_val_predict)(
+            type_head(head), features, labels.type, groups=labels.reference, cv=cv
+        )
+        for method, features in methods.items() for head in heads
+    }
+    return dict(zip(runs, joblib.Parallel(n_jobs=-1)(runs.values()), strict=True))
 
 
 def type_accuracy(labels: pd.DataFrame, predicted: np.ndarray) -> Interval:
