@@ -100,13 +100,16 @@ def test_restoring_is_the_networks_own_work(guide):
     with torch.no_grad():
         expected = net.module(lr, **told).clamp(0, 1)
         own = net.module.embed(lr, **told)
-    assert torch.allclose(blind.restore(net, lr, TOLD), expected, atol=1e-5)
-    assert torch.allclose(blind.embed(net, lr, TOLD), own, atol=1e-5)
-    assert torch.allclose(
-        blind.restore(net, lr, TOLD, own.flip(0)).flip(0), blind.restore(net, lr.flip(0), TOLD, own),
-        atol=1e-5,
-    )
-    assert not torch.allclose(blind.restore(net, lr, TOLD, own + 1), expected, atol=1e-3)
+    heard = [TOLD] * 9
+    assert torch.allclose(blind.restore(net, lr, heard), expected, atol=1e-5)
+    assert torch.allclose(blind.embed(net, lr, heard), own, atol=1e-5)
+    edited = blind.restore(net, lr, heard, own.flip(0))
+    assert torch.allclose(edited.flip(0), blind.restore(net, lr.flip(0), heard, own), atol=1e-5)
+    assert not torch.allclose(blind.restore(net, lr, heard, own + 1), expected, atol=1e-3)
+    if guide == "oracle":  # what it hears is each image's own
+        lies = blind.restore(net, lr, [*heard[:8], Degradation(0, 0)])
+        assert torch.allclose(lies[:8], expected[:8], atol=1e-5)
+        assert not torch.allclose(lies[8], expected[8], atol=1e-3)
 
 
 def test_compared_image_by_image(truth):
@@ -242,8 +245,8 @@ def test_a_frozen_trunk_costs_operations_and_no_parameters():
 def test_the_viewer_shows_all_and_the_oracle_only_what_it_knows(truth):
     patches = Patches(truth, np.arange(5), np.array([""] * 5), np.array([f"p__{k}.png" for k in range(5)]))
     networks = {"blind": network(SRResNet(**SIZE)), "oracle": guided("oracle")}
-    viewer = restoration_viewer(patches, networks, [0.0, 2.0], [0.0, 10.0], count=2)
-    assert len(viewer.frames) == 2 * 2 * 2
+    viewer = restoration_viewer(patches, networks, [0.0, 2.0], [0.0, 10.0])
+    assert len(viewer.frames) == 5 * 2 * 2
     row = next(f["show"] for f in viewer.frames if f["at"][1:] == (2.0, 10.0))
     captions = [caption.split(",")[0] for caption, *_ in row]
     assert captions == ["low resolution", "bicubic", "blind", "oracle", "truth"]

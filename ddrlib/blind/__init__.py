@@ -58,57 +58,65 @@ def grid(blurs: Sequence[float], noises: Sequence[float]) -> list[Degradation]:
     return [Degradation(blur, noise) for blur in blurs for noise in noises]
 
 
+def under_each(
+    truth: Tensor, degradations: Sequence[Degradation]
+) -> tuple[Tensor, list[Degradation]]:
+    """LR images of all photographs under each of the degradations in turn, and which that is."""
+    lr = torch.cat([degrade(truth, str(at)) for at in degradations])
+    return lr, [at for at in degradations for _ in truth]
+
+
 # What networks make of images
 
 
 def restore(
     network: Network,
     images: Tensor,
-    told: Degradation,
-    embedding: Tensor | None = None,
+    told: Sequence[Degradation],
+    embeddings: Tensor | None = None,
     device: str | torch.device = "auto",
 ) -> Tensor:
     """LR images (N, 3, H, W) enlarged, RGB in [0, 1], on the CPU.
 
-    `told` is what a network hears that takes the truth; others do not hear it. `embedding` (N, E)
-    takes the place of a guided network's own.
+    `told` is what a network hears, image by image, that takes the truth; others do not hear it.
+    `embeddings` (N, E) take the place of a guided network's own.
     """
-    def run(module: nn.Module, batch: Tensor, own: Tensor | None) -> Tensor:
-        options = {"embedding": own} if own is not None else truth_for(module, told, len(batch))
-        return module(batch, **options).clamp(0, 1)
+    def run(module: nn.Module, batch: Tensor, rows: slice) -> Tensor:
+        if embeddings is None:
+            return module(batch, **truth_for(module, told[rows])).clamp(0, 1)
+        return module(batch, embedding=embeddings[rows].to(batch.device)).clamp(0, 1)
 
-    return _in_batches(network, run, images, embedding, device)
+    return _in_batches(network, run, images, device)
 
 
 def embed(
-    network: Network, images: Tensor, told: Degradation, device: str | torch.device = "auto"
+    network: Network, images: Tensor, told: Sequence[Degradation],
+    device: str | torch.device = "auto",
 ) -> Tensor:
-    """The embeddings (N, E) of LR images in a guided network."""
-    def run(module: nn.Module, batch: Tensor, _: None) -> Tensor:
-        return module.embed(batch, **truth_for(module, told, len(batch)))
+    """The embeddings (N, E) of LR images in a guided network; for `told` see `restore`."""
+    def run(module: nn.Module, batch: Tensor, rows: slice) -> Tensor:
+        return module.embed(batch, **truth_for(module, told[rows]))
 
-    return _in_batches(network, run, images, None, device)
+    return _in_batches(network, run, images, device)
 
 
-def truth_for(module: nn.Module, told: Degradation, n: int) -> dict[str, Tensor]:
-    """What a network that takes the truth is given besides n images; nothing for any other."""
+def truth_for(module: nn.Module, told: Sequence[Degradation]) -> dict[str, Tensor]:
+    """What a network that takes the truth is given besides images; nothing for any other."""
     if not takes_truth(module):
         return {}
-    weight = next(module.parameters())
-    return {"degradation": weight.new_tensor([told]).expand(n, 2)}
+    return {"degradation": next(module.parameters()).new_tensor(told)}
 
 
 def _in_batches(
-    network: Network, run: Callable, images: Tensor, others: Tensor | None,
+    network: Network, run: Callable[[nn.Module, Tensor, slice], Tensor], images: Tensor,
     device: str | torch.device,
 ) -> Tensor:
-    """run(module, images, others) on all cores or a GPU, batch by batch, joined on the CPU."""
+    """run(module, batch, rows of the batch) on all cores or a GPU, joined on the CPU."""
     device = resolve_device(device)
 
     def work(module: nn.Module, rows: slice) -> Tensor:
         batch = network.prepare(images[rows].to(device))
-        batch = batch.contiguous(memory_format=torch.channels_last)
-        return run(module, batch, None if others is None else others[rows].to(device)).cpu()
+        return run(module, batch.contiguous(memory_format=torch.channels_last), rows).cpu()
 
     spans = [slice(start, start + BATCH) for start in range(0, len(images), BATCH)]
     with in_parallel(network.module.to(device), device) as parallel_map:
@@ -128,21 +136,19 @@ def compare(
 
     Columns method, seed, blur, noise, content, psnr, ssim; bicubic interpolation has seed -1.
     """
-    tables = []
-    for at in degradations:
-        lr = degrade(truth, str(at))
-        restored = {("bicubic", -1): upsample(lr)} | {
-            (method, seed): restore(network, lr, at, device=device)
-            for method, seeds in networks.items() for seed, network in seeds.items()
-        }
-        tables += [
-            pd.DataFrame({
-                "method": method, "seed": seed, **at._asdict(), "content": np.arange(len(truth)),
-                "psnr": psnr(images, truth).numpy(), "ssim": ssim(images, truth).numpy(),
-            })
-            for (method, seed), images in restored.items()
-        ]
-    return pd.concat(tables, ignore_index=True)
+    lr, told = under_each(truth, degradations)
+    rows = pd.DataFrame(told).assign(content=np.tile(np.arange(len(truth)), len(degradations)))
+    wanted = truth.repeat(len(degradations), 1, 1, 1)
+
+    def scores(method: str, seed: int, restored: Tensor) -> pd.DataFrame:
+        quality = {"psnr": psnr(restored, wanted).numpy(), "ssim": ssim(restored, wanted).numpy()}
+        return rows.assign(method=method, seed=seed, **quality)
+
+    return pd.concat([
+        scores("bicubic", -1, upsample(lr)),
+        *(scores(method, seed, restore(network, lr, told, device=device))
+          for method, seeds in networks.items() for seed, network in seeds.items()),
+    ], ignore_index=True)
 
 
 def gains(table: pd.DataFrame, baseline: str, measure: str = "psnr") -> pd.DataFrame:

@@ -29,7 +29,7 @@ def cost(
     device = resolve_device(device)
     module = network.module.to(device)
     image = torch.rand(1, 3, side, side, device=device)
-    truth = truth_for(module, Degradation(0.0, 0.0), 1)
+    truth = truth_for(module, [Degradation(0.0, 0.0)])
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         module(image, **truth)
     milliseconds = []

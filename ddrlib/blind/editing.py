@@ -35,11 +35,12 @@ def edit(
     nothing else. Columns true, told (texts), content, psnr.
     """
     lr = {at: degrade(truth, str(at)) for at in degradations}
-    embeddings = {at: embed(network, images, at, device) for at, images in lr.items()}
+    n = len(truth)
+    embeddings = {at: embed(network, images, [at] * n, device) for at, images in lr.items()}
     return pd.concat([
         pd.DataFrame({
-            "true": str(true), "told": str(told), "content": np.arange(len(truth)),
-            "psnr": psnr(restore(network, images, told, embedding, device), truth).numpy(),
+            "true": str(true), "told": str(told), "content": np.arange(n),
+            "psnr": psnr(restore(network, images, [told] * n, embedding, device), truth).numpy(),
         })
         for true, images in lr.items() for told, embedding in embeddings.items()
     ], ignore_index=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-import numpy as np
 from torch import Tensor
 
 from ddrlib.blind import Degradation, restore
@@ -25,26 +24,23 @@ def restoration_viewer(
     networks: Mapping[str, Network],
     blurs: Sequence[float],
     noises: Sequence[float],
-    count: int = 4,
 ) -> FrameViewer:
     """Choose a photograph, a blur and a noise: see what each network makes of it, with its PSNR.
 
-    `networks` maps names to networks; `count` of the patches are shown, evenly spread. A running
-    kernel restores anew under whatever the reader types; the oracle, which knows of blur and noise
-    only, is left out where there is anything else.
+    `networks` maps names to networks. A running kernel restores anew under whatever the reader
+    types; the oracle, which knows of blur and noise only, is left out where there is anything else.
     """
-    chosen = np.linspace(0, len(patches) - 1, min(count, len(patches))).round().astype(int)
-    names = [f"{photograph_name(patches.source[i])} ({i})" for i in chosen]
+    names = [f"{photograph_name(source)} ({i})" for i, source in enumerate(patches.source)]
 
     @cache  # all photographs in one batch
     def rows(blur: float, noise: float) -> list[list[Picture]]:
-        return _rows(patches.images[chosen], str(Degradation(blur, noise)), networks)
+        return _rows(patches.images, str(Degradation(blur, noise)), networks)
 
     def frame(photograph: str, blur: float, noise: float) -> list[Picture]:
         return rows(blur, noise)[names.index(photograph)]
 
     def compute(choice: dict, text: str) -> list[Picture]:
-        k = chosen[names.index(choice["photograph"])]
+        k = names.index(choice["photograph"])
         return _rows(patches.images[k:k + 1], text, networks)[0]
 
     return FrameViewer({"photograph": names, "blur": blurs, "noise": noises}, frame, compute, LIVE)
@@ -54,7 +50,7 @@ def _rows(hr: Tensor, text: str, networks: Mapping[str, Network]) -> list[list[P
     """The row of pictures of each of the photographs (N, 3, H, W)."""
     lr, told = degrade(hr, text), Degradation.of(text)
     restored = {"bicubic": upsample(lr)} | {
-        name: restore(network, lr, told)
+        name: restore(network, lr, [told] * len(lr))
         for name, network in networks.items()
         if told is not None or not takes_truth(network.module)
     }
