@@ -3,7 +3,8 @@
     python benchmarks/srga.py [--quick]
 
 The straightforward script loads each set whole, runs scikit-learn's PCA on it and rejects outliers
-in a Python loop. Each way runs in a process of its own, so that its peak memory is its own; one that
+in a Python loop. That PCA is a randomised one, the streamed way is exact, so the two indices differ a
+little. Each way runs in a process of its own, so that its peak memory is its own; one that
 needs more memory than there is ends without an answer, and the other's stands.
 """
 
