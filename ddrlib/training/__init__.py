@@ -73,7 +73,8 @@ class Trainer:
         self.data = {"photographs": len(photos), "sha256": digest(photos)}
         self.sampler = Sampler(
             photos, config.patch * _architecture(config).scale, config.batch_size // world_size(),
-            blur=config.blur, noise=config.noise, seed=config.seed, rank=rank(), device=device,
+            blur=config.blur, noise=config.noise, anisotropic=config.anisotropic, seed=config.seed,
+            rank=rank(), device=device,
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)

@@ -53,6 +53,7 @@ class TrainingConfig:
     adversarial_weight: float = 0.0  # 0: no discriminator
     discriminator_channels: int = 16
     blur: float = 0.0  # each pair: Gaussian blur, sigma uniform in [0, blur] HR pixels
+    anisotropic: bool = False  # each blur: two sigmas across each other, at a random angle
     noise: float = 0.0  # each pair: Gaussian noise on LR, sigma uniform in [0, noise] of 255
     iterations: int = 8000
     batch_size: int = 8  # over all processes
@@ -68,6 +69,7 @@ class TrainingConfig:
             self._require(getattr(self, name) > 0, name, "above 0")
         for name in ("pixel_weight", "perceptual_weight", "adversarial_weight", "blur", "noise"):
             self._require(getattr(self, name) >= 0, name, "0 or more")
+        self._require(self.blur > 0 or not self.anisotropic, "blur", "above 0 to be anisotropic")
         self._require(0 <= self.ema < 1, "ema", "in [0, 1)")
         self._require(self.seed >= 0, "seed", "0 or more")
         self._require(self.loss in ("l1", "mse"), "loss", "l1 or mse")
