@@ -265,7 +265,10 @@ def mean_interval(
 
 
 class Spread(NamedTuple):
-    """A mean with the smallest and the largest of n values: all that three training seeds allow."""
+    """A mean with the smallest and the largest of n values: all that three training seeds allow.
+
+    In print a single value stands alone, without the look of an interval.
+    """
 
     mean: float
     low: float
@@ -273,7 +276,7 @@ class Spread(NamedTuple):
     n: int
 
     def __str__(self) -> str:
-        return f"{self.mean:.3g} [{self.low:.3g}, {self.high:.3g}]"
+        return f"{self.mean:.3g}" + f" [{self.low:.3g}, {self.high:.3g}]" * (self.n > 1)
 
 
 def over_seeds(values: Sequence[float]) -> Spread:

@@ -284,6 +284,7 @@ def test_mean_interval_is_the_mean_with_the_normal_interval():
 def test_spread_over_seeds():
     assert over_seeds([3.0, 1.0, 8.0]) == (4.0, 1.0, 8.0, 3)
     assert str(over_seeds([3.0, 1.0, 8.0])) == "4 [1, 8]"
+    assert str(over_seeds([3.0])) == "3"
 
 
 def test_readout_finds_what_is_linear_in_the_features_and_nothing_else():
