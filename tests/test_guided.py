@@ -99,6 +99,18 @@ def test_the_encoder_sees_features_of_mean_0_and_sd_1(lr):
     assert torch.allclose(seen[1], seen[0][:1], atol=1e-5)  # fixed, not of the batch at hand
 
 
+def test_a_learned_guide_is_heard_whatever_the_scale_of_its_features(lr):
+    """Its trunk starts small and grows by orders of magnitude: the encoder must not notice."""
+    torch.manual_seed(0)
+    guided = GuidedSRResNet(**SIZE, guide="learned").eval()
+    before = guided.embed(lr)
+    hook = guided.trunk.register_forward_hook(lambda *given: 300 * given[2])
+    after = guided.embed(lr)
+    hook.remove()
+    assert before.std(0).mean() > 0.01  # images are told apart from the start
+    assert torch.allclose(before, after, rtol=0.1, atol=0.02)
+
+
 def test_images_of_any_size_have_embeddings_of_one_size():
     guided = GuidedSRResNet(**SIZE, embedding=6)
     assert {guided.embed(torch.rand(1, 3, *side)).shape for side in ((1, 1), (7, 40))} == {(1, 6)}

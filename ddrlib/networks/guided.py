@@ -98,8 +98,10 @@ class GuidedSRResNet(SRResNet):
         self.trunk = Trunk(channels, blocks)
         if guide == "frozen":
             _freeze(self.trunk)
-        self.register_buffer("mean", torch.zeros(channels, 1, 1))
-        self.register_buffer("std", torch.ones(channels, 1, 1))
+            self.register_buffer("mean", torch.zeros(channels, 1, 1))
+            self.register_buffer("std", torch.ones(channels, 1, 1))
+        else:  # the features move as they learn: fixed statistics would soon be those of others
+            self.norm = nn.GroupNorm(1, channels)
         self.encoder = nn.Sequential(
             nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1), nn.LeakyReLU(0.1),
             nn.Conv2d(2 * channels, 2 * channels, 3, stride=2, padding=1), nn.LeakyReLU(0.1),
@@ -123,9 +125,9 @@ class GuidedSRResNet(SRResNet):
 
     @torch.no_grad()
     def calibrate(self, images: Tensor) -> None:
-        """Standardise what the encoder is given, channel by channel, by its statistics on `images`.
+        """Standardise a frozen trunk's features, channel by channel, by their statistics on `images`.
 
-        The features of a trained, a random and a fresh trunk differ in scale by orders of magnitude:
+        The features of a trained and of a random trunk differ in scale by orders of magnitude:
         without this the encoder would see next to nothing of some guides, and a comparison of guides
         would be one of scales. The statistics stay fixed, since how an image's features differ from
         the usual is the very signal; a normalisation of each image by itself would remove it.
@@ -139,8 +141,10 @@ class GuidedSRResNet(SRResNet):
 
         The oracle takes it from `degradation` (N, 2): blur in HR pixels, noise of 255.
         """
-        if self.guide != "oracle":
+        if self.guide == "frozen":
             return self.encoder((self.trunk(x) - self.mean) / self.std)
+        if self.guide == "learned":
+            return self.encoder(self.norm(self.trunk(x)))
         if degradation is None:
             raise DDRError("a network guided by the oracle has to be given the degradation (N, 2)")
         return self.encoder(degradation / degradation.new_tensor(self.strongest))

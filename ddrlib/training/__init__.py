@@ -87,7 +87,7 @@ class Trainer:
         if config.init:
             fill(model, load_network(config.init, folder).module.state_dict(), Path(config.init))
         self.model = model.to(device, memory_format=torch.channels_last)
-        if hasattr(model, "trunk"):
+        if config.guide:
             model.calibrate(torch.cat([self.sampler(i).lr for i in range(CALIBRATION_BATCHES)]))
         self.critic = critic.to(device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
