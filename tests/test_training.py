@@ -197,6 +197,21 @@ def guided(config, tmp_path):
     )
 
 
+def test_the_average_follows_the_statistics_of_a_learned_guide(guided, tmp_path):
+    learned = replace(
+        guided, guide="", arguments=guided.arguments | {"guide": "learned"}, iterations=200
+    )
+    trainer = Trainer(learned, CPU, tmp_path)
+    for _ in range(200):
+        trainer.step()
+    with torch.no_grad():
+        seen = trainer.average.trunk(torch.cat([trainer.sampler(i).lr for i in range(50)]))
+    channel_mean, spread = seen.mean((0, 2, 3)), seen.std((0, 2, 3))
+    norm = trainer.average.norm
+    assert ((norm.running_mean - channel_mean).abs() < 0.5 * spread).all()
+    assert torch.allclose(norm.running_var.sqrt(), spread, rtol=0.5)
+
+
 def test_a_guided_network_looks_through_a_frozen_one(guided, tmp_path, monkeypatch):
     assert train(guided, CPU, tmp_path, workspace=tmp_path / "a")
     network, through = (load_network(name, tmp_path) for name in ("guided", "tiny"))

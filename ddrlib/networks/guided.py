@@ -100,8 +100,8 @@ class GuidedSRResNet(SRResNet):
             _freeze(self.trunk)
             self.register_buffer("mean", torch.zeros(channels, 1, 1))
             self.register_buffer("std", torch.ones(channels, 1, 1))
-        else:  # the features move as they learn: fixed statistics would soon be those of others
-            self.norm = nn.GroupNorm(1, channels)
+        else:  # the features move as they learn, and the statistics with them
+            self.norm = nn.BatchNorm2d(channels, affine=False)
         self.encoder = nn.Sequential(
             nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1), nn.LeakyReLU(0.1),
             nn.Conv2d(2 * channels, 2 * channels, 3, stride=2, padding=1), nn.LeakyReLU(0.1),

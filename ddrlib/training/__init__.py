@@ -143,7 +143,7 @@ class Trainer:
     def _move_average(self) -> None:
         # While the run is young the average is shorter, so that the random start is soon forgotten.
         decay = min(self.config.ema, (1 + self.iteration) / (10 + self.iteration))
-        torch._foreach_lerp_([*self.average.parameters()], [*self.model.parameters()], 1 - decay)
+        torch._foreach_lerp_(_moving(self.average), _moving(self.model), 1 - decay)
 
     @torch.no_grad()
     def _account(self, losses: dict[str, Tensor]) -> None:
@@ -202,6 +202,11 @@ def _architecture(config: TrainingConfig) -> type[nn.Module]:
 def _adam(module: nn.Module) -> torch.optim.Adam:
     weights = [weight for weight in module.parameters() if weight.requires_grad]
     return torch.optim.Adam(weights, betas=(0.9, 0.99), fused=True)
+
+
+def _moving(module: nn.Module) -> list[Tensor]:
+    """What the average follows: weights, and the running statistics of a normalisation."""
+    return [value for value in module.state_dict().values() if value.is_floating_point()]
 
 
 def _descend(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> None:
