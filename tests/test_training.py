@@ -197,10 +197,35 @@ def guided(config, tmp_path):
     )
 
 
-def test_the_average_follows_the_statistics_of_a_learned_guide(guided, tmp_path):
-    learned = replace(
-        guided, guide="", arguments=guided.arguments | {"guide": "learned"}, iterations=200
-    )
+@pytest.fixture
+def learned(guided):
+    """A configuration of a guide that is trained with the rest."""
+    arguments = guided.arguments | {"guide": "learned"}
+    return replace(guided, guide="", guide_rate=0.01, arguments=arguments, iterations=200)
+
+
+def test_a_learned_guide_moves_at_its_own_rate(learned, tmp_path):
+    def moved(config):
+        trainer = Trainer(config, CPU, tmp_path)
+        for block in trainer.model.body:  # which is 0 at first and lets no gradient through
+            torch.nn.init.normal_(block.modulation.weight)
+        before = {name: weight.clone() for name, weight in trainer.model.named_parameters()}
+        trainer.step()
+        return {
+            name: (weight - before[name]).detach().abs().max()
+            for name, weight in trainer.model.named_parameters()
+        }
+
+    torch.manual_seed(0)
+    slow = moved(learned)
+    torch.manual_seed(0)
+    fast = moved(replace(learned, guide_rate=1.0))
+    for name in slow:
+        share = 0.01 if name.startswith("trunk.") else 1.0
+        assert float(slow[name]) == pytest.approx(share * float(fast[name]), rel=0.1), name
+
+
+def test_the_average_follows_the_statistics_of_a_learned_guide(learned, tmp_path):
     trainer = Trainer(learned, CPU, tmp_path)
     for _ in range(200):
         trainer.step()

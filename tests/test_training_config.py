@@ -98,6 +98,7 @@ def test_the_shipped_campaign_has_all_networks_of_the_book():
     ({"name": "a", "size": "large"}, "size 'large' is unknown"),
     ({"name": "a", "loss": "l2"}, "loss is 'l2'; it has to be l1 or mse"),
     ({"name": "a", "batch_size": 0}, "batch_size is 0; it has to be above 0"),
+    ({"name": "a", "guide_rate": 0.0}, "guide_rate is 0.0; it has to be above 0"),
     ({"name": "a", "anisotropic": True}, "blur is 0.0; it has to be above 0 to be anisotropic"),
     ({"name": "../a"}, "letters, digits and dashes"),
     ({"patch": 8}, "name is missing"),

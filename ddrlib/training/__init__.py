@@ -91,7 +91,8 @@ class Trainer:
             model.calibrate(torch.cat([self.sampler(i).lr for i in range(CALIBRATION_BATCHES)]))
         self.critic = critic.to(device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
-        self.optimizer, self.critic_optimizer = _adam(self.model), _adam(self.critic)
+        self.optimizer = _adam(self.model, config.guide_rate)
+        self.critic_optimizer = _adam(self.critic)
         self.restore, self.judge = accelerated(self.model, device), None
         if config.adversarial_weight:
             self.judge = accelerated(self.critic, device)
@@ -199,9 +200,14 @@ def _architecture(config: TrainingConfig) -> type[nn.Module]:
     return getattr(networks, config.architecture)
 
 
-def _adam(module: nn.Module) -> torch.optim.Adam:
-    weights = [weight for weight in module.parameters() if weight.requires_grad]
-    return torch.optim.Adam(weights, betas=(0.9, 0.99), fused=True)
+def _adam(module: nn.Module, guide_rate: float = 1.0) -> torch.optim.Adam:
+    groups: dict[float, list[Tensor]] = {}  # by their share of the learning rate
+    for name, weight in module.named_parameters():
+        if weight.requires_grad:
+            share = guide_rate if name.startswith("trunk.") else 1.0
+            groups.setdefault(share, []).append(weight)
+    groups = [{"params": weights, "share": share} for share, weights in groups.items()]
+    return torch.optim.Adam(groups, betas=(0.9, 0.99), fused=True)
 
 
 def _moving(module: nn.Module) -> list[Tensor]:
@@ -211,7 +217,7 @@ def _moving(module: nn.Module) -> list[Tensor]:
 
 def _descend(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> None:
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group["share"]
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     optimizer.step()

@@ -59,13 +59,15 @@ class TrainingConfig:
     batch_size: int = 8  # over all processes
     patch: int = 24  # LR pixels; the HR crop is `scale` times larger
     learning_rate: float = 1e-3
+    guide_rate: float = 1.0  # the rate of a learned guide's trunk, as a share of learning_rate
     milestones: tuple[int, ...] = ()  # iterations that halve the rate; none: cosine to zero
     ema: float = 0.999  # decay of the averaged weights, which are what is measured and saved
     seed: int = 0
     log_every: int = 100  # iterations between rows of losses
 
     def __post_init__(self) -> None:
-        for name in ("iterations", "batch_size", "patch", "learning_rate", "log_every"):
+        positive = ("iterations", "batch_size", "patch", "learning_rate", "guide_rate", "log_every")
+        for name in positive:
             self._require(getattr(self, name) > 0, name, "above 0")
         for name in ("pixel_weight", "perceptual_weight", "adversarial_weight", "blur", "noise"):
             self._require(getattr(self, name) >= 0, name, "0 or more")
