@@ -14,8 +14,9 @@ help:
 book: $(VENV)/installed
 	$(VENV)/bin/ddr book
 
+# Two processes, a file at a time: the chapters run beside all the rest.
 test: $(VENV)/installed-test
-	$(VENV)/bin/python -m pytest -q
+	$(VENV)/bin/python -m pytest -q --numprocesses 2 --dist loadfile
 
 clean:
 	rm -rf _build node_modules $(VENV)
