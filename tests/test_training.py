@@ -206,6 +206,7 @@ def learned(guided):
 
 def test_a_learned_guide_moves_at_its_own_rate(learned, tmp_path):
     def moved(config):
+        torch.manual_seed(0)
         trainer = Trainer(config, CPU, tmp_path)
         for block in trainer.model.body:  # which is 0 at first and lets no gradient through
             torch.nn.init.normal_(block.modulation.weight)
@@ -216,10 +217,7 @@ def test_a_learned_guide_moves_at_its_own_rate(learned, tmp_path):
             for name, weight in trainer.model.named_parameters()
         }
 
-    torch.manual_seed(0)
-    slow = moved(learned)
-    torch.manual_seed(0)
-    fast = moved(replace(learned, guide_rate=1.0))
+    slow, fast = moved(learned), moved(replace(learned, guide_rate=1.0))
     for name in slow:
         share = 0.01 if name.startswith("trunk.") else 1.0
         assert float(slow[name]) == pytest.approx(share * float(fast[name]), rel=0.1), name

@@ -91,6 +91,7 @@ class Trainer:
             model.calibrate(torch.cat([self.sampler(i).lr for i in range(CALIBRATION_BATCHES)]))
         self.critic = critic.to(device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
+        self.following, self.followed = _moving(self.average), _moving(self.model)
         self.optimizer = _adam(self.model, config.guide_rate)
         self.critic_optimizer = _adam(self.critic)
         self.restore, self.judge = accelerated(self.model, device), None
@@ -144,7 +145,7 @@ class Trainer:
     def _move_average(self) -> None:
         # While the run is young the average is shorter, so that the random start is soon forgotten.
         decay = min(self.config.ema, (1 + self.iteration) / (10 + self.iteration))
-        torch._foreach_lerp_(_moving(self.average), _moving(self.model), 1 - decay)
+        torch._foreach_lerp_(self.following, self.followed, 1 - decay)
 
     @torch.no_grad()
     def _account(self, losses: dict[str, Tensor]) -> None:
@@ -211,7 +212,7 @@ def _adam(module: nn.Module, guide_rate: float = 1.0) -> torch.optim.Adam:
 
 
 def _moving(module: nn.Module) -> list[Tensor]:
-    """What the average follows: weights, and the running statistics of a normalisation."""
+    """What the average follows, shared with `module`: weights, running statistics."""
     return [value for value in module.state_dict().values() if value.is_floating_point()]
 
 
