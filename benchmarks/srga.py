@@ -62,7 +62,7 @@ def write_features(path: Path, n: int, dim: int, seed: int) -> None:
         mixing = np.random.default_rng(start).standard_normal((64, 16384), np.float32)
         noise = (1 + seed) * rng.standard_normal((n, 16384), np.float32)
         block = factors @ mixing + 0.3 * noise
-        features[:, start:start + 16384] = block[:, :dim - start]
+        features[:, start : start + 16384] = block[:, : dim - start]
 
 
 def main() -> None:

@@ -56,7 +56,7 @@ class PlainLoop:
     def crop(self) -> torch.Tensor:
         image, side = load_image(self.random.choice(self.files)), 4 * self.config.patch
         top, left = (self.random.integers(0, n - side + 1) for n in image.shape[1:])
-        crop = image[:, top:top + side, left:left + side]
+        crop = image[:, top : top + side, left : left + side]
         crop = crop.flip(1) if self.random.random() < 0.5 else crop
         return crop.mT if self.random.random() < 0.5 else crop
 

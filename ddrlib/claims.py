@@ -29,10 +29,12 @@ def claim(key: str, statement: str, *, holds: bool, evidence: str) -> None:
     save_result(f"claim-{key}", verdict)
     css_class, title = _VERDICTS[bool(holds)]
     # An HTML admonition, not a MyST directive: it reads the same in Jupyter and in the book.
-    display(HTML(
-        f'<div class="admonition {css_class}"><p class="admonition-title">{title}</p>'
-        f"<p>{escape(statement)}</p><p><em>{escape(evidence)}</em></p></div>"
-    ))
+    display(
+        HTML(
+            f'<div class="admonition {css_class}"><p class="admonition-title">{title}</p>'
+            f"<p>{escape(statement)}</p><p><em>{escape(evidence)}</em></p></div>"
+        )
+    )
 
 
 def claims() -> list[dict]:

@@ -57,12 +57,17 @@ class Names(click.ParamType):
 
 COUNT = click.IntRange(min=1)
 device_option = click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
     help="auto uses a GPU when there is one.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, not a table.")
 profile_option = click.option(
-    "--profile", default="default", show_default=True,
+    "--profile",
+    default="default",
+    show_default=True,
     help="smoke, default, paper, or another of book/profiles.",
 )
 
@@ -72,7 +77,11 @@ def run_options(command: Callable) -> Callable:
         click.argument("chapters", nargs=-1, metavar="[CHAPTER]..."),
         profile_option,
         click.option(
-            "-p", "parameters", type=(str, str), multiple=True, metavar="NAME VALUE",
+            "-p",
+            "parameters",
+            type=(str, str),
+            multiple=True,
+            metavar="NAME VALUE",
             help="A parameter of the chapters, VALUE as in YAML.",
         ),
         device_option,
@@ -90,8 +99,11 @@ def cli(debug: bool) -> None:
 @cli.command()
 @run_options
 def run(
-    chapters: tuple[str, ...], profile: str, parameters: tuple[tuple[str, str], ...],
-    device: str, force: bool,
+    chapters: tuple[str, ...],
+    profile: str,
+    parameters: tuple[tuple[str, str], ...],
+    device: str,
+    force: bool,
 ) -> None:
     """Run the chapters that have changed: those named by number or by the beginning, or all."""
     from ddrlib.book import run_chapters
@@ -131,7 +143,10 @@ def book(ctx: click.Context, profile: str, **options: Any) -> None:
 @click.option("--patches", type=COUNT, default=100, show_default=True, help="How many of them.")
 @click.option("--skip-bad", is_flag=True, help="Leave out pictures that cannot be used.")
 @click.option(
-    "--degradations", type=Names(), default="clean,blur4,noise20", show_default=True,
+    "--degradations",
+    type=Names(),
+    default="clean,blur4,noise20",
+    show_default=True,
     help="What the photographs go through.",
 )
 @click.option("--layers", type=Names(), default="all", show_default=True, help="Which layers.")
@@ -145,15 +160,26 @@ def book(ctx: click.Context, profile: str, **options: Any) -> None:
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="Weights of your own network.")
 @click.option("--scale", type=COUNT, help="Of your own network.  [default: what its output tells]")
 @click.option(
-    "--input-range", type=(float, float), metavar="BLACK WHITE",
+    "--input-range",
+    type=(float, float),
+    metavar="BLACK WHITE",
     help="What your own network takes for black and white.  [default: 0 1]",
 )
 @device_option
 @json_option
 def measure(
-    network: str, images: Path | None, patches: int, skip_bad: bool, degradations: list[str],
-    layers: list[str], seeds: int, srga_layer: str | None, size: int | None, device: str,
-    as_json: bool, **own: Any,
+    network: str,
+    images: Path | None,
+    patches: int,
+    skip_bad: bool,
+    degradations: list[str],
+    layers: list[str],
+    seeds: int,
+    srga_layer: str | None,
+    size: int | None,
+    device: str,
+    as_json: bool,
+    **own: Any,
 ) -> None:
     """Measure how NETWORK sorts its inputs, by degradation or by content, and how it generalises.
 
@@ -166,7 +192,8 @@ def measure(
     from ddrlib.zoo import open_network
 
     opened = open_network(
-        network, None if layers == ["all"] else layers,
+        network,
+        None if layers == ["all"] else layers,
         **{name: value for name, value in own.items() if value is not None},
     )
     found = report(
@@ -206,7 +233,11 @@ def _readable(table: pd.DataFrame) -> str:
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 @device_option
 def explore(
-    networks: tuple[str, ...], images: Path | None, patches: int, port: int, no_browser: bool,
+    networks: tuple[str, ...],
+    images: Path | None,
+    patches: int,
+    port: int,
+    no_browser: bool,
     device: str,
 ) -> None:
     """Measure NETWORKs and explore them on a page of this machine, until Ctrl-C.
@@ -216,8 +247,13 @@ def explore(
     from ddrlib import explore
 
     explore.explore(
-        networks or explore.NETWORKS, images or "", patches, device=device, port=port,
-        browser=not no_browser, progress=functools.partial(click.echo, err=True),
+        networks or explore.NETWORKS,
+        images or "",
+        patches,
+        device=device,
+        port=port,
+        browser=not no_browser,
+        progress=functools.partial(click.echo, err=True),
     )
 
 

@@ -52,14 +52,15 @@ def explore(
     photographs = load_patches(images or "eval", patches)
     measurements = [
         measure(
-            network, photographs, seeds=SEEDS, device=device,
+            network,
+            photographs,
+            seeds=SEEDS,
+            device=device,
             progress=lambda line, name=name: progress(f"{name}: {line}"),
         )
         for name, network in networks.items()
     ]
-    data = explorer(
-        measurements, photographs, perplexities=PERPLEXITIES, folder=str(images)
-    ).data
+    data = explorer(measurements, photographs, perplexities=PERPLEXITIES, folder=str(images)).data
     sources = {network.name: name for name, network in networks.items()}
 
     from ddrlib.serve import serve  # here, since the page's kernel, too, imports this module
@@ -75,7 +76,9 @@ def view(folder: Path) -> Explorer:
     os.chdir(told["start"])
     files = [(folder / name).read_bytes() for name in Packed._fields[1:]]
     load = partial(_open_again, told["sources"])
-    return Explorer(ExplorerData(Packed(told["index"], *files)), compute=partial(recompute, load=load))
+    return Explorer(
+        ExplorerData(Packed(told["index"], *files)), compute=partial(recompute, load=load)
+    )
 
 
 def _keep(data: ExplorerData, sources: dict[str, str], folder: Path) -> None:

@@ -16,8 +16,20 @@ from typing import Any
 from ddrlib.paths import ROOT
 
 PACKAGES = (
-    "ddrlib", "torch", "numpy", "scipy", "scikit-learn", "scikit-image", "pandas", "matplotlib",
-    "seaborn", "pillow", "papermill", "jupyter-book", "ipywidgets", "anywidget",
+    "ddrlib",
+    "torch",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "scikit-image",
+    "pandas",
+    "matplotlib",
+    "seaborn",
+    "pillow",
+    "papermill",
+    "jupyter-book",
+    "ipywidgets",
+    "anywidget",
 )
 
 

@@ -141,19 +141,27 @@ def _show(run: Run, name: str, html: str, what: dict, made_by: dict) -> None:
     for key in {"network", "networks"} & made_by.keys():
         made_by[key] = _with_weights(made_by[key])
     record = {
-        **what, "chapter": run.chapter, "profile": run.profile, "parameters": run.parameters,
-        "made_by": made_by, "seconds_into_run": round(time.perf_counter() - _started, 1),
-        "date": _now(), "device": device_name(), "environment": environment(),
+        **what,
+        "chapter": run.chapter,
+        "profile": run.profile,
+        "parameters": run.parameters,
+        "made_by": made_by,
+        "seconds_into_run": round(time.perf_counter() - _started, 1),
+        "date": _now(),
+        "device": device_name(),
+        "environment": environment(),
     }
     path = _keep(run, f"{name}.json", json.dumps(record, indent=2).encode())
     line = "; ".join(f"{key.replace('_', ' ')}: {in_words(item)}" for key, item in made_by.items())
     link = "" if run.interactive else f' · <a href="{path}">the whole record</a>'
     caption = f"Made with {escape(line) or 'no other input'}{link}"
     caption = f'<figcaption class="ddr-made"><small>{caption}</small></figcaption>'
-    publish_display_data({
-        "text/html": f'<figure class="ddr-figure">\n{html}\n{caption}\n</figure>',
-        "text/plain": what["alt"],
-    })
+    publish_display_data(
+        {
+            "text/html": f'<figure class="ddr-figure">\n{html}\n{caption}\n</figure>',
+            "text/plain": what["alt"],
+        }
+    )
 
 
 # ---- results that chapters share ----
@@ -187,10 +195,17 @@ def close_chapter() -> None:
     """What `ddr run` asks of the kernel after the last cell: an output that it takes away again."""
     from IPython.display import publish_display_data
 
-    publish_display_data({CLOSING_MIME: {
-        "finished": _now(), "device": device_name(), **peak_memory(),
-        "environment": environment(), "results": _results,
-    }})
+    publish_display_data(
+        {
+            CLOSING_MIME: {
+                "finished": _now(),
+                "device": device_name(),
+                **peak_memory(),
+                "environment": environment(),
+                "results": _results,
+            }
+        }
+    )
 
 
 def _now() -> str:

@@ -25,12 +25,14 @@ def ssim(images: Tensor, truth: Tensor, border: int = 4) -> Tensor:
     With the window of Wang et al. 2004, a Gaussian of sigma 1.5 cut off at 11 x 11 pixels; images
     have to be at least as large within the border.
     """
-    pairs = (
-        _inside(batch, border).float().cpu().numpy() for batch in (images.clamp(0, 1), truth)
-    )
+    pairs = (_inside(batch, border).float().cpu().numpy() for batch in (images.clamp(0, 1), truth))
     similarity = partial(
-        structural_similarity, channel_axis=0, data_range=1.0,
-        gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
+        structural_similarity,
+        channel_axis=0,
+        data_range=1.0,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
     )
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         return torch.tensor(list(pool.map(similarity, *pairs)))
@@ -38,4 +40,4 @@ def ssim(images: Tensor, truth: Tensor, border: int = 4) -> Tensor:
 
 def _inside(images: Tensor, border: int) -> Tensor:
     height, width = images.shape[-2:]
-    return images[..., border:height - border, border:width - border]
+    return images[..., border : height - border, border : width - border]

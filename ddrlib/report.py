@@ -37,15 +37,18 @@ class Report:
 
     def srga_table(self) -> pd.DataFrame:
         """A row a degradation: srga with its interval, srga_low to srga_high."""
-        return pd.DataFrame([
-            {"degradation": name, "srga": value, "srga_low": low, "srga_high": high}
-            for name, (value, low, high, _) in self.srga.items()
-        ])
+        return pd.DataFrame(
+            [
+                {"degradation": name, "srga": value, "srga_low": low, "srga_high": high}
+                for name, (value, low, high, _) in self.srga.items()
+            ]
+        )
 
     def to_json(self) -> str:
         """The JSON of the measurement, with the key "srga"."""
         srga = {
-            "layer": self.layer, "reference": self.measurement.degradations[0],
+            "layer": self.layer,
+            "reference": self.measurement.degradations[0],
             "degradations": {
                 name: {"value": found.value, "interval": [found.low, found.high]}
                 for name, found in self.srga.items()
@@ -71,7 +74,12 @@ def report(
     """
     (layer,) = layer_paths(network, [layer or _last(network)])
     measurement = measure(
-        network, patches, degradations, seeds=seeds, perplexity=perplexity, device=device,
+        network,
+        patches,
+        degradations,
+        seeds=seeds,
+        perplexity=perplexity,
+        device=device,
         progress=progress,
     )
     # The images in one tensor, as they were measured: their features lie in the cache.
@@ -79,7 +87,7 @@ def report(
     images = torch.cat([degrade(patches.images, name, network.scale) for name in names])
     features = extract(network, images, [layer], device=device)[layer]
     reference, *tests = (
-        _scores(features[i * n:(i + 1) * n], f"layer {layer}, {name}")
+        _scores(features[i * n : (i + 1) * n], f"layer {layer}, {name}")
         for i, name in enumerate(names)
     )
     found = [srga_interval(reference, test) for test in tests]

@@ -17,12 +17,18 @@ from traitlets import List
 from voila.app import Voila
 
 # Those of JupyterLab that widgets need, whatever else is installed.
-EXTENSIONS = ["@voila-dashboards/widgets-manager8", "@jupyter-widgets/jupyterlab-manager", "anywidget"]
+EXTENSIONS = [
+    "@voila-dashboards/widgets-manager8",
+    "@jupyter-widgets/jupyterlab-manager",
+    "anywidget",
+]
 SETTINGS = {
-    "headers": {"Content-Security-Policy": (
-        "default-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:; "
-        "connect-src 'self' ws://127.0.0.1:*; frame-ancestors 'none'"
-    )},
+    "headers": {
+        "Content-Security-Policy": (
+            "default-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:; "
+            "connect-src 'self' ws://127.0.0.1:*; frame-ancestors 'none'"
+        )
+    },
     "ws_ping_timeout": 30_000,  # Voilà's default is longer than its interval, of which tornado warns
 }
 
@@ -33,7 +39,9 @@ class ThisInterpreter(KernelSpecManager):
     kernel_dirs = List()
 
 
-def serve(introduction: str, code: str, folder: Path, port: int = 8866, browser: bool = True) -> None:
+def serve(
+    introduction: str, code: str, folder: Path, port: int = 8866, browser: bool = True
+) -> None:
     """Serve a page with a text (Markdown) and what a cell of `code` shows, until Ctrl-C.
 
     The notebook is written into `folder`. A `port` that is taken gives way to another. The address,
@@ -42,17 +50,19 @@ def serve(introduction: str, code: str, folder: Path, port: int = 8866, browser:
     """
     app = Voila()
     # As options of the command line, which alone go over the user's Jupyter configuration.
-    app.initialize([
-        str(_write_notebook(introduction, code, folder)),
-        "--no-browser",  # Voilà's own way forgets the token
-        f"--port={port}",
-        "--Voila.ip=127.0.0.1",
-        "--Voila.auto_token=True",
-        "--Voila.log_level=ERROR",
-        "--VoilaConfiguration.kernel_spec_manager_class=ddrlib.serve.ThisInterpreter",
-        *(f"--VoilaConfiguration.extension_allowlist={name}" for name in EXTENSIONS),
-        "--KernelManager.transport_encryption=auto",  # else every kernel warns of its absence
-    ])
+    app.initialize(
+        [
+            str(_write_notebook(introduction, code, folder)),
+            "--no-browser",  # Voilà's own way forgets the token
+            f"--port={port}",
+            "--Voila.ip=127.0.0.1",
+            "--Voila.auto_token=True",
+            "--Voila.log_level=ERROR",
+            "--VoilaConfiguration.kernel_spec_manager_class=ddrlib.serve.ThisInterpreter",
+            *(f"--VoilaConfiguration.extension_allowlist={name}" for name in EXTENSIONS),
+            "--KernelManager.transport_encryption=auto",  # else every kernel warns of its absence
+        ]
+    )
     app.tornado_settings = SETTINGS
     IOLoop.current().add_callback(_announce, app, browser)
     app.start()

@@ -1,6 +1,6 @@
 """Write data/photos/ATTRIBUTION.md from data/photos/photos.tsv.
 
-    python scripts/attribution.py
+python scripts/attribution.py
 """
 
 from __future__ import annotations
@@ -35,8 +35,13 @@ def attribution(rows: Iterable[dict[str, str]]) -> str:
         lines += [f"## {package}", "", "| file | original | author | licence | changed |"]
         lines += ["|---|---|---|---|---|"]
         for row in group:
-            cells = (f"`{row['file']}`", f"`{row['path_in_package']}`", row["author"],
-                     _licence(row["licence"]), _changes(row))
+            cells = (
+                f"`{row['file']}`",
+                f"`{row['path_in_package']}`",
+                row["author"],
+                _licence(row["licence"]),
+                _changes(row),
+            )
             lines.append("| " + " | ".join(cells) + " |")
         lines.append("")
     return "\n".join(lines)
@@ -47,7 +52,9 @@ def _licence(text: str) -> str:
     creative = re.fullmatch(r"CC-([A-Z-]+)-(\d\.\d)", text)
     if creative:
         kind, version = creative[1].lower(), creative[2]
-        return f"[CC {creative[1]} {version}](https://creativecommons.org/licenses/{kind}/{version}/)"
+        return (
+            f"[CC {creative[1]} {version}](https://creativecommons.org/licenses/{kind}/{version}/)"
+        )
     if text == "CC0-1.0":
         return "[CC0 1.0](https://creativecommons.org/publicdomain/zero/1.0/)"
     return text

@@ -21,9 +21,13 @@ class Compact(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.body = nn.ModuleList([
-            nn.Conv2d(3, 8, 3, padding=1), nn.PReLU(8), nn.Conv2d(8, 48, 3, padding=1),
-        ])
+        self.body = nn.ModuleList(
+            [
+                nn.Conv2d(3, 8, 3, padding=1),
+                nn.PReLU(8),
+                nn.Conv2d(8, 48, 3, padding=1),
+            ]
+        )
         self.upsampler = nn.PixelShuffle(4)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -36,7 +40,8 @@ class Compact(nn.Module):
 def weights(seed: int = 0) -> dict[str, torch.Tensor]:
     rng = torch.Generator().manual_seed(seed)
     return {
-        key: torch.full_like(value, 0.5) if key == "body.1.weight"
+        key: torch.full_like(value, 0.5)
+        if key == "body.1.weight"
         else torch.randint(-1, 2, value.shape, generator=rng).float()
         for key, value in Compact().state_dict().items()
     }
@@ -50,7 +55,9 @@ def write_onnx(path: Path, shape: tuple = ("n", 3, "h", "w"), operator: str = "P
     arrays["body.1.weight"] = arrays["body.1.weight"][:, None, None]
     arrays["scales"] = np.array([1, 1, 4, 4], np.float32)
     nearest = {
-        "mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor",
+        "mode": "nearest",
+        "coordinate_transformation_mode": "asymmetric",
+        "nearest_mode": "floor",
     }
     node = helper.make_node
     nodes = [
@@ -62,7 +69,8 @@ def write_onnx(path: Path, shape: tuple = ("n", 3, "h", "w"), operator: str = "P
         node("Add", ["shuffled", "enlarged"], ["sr"]),
     ]
     graph = helper.make_graph(
-        nodes, "compact",
+        nodes,
+        "compact",
         [helper.make_tensor_value_info("lr", TensorProto.FLOAT, shape)],
         [helper.make_tensor_value_info("sr", TensorProto.FLOAT, None)],
         [numpy_helper.from_array(array, name) for name, array in arrays.items()],

@@ -60,11 +60,31 @@ def serving(folder: Path) -> Iterator[Server]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND, "explore", "toy:make", "--images", "photographs",
-         "--patches", "6", "--port", str(port), "--no-browser"],
-        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "DDR_CACHE": str(folder / "cache"),
-             "TMPDIR": str(folder / "tmp"), "OMP_NUM_THREADS": "1"},
+        [
+            sys.executable,
+            "-c",
+            COMMAND,
+            "explore",
+            "toy:make",
+            "--images",
+            "photographs",
+            "--patches",
+            "6",
+            "--port",
+            str(port),
+            "--no-browser",
+        ],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "DDR_CACHE": str(folder / "cache"),
+            "TMPDIR": str(folder / "tmp"),
+            "OMP_NUM_THREADS": "1",
+        },
     )
     try:
         line = process.stdout.readline()

@@ -35,7 +35,9 @@ def guided(guide="frozen", seed=0):
     for block in module.body:
         nn.init.normal_(block.modulation.weight)
     for convolution in (part for part in module.modules() if isinstance(part, nn.Conv2d)):
-        convolution.weight.data.mul_(5)  # else the output is next to nothing but the upsampled input
+        convolution.weight.data.mul_(
+            5
+        )  # else the output is next to nothing but the upsampled input
     if guide == "frozen":
         module.calibrate(torch.rand(4, 3, 8, 8))
     return network(module, guide)
@@ -113,8 +115,10 @@ def test_restoring_is_the_networks_own_work(guide):
 
 
 def test_compared_image_by_image(truth):
-    networks = {"same": {0: network(Bicubic()), 1: network(Bicubic())},
-                "grey": {1: network(Bicubic(0.1))}}
+    networks = {
+        "same": {0: network(Bicubic()), 1: network(Bicubic())},
+        "grey": {1: network(Bicubic(0.1))},
+    }
     degradations = [Degradation(0, 0), TOLD]
     table = blind.compare(networks, truth, degradations)
     assert len(table) == 4 * 2 * 5 and not table.isna().any().any()
@@ -140,9 +144,16 @@ def series(values):
 
 def test_gains_by_hand():
     table = pd.DataFrame(
-        [(method, seed, 0.0, 0.0, content, base + seed + content * (method == "b"))
-         for method, seed, base in (("a", 0, 20.0), ("a", 1, 20.0), ("b", 1, 21.0), ("b", 2, 30.0))
-         for content in (0, 1, 2)],
+        [
+            (method, seed, 0.0, 0.0, content, base + seed + content * (method == "b"))
+            for method, seed, base in (
+                ("a", 0, 20.0),
+                ("a", 1, 20.0),
+                ("b", 1, 21.0),
+                ("b", 2, 30.0),
+            )
+            for content in (0, 1, 2)
+        ],
         columns=["method", "seed", "blur", "noise", "content", "psnr"],
     )
     gain = blind.gains(table, "a")["b"]
@@ -178,9 +189,20 @@ def test_a_wrong_embedding_costs_what_it_costs():
 
 
 def test_the_cost_of_error_by_hand():
-    rows = [("a", "a", 30), ("a", "b", 28), ("a", "c", 27), ("b", "a", 20), ("b", "b", 21), ("b", "c", 19)]
+    rows = [
+        ("a", "a", 30),
+        ("a", "b", 28),
+        ("a", "c", 27),
+        ("b", "a", 20),
+        ("b", "b", 21),
+        ("b", "c", 19),
+    ]
     edited = pd.DataFrame(
-        [(true, told, content, value + content) for true, told, value in rows for content in (0, 1)],
+        [
+            (true, told, content, value + content)
+            for true, told, value in rows
+            for content in (0, 1)
+        ],
         columns=["true", "told", "content", "psnr"],
     )
     assert cost_of_error(edited) == pytest.approx((2, 2, 2, 2))  # of 2, 3, 1 and 2 dB
@@ -229,8 +251,11 @@ def test_costs_by_hand():
 def test_a_frozen_trunk_costs_operations_and_no_parameters():
     plain, frozen, oracle = (
         cost(network(module), side=16, runs=1)
-        for module in (SRResNet(**SIZE), GuidedSRResNet(**SIZE, embedding=6),
-                       GuidedSRResNet(**SIZE, guide="oracle", embedding=6))
+        for module in (
+            SRResNet(**SIZE),
+            GuidedSRResNet(**SIZE, embedding=6),
+            GuidedSRResNet(**SIZE, guide="oracle", embedding=6),
+        )
     )
     trunk = 3 * 4 * 9 + 4 + 4 * (4 * 4 * 9 + 4)
     assert frozen.frozen == trunk + 2 * 4  # and the mean and sd of each channel
@@ -243,7 +268,9 @@ def test_a_frozen_trunk_costs_operations_and_no_parameters():
 
 
 def test_the_viewer_shows_all_and_the_oracle_only_what_it_knows(truth):
-    patches = Patches(truth, np.arange(5), np.array([""] * 5), np.array([f"p__{k}.png" for k in range(5)]))
+    patches = Patches(
+        truth, np.arange(5), np.array([""] * 5), np.array([f"p__{k}.png" for k in range(5)])
+    )
     networks = {"blind": network(SRResNet(**SIZE)), "oracle": guided("oracle")}
     viewer = restoration_viewer(patches, networks, [0.0, 2.0], [0.0, 10.0])
     assert len(viewer.frames) == 5 * 2 * 2

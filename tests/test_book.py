@@ -174,6 +174,7 @@ def test_a_kill_between_any_two_steps_of_putting_in_place(folder, monkeypatch):
                 if remaining is not None and next(remaining, None) is None:
                     raise Killed
                 return operation(*args, **kwargs)
+
             return step
 
         with monkeypatch.context() as patch:

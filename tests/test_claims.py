@@ -17,7 +17,9 @@ def test_a_claim_that_holds_and_one_that_does_not(monkeypatch):
     page, kept = show(monkeypatch, holds=True)
     assert "Found in this run" in page and "Grass is &lt;green&gt;." in page and "n = 3" in page
     assert kept["claim-grass"] == {
-        "statement": "Grass is <green>.", "holds": True, "evidence": "n = 3"
+        "statement": "Grass is <green>.",
+        "holds": True,
+        "evidence": "n = 3",
     }
     page, kept = show(monkeypatch, holds=False)
     assert "Not found in this run" in page and kept["claim-grass"]["holds"] is False
@@ -26,7 +28,8 @@ def test_a_claim_that_holds_and_one_that_does_not(monkeypatch):
 def test_the_book_lists_all_claims_and_nothing_else(monkeypatch, tmp_path):
     verdict = {"statement": "s", "holds": True, "evidence": "e"}
     for chapter, results in {
-        "02_b": {"claim-z": verdict}, "01_a": {"claim-y": verdict, "other": {"x": 1}}
+        "02_b": {"claim-z": verdict},
+        "01_a": {"claim-y": verdict, "other": {"x": 1}},
     }.items():
         stamp = {"chapter": chapter, "results": results}
         (tmp_path / f"{chapter}.json").write_text(json.dumps(stamp))

@@ -89,8 +89,10 @@ def test_help_is_quick_because_nothing_heavy_is_imported():
     ("error", "line"),
     [
         (DDRError("first\n  second"), "ddr: first second\n"),
-        (OSError(errno.ENOSPC, "No space left on device", "/cache/x"),
-         "ddr: /cache/x: No space left on device\n"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/cache/x"),
+            "ddr: /cache/x: No space left on device\n",
+        ),
     ],
 )
 def test_what_the_user_can_mend_is_one_line_and_exit_code_2(monkeypatch, error, line):
@@ -112,8 +114,20 @@ def test_run_hands_over_what_it_was_told(monkeypatch):
     calls = []
     monkeypatch.setattr(book, "run_chapters", lambda *args: calls.append(args))
     result = ddr(
-        "run", "2", "03", "--profile", "smoke", "-p", "contents", 12,
-        "-p", "degradations", "[clean, blur4]", "--device", "cpu", "--force",
+        "run",
+        "2",
+        "03",
+        "--profile",
+        "smoke",
+        "-p",
+        "contents",
+        12,
+        "-p",
+        "degradations",
+        "[clean, blur4]",
+        "--device",
+        "cpu",
+        "--force",
     )
     assert result.exit_code == 0
     overrides = {"contents": 12, "degradations": ["clean", "blur4"]}
@@ -156,8 +170,21 @@ def test_pages_that_do_not_build_are_exit_code_1(monkeypatch):
 
 def test_measure_prints_the_documented_json(photographs):
     result = ddr(
-        "measure", "test_cli:toy", "--images", photographs, "--patches", 6, "--seeds", 2,
-        "--degradations", "clean,noise20", "--layers", "conv2,conv1", "--device", "cpu", "--json",
+        "measure",
+        "test_cli:toy",
+        "--images",
+        photographs,
+        "--patches",
+        6,
+        "--seeds",
+        2,
+        "--degradations",
+        "clean,noise20",
+        "--layers",
+        "conv2,conv1",
+        "--device",
+        "cpu",
+        "--json",
     )
     assert result.exit_code == 0, result.output
     measured = json.loads(result.stdout)
@@ -177,8 +204,20 @@ def test_measure_prints_the_documented_json(photographs):
 
 def test_measure_prints_tables_for_people(photographs):
     result = ddr(
-        "measure", "test_cli:toy", "--images", photographs, "--patches", 6, "--seeds", 1,
-        "--degradations", "clean,noise20", "--device", "cpu", "--srga-layer", "conv1",
+        "measure",
+        "test_cli:toy",
+        "--images",
+        photographs,
+        "--patches",
+        6,
+        "--seeds",
+        1,
+        "--degradations",
+        "clean,noise20",
+        "--device",
+        "cpu",
+        "--srga-layer",
+        "conv1",
     )
     assert result.exit_code == 0, result.output
     first, second = result.stdout.split("\n\n")
@@ -187,8 +226,15 @@ def test_measure_prints_tables_for_people(photographs):
     assert row.split()[0] == "noise20" and row.count("[") == 1
     heads, *rows = first.splitlines()
     assert heads.split() == [
-        "layer", "dim", "chi_degradation", "chi_content", "share_degradation", "share_content",
-        "share_rest", "knn_degradation", "p",
+        "layer",
+        "dim",
+        "chi_degradation",
+        "chi_content",
+        "share_degradation",
+        "share_content",
+        "share_rest",
+        "knn_degradation",
+        "p",
     ]
     assert [row.split()[0] for row in rows] == ["conv1", "conv2", "Output"]
     assert all(row.count("[") == row.count("]") == 6 for row in rows)  # a value, its interval
@@ -254,8 +300,19 @@ def test_debug_shows_where_the_user_s_code_failed():
 def test_measure_takes_a_descriptor_and_patterns(photographs, tmp_path):
     (tmp_path / "network.yaml").write_text("factory: test_cli:toy")
     result = ddr(
-        "measure", tmp_path / "network.yaml", "--images", photographs, "--patches", 6, "--seeds", 1,
-        "--layers", "conv*", "--device", "cpu", "--json",
+        "measure",
+        tmp_path / "network.yaml",
+        "--images",
+        photographs,
+        "--patches",
+        6,
+        "--seeds",
+        1,
+        "--layers",
+        "conv*",
+        "--device",
+        "cpu",
+        "--json",
     )
     assert result.exit_code == 0, result.output
     assert [layer["layer"] for layer in json.loads(result.stdout)["layers"]] == ["conv1", "conv2"]

@@ -36,8 +36,11 @@ def rows():
 
 def test_photos_are_those_of_the_table(rows):
     assert Counter(row["split"] for row in rows) == {"eval": 103, "train": 306}
-    files = {p.relative_to(PHOTOS).as_posix() for split in data.SPLITS
-             for p in (PHOTOS / split).iterdir()}
+    files = {
+        p.relative_to(PHOTOS).as_posix()
+        for split in data.SPLITS
+        for p in (PHOTOS / split).iterdir()
+    }
     assert files == {row["file"] for row in rows}
     for row in rows:
         assert hashlib.sha256((PHOTOS / row["file"]).read_bytes()).hexdigest() == row["sha256"]
@@ -134,8 +137,12 @@ def folder(tmp_path):
 def test_folder_categories_and_sources(folder):
     patches = load_patches(folder, n=6, size=32)
     assert dict(zip(patches.source, patches.category, strict=True)) == {
-        "cats/0.png": "cats", "cats/1.png": "cats", "cats/2.png": "cats", "cats/3.png": "cats",
-        "dogs/deep/a.PNG": "dogs", "loose.tiff": "",
+        "cats/0.png": "cats",
+        "cats/1.png": "cats",
+        "cats/2.png": "cats",
+        "cats/3.png": "cats",
+        "dogs/deep/a.PNG": "dogs",
+        "loose.tiff": "",
     }
     assert set(load_patches(str(folder), n=3, size=32).category) == {"cats", "dogs", ""}
 
@@ -162,8 +169,12 @@ def test_the_grid_moves_with_the_seed(tmp_path):
     corners = set()
     for seed in range(12):
         patch = load_patches(tmp_path, n=1, size=32, seed=seed).images[0].mul(255).round()
-        corners |= {(row, column) for row in range(6) for column in range(9)
-                    if torch.equal(pixels[:, row:row + 32, column:column + 32].float(), patch)}
+        corners |= {
+            (row, column)
+            for row in range(6)
+            for column in range(9)
+            if torch.equal(pixels[:, row : row + 32, column : column + 32].float(), patch)
+        }
     assert len(corners) > 6 and len({row for row, _ in corners}) > 2
 
 
@@ -283,7 +294,9 @@ def test_div2k_is_fetched_once(mirror, tmp_path, monkeypatch):
     assert folder == tmp_path / "sets" / "DIV2K_valid_HR"
     assert [p.name for p in folder.parent.iterdir()] == ["DIV2K_valid_HR"]  # no archive, no scratch
     assert load_patches(folder, n=2, size=32).source.tolist() in (
-        ["0801.png", "0802.png"], ["0802.png", "0801.png"])
+        ["0801.png", "0802.png"],
+        ["0802.png", "0801.png"],
+    )
     assert fetch_div2k("valid", tmp_path / "sets", "http://127.0.0.1:9/") == folder
 
 

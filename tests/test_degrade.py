@@ -47,10 +47,17 @@ def test_parse():
     assert parse(clean) is clean
 
 
-@pytest.mark.parametrize(("text", "canonical"), [
-    ("clean", "clean"), ("blur4.0", "blur4"), ("noise020", "noise20"), ("blur-0", "blur0"),
-    ("Blur .5+JP2K 07", "blur0.5+jp2k7"), ("noise0.00001", "noise0.00001"),
-])
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("clean", "clean"),
+        ("blur4.0", "blur4"),
+        ("noise020", "noise20"),
+        ("blur-0", "blur0"),
+        ("Blur .5+JP2K 07", "blur0.5+jp2k7"),
+        ("noise0.00001", "noise0.00001"),
+    ],
+)
 def test_canonical_text(text, canonical):
     assert str(parse(text)) == canonical
 
@@ -79,23 +86,26 @@ def test_any_text_is_a_chain_or_one_line(text):
         assert len(str(error).splitlines()) == 1
 
 
-@pytest.mark.parametrize(("text", "reason"), [
-    ("blr4", r"'blr4': no step is called 'blr'; did you mean blur\? .*blur 0\.\.16"),
-    ("nosie20", "did you mean noise"),
-    ("clen", "did you mean clean"),
-    ("", "no step is called ''"),
-    ("blur4+", r"'blur4\+': no step is called ''"),
-    ("clean+blur4", "no step is called 'clean'"),
-    ("4", "no step is called ''"),
-    ("blur", "blur takes a number from 0 to 16"),
-    ("blur1.2.3", "blur takes a number from 0 to 16"),
-    ("blur-1", "blur takes a number from 0 to 16"),
-    ("blur16.1", "blur takes a number from 0 to 16"),
-    ("noise256", "noise takes a number from 0 to 255"),
-    ("jpeg0", "jpeg takes a whole number from 1 to 95"),
-    ("jpeg50.5", "jpeg takes a whole number from 1 to 95"),
-    ("noise10+blur2", "blur2 acts before the downsampling, noise10 after it; put blur2 first"),
-])
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("blr4", r"'blr4': no step is called 'blr'; did you mean blur\? .*blur 0\.\.16"),
+        ("nosie20", "did you mean noise"),
+        ("clen", "did you mean clean"),
+        ("", "no step is called ''"),
+        ("blur4+", r"'blur4\+': no step is called ''"),
+        ("clean+blur4", "no step is called 'clean'"),
+        ("4", "no step is called ''"),
+        ("blur", "blur takes a number from 0 to 16"),
+        ("blur1.2.3", "blur takes a number from 0 to 16"),
+        ("blur-1", "blur takes a number from 0 to 16"),
+        ("blur16.1", "blur takes a number from 0 to 16"),
+        ("noise256", "noise takes a number from 0 to 255"),
+        ("jpeg0", "jpeg takes a whole number from 1 to 95"),
+        ("jpeg50.5", "jpeg takes a whole number from 1 to 95"),
+        ("noise10+blur2", "blur2 acts before the downsampling, noise10 after it; put blur2 first"),
+    ],
+)
 def test_what_does_not_parse(text, reason):
     with pytest.raises(DDRError, match=reason):
         parse(text)
@@ -169,10 +179,13 @@ def test_jpeg_comes_after_the_noise(photos):
     # The text is part of the generator's seed, so the noise itself must be taken from the chain.
     expected = _by_pillow(noisy, "JPEG", quality=30)
     assert not torch.equal(degrade(photos, "noise10+jpeg30"), expected)
-    assert torch.equal(degrade(photos, "noise0+jpeg30"), _by_pillow(degrade(photos, "clean"),
-                                                                   "JPEG", quality=30))
-    roughness = [y.diff(dim=-1).abs().mean() for y in (
-        degrade(photos, "jpeg10+noise40"), degrade(photos, "noise40+jpeg10"))]
+    assert torch.equal(
+        degrade(photos, "noise0+jpeg30"), _by_pillow(degrade(photos, "clean"), "JPEG", quality=30)
+    )
+    roughness = [
+        y.diff(dim=-1).abs().mean()
+        for y in (degrade(photos, "jpeg10+noise40"), degrade(photos, "noise40+jpeg10"))
+    ]
     assert roughness[0] > 1.5 * roughness[1]  # compression last smooths the noise away
 
 
@@ -185,8 +198,20 @@ def _by_pillow(images, format, **options):
     return torch.from_numpy(np.stack(decoded)).permute(0, 3, 1, 2).float() / 255
 
 
-ALL = ["clean", "blur3", "lens2", "motion7", "noise20", "impulse5", "contrast0.5", "quantize8",
-       "jpeg30", "jp2k10", "fading1", "blur1+motion5+noise10+jpeg50"]
+ALL = [
+    "clean",
+    "blur3",
+    "lens2",
+    "motion7",
+    "noise20",
+    "impulse5",
+    "contrast0.5",
+    "quantize8",
+    "jpeg30",
+    "jp2k10",
+    "fading1",
+    "blur1+motion5+noise10+jpeg50",
+]
 RANDOM = {"motion7", "noise20", "impulse5", "fading1", "blur1+motion5+noise10+jpeg50"}
 
 
@@ -227,9 +252,14 @@ def test_noise_differs_between_images_and_degrees():
         assert abs(np.corrcoef(a.flatten(), b.flatten())[0, 1]) < 0.1  # 768 values: sd 0.036
 
 
-@pytest.mark.parametrize("images", [
-    torch.zeros(3, 8, 8), torch.zeros(1, 1, 8, 8), torch.zeros(1, 3, 8, 8, dtype=torch.uint8),
-])
+@pytest.mark.parametrize(
+    "images",
+    [
+        torch.zeros(3, 8, 8),
+        torch.zeros(1, 1, 8, 8),
+        torch.zeros(1, 3, 8, 8, dtype=torch.uint8),
+    ],
+)
 def test_what_is_no_batch_of_images(images):
     with pytest.raises(DDRError, match="degrade takes"):
         degrade(images, "clean")

@@ -17,7 +17,10 @@ from ddrlib.zoo import load_custom
 from ddrlib.zoo.descriptor import Descriptor, describe, is_own
 
 FIELDS = {
-    "factory": "my_network:make", "checkpoint": "weights.pth", "scale": 3, "input_range": [-1, 1],
+    "factory": "my_network:make",
+    "checkpoint": "weights.pth",
+    "scale": 3,
+    "input_range": [-1, 1],
     "layers": ["head", "body.*"],
 }
 TOML = """factory = "my_network:make"
@@ -31,7 +34,8 @@ layers = ["head", "body.*"]
 @pytest.mark.parametrize(
     ("suffix", "text"),
     [
-        (".yaml", yaml.safe_dump(FIELDS)), (".json", json.dumps(FIELDS, indent="\t")),
+        (".yaml", yaml.safe_dump(FIELDS)),
+        (".json", json.dumps(FIELDS, indent="\t")),
         (".toml", TOML),
     ],
 )
@@ -59,7 +63,9 @@ def test_what_is_given_goes_over_the_file(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("source", "field"),
     [
-        ("a.b:c", "factory"), ("d/net.onnx", "onnx"), ("net.PTH", "checkpoint"),
+        ("a.b:c", "factory"),
+        ("d/net.onnx", "onnx"),
+        ("net.PTH", "checkpoint"),
         ("w.ckpt", "checkpoint"),
     ],
 )
@@ -108,12 +114,16 @@ def test_a_missing_file_and_two_checkpoints():
         describe("a.pth", checkpoint="b.pth")
 
 
-@given(st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from([*FIELDS, "onnx", "x"]), inner, max_size=4),
-    max_leaves=8,
-))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from([*FIELDS, "onnx", "x"]), inner, max_size=4)
+        ),
+        max_leaves=8,
+    )
+)
 def test_any_file_is_understood_or_refused(tmp_path_factory, value):
     file = tmp_path_factory.mktemp("any") / "network.json"
     file.write_text(json.dumps(value))

@@ -29,10 +29,13 @@ def test_every_image_under_every_type_and_level(images):
 
 
 def test_overview_finds_the_first_picture_under_each_type():
-    labels = pd.DataFrame({
-        "type": ["b", "b", "a", "b", "a", "c", "b"], "level": [3, 1, 1, 1, 3, 3, 2],
-        "reference": ["x", "x", "x", "y", "x", "x", "x"],
-    })
+    labels = pd.DataFrame(
+        {
+            "type": ["b", "b", "a", "b", "a", "c", "b"],
+            "level": [3, 1, 1, 1, 3, 3, 2],
+            "reference": ["x", "x", "x", "y", "x", "x", "x"],
+        }
+    )
     found = overview(labels, [1, 3])
     assert found.columns.tolist() == ["b", "a"] and found.index.tolist() == [1, 3]
     assert found.to_numpy().tolist() == [[1, 2], [0, 4]]
@@ -115,7 +118,8 @@ def test_a_classifier_gets_images_at_their_own_size(images):
 def test_every_method_gives_a_row_an_image(images):
     found = {name: describe(images) for name, describe in describers([]).items()}
     assert {name: rows.shape for name, rows in found.items()} == {
-        "BRISQUE": (2, 36), "gradients": (2, 24)
+        "BRISQUE": (2, 36),
+        "gradients": (2, 24),
     }
 
 

@@ -51,8 +51,12 @@ def psnr(a, b):
 
 @pytest.mark.parametrize("sigma", [0.4, 1, 2.7, 4])
 def test_blur_is_scipys(photos, sigma):
-    expected = gaussian_filter(photos.double().numpy(), (0, 0, sigma, sigma), mode="mirror",
-                               radius=(0, 0, *[math.ceil(4 * sigma)] * 2))
+    expected = gaussian_filter(
+        photos.double().numpy(),
+        (0, 0, sigma, sigma),
+        mode="mirror",
+        radius=(0, 0, *[math.ceil(4 * sigma)] * 2),
+    )
     np.testing.assert_allclose(apply(Blur(sigma), photos), expected, atol=1e-6)
 
 
@@ -92,8 +96,9 @@ def test_line_kernel(length, angle):
 
 def test_line_kernel_by_hand():
     np.testing.assert_allclose(line_kernel(3, 0), np.outer([0, 1, 0], [1, 1, 1]) / 3, atol=0.01)
-    np.testing.assert_allclose(line_kernel(2, math.pi / 2),
-                               np.outer([0.25, 0.5, 0.25], [0, 1, 0]), atol=0.01)
+    np.testing.assert_allclose(
+        line_kernel(2, math.pi / 2), np.outer([0.25, 0.5, 0.25], [0, 1, 0]), atol=0.01
+    )
 
 
 def test_motion_has_a_direction_of_its_own_in_each_image():
@@ -196,8 +201,9 @@ def test_fading(photos):
 def test_fading_flips_the_bits_it_says_and_none_in_the_headers(photos, monkeypatch):
     received = []
     decode = distortions._decode
-    monkeypatch.setattr(distortions, "_decode", lambda data: received.append(data) or Image.new(
-        "RGB", (64, 64)))
+    monkeypatch.setattr(
+        distortions, "_decode", lambda data: received.append(data) or Image.new("RGB", (64, 64))
+    )
     apply(Fading(0), photos)
     apply(Fading(10), photos)
     sent, damaged = received[:6], received[6:]

@@ -15,7 +15,9 @@ from ddrlib.paths import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DEFAULT = [Requirement(text) for text in PROJECT["dependencies"]]
-EXTRAS = [Requirement(text) for names in PROJECT["optional-dependencies"].values() for text in names]
+EXTRAS = [
+    Requirement(text) for names in PROJECT["optional-dependencies"].values() for text in names
+]
 
 
 def pins(lines: list[str]) -> dict[str, str]:
@@ -62,7 +64,9 @@ def _required_by(requirement: Requirement) -> list[Requirement]:
     """What an installed package requires on this machine, with the extras that are asked of it."""
     candidates = [Requirement(text) for text in requires(requirement.name) or []]
     return [
-        candidate for candidate in candidates if candidate.marker is None
+        candidate
+        for candidate in candidates
+        if candidate.marker is None
         or any(candidate.marker.evaluate({"extra": x}) for x in requirement.extras or {""})
     ]
 

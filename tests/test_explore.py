@@ -33,7 +33,7 @@ def test_a_server_for_this_machine_and_the_holder_of_the_token(tmp_path):
             with pytest.raises(OSError):  # it listens on one address alone
                 socket.create_connection(other, timeout=5)
         bare, _, token = server.address.partition("?")
-        for refused in (bare, f"{bare}?token={token[len('token='):-1]}"):
+        for refused in (bare, f"{bare}?token={token[len('token=') : -1]}"):
             with urlopen(refused, timeout=60) as page:
                 assert urlsplit(page.url).path == "/login"
         with pytest.raises(HTTPError, match="403"):
@@ -79,10 +79,17 @@ def test_the_page_measures_its_networks_anew(kept, monkeypatch):
     _, folder = kept
     sent = []
     monkeypatch.setattr(
-        "ddrlib.widgets.live.LiveWidget.send", lambda self, content, buffers=None: sent.append(content)
+        "ddrlib.widgets.live.LiveWidget.send",
+        lambda self, content, buffers=None: sent.append(content),
     )
-    request = {"networks": ["toy"], "degradations": "clean, noise10", "perplexity": "3", "seed": "0",
-               "contents": "4", "folder": ""}
+    request = {
+        "networks": ["toy"],
+        "degradations": "clean, noise10",
+        "perplexity": "3",
+        "seed": "0",
+        "contents": "4",
+        "folder": "",
+    }
     explore.view(folder)._handle_custom_msg({"type": "compute", "request": request}, [])
     assert sent[-1]["type"] == "result" and sent[-1]["index"]["samples"] == 8
 
@@ -91,8 +98,23 @@ def test_the_command_hands_over_what_it_was_told(monkeypatch):
     calls = []
     monkeypatch.setattr(explore, "explore", lambda *args, **options: calls.append((args, options)))
     assert ddr("explore").exit_code == 0
-    assert ddr("explore", "a", "b.onnx", "--images", "d", "--patches", 5, "--port", 9, "--no-browser",
-               "--device", "cpu").exit_code == 0
+    assert (
+        ddr(
+            "explore",
+            "a",
+            "b.onnx",
+            "--images",
+            "d",
+            "--patches",
+            5,
+            "--port",
+            9,
+            "--no-browser",
+            "--device",
+            "cpu",
+        ).exit_code
+        == 0
+    )
     (first, options), (second, others) = calls
     assert first == (explore.NETWORKS, "", 100) and options["browser"] and options["port"] == 8866
     assert second[0] == ("a", "b.onnx") and str(second[1]) == "d" and second[2] == 5

@@ -56,7 +56,13 @@ def measurement(patches):
     module = SRResNet(channels=4, blocks=2).eval()
     network = Network("toy", module, 4, module.layers(), lambda x: x, "sr", {"sha256": "0" * 64})
     return measure(
-        network, patches, DEGRADATIONS, ["Conv1", "RB1", "RB2"], seeds=2, perplexity=4, cache=False,
+        network,
+        patches,
+        DEGRADATIONS,
+        ["Conv1", "RB1", "RB2"],
+        seeds=2,
+        perplexity=4,
+        cache=False,
         device="cpu",
     )
 
@@ -100,7 +106,9 @@ def test_views_are_the_projections_up_to_rotation(packed, measurement):
     for network in views:
         for (plane, map_4, map_3), layer in zip(network, measurement.layers, strict=True):
             for view, points in ((plane, layer.scores[:, :2]), (map_4, layer.embeddings[0])):
-                np.testing.assert_allclose(pdist(view), pdist(points), atol=1e-4 * pdist(points).max())
+                np.testing.assert_allclose(
+                    pdist(view), pdist(points), atol=1e-4 * pdist(points).max()
+                )
             assert np.abs(pdist(map_3) - pdist(map_4)).max() > 0.01 * pdist(map_4).max()
     assert packed.index["projections"] == ["PCA", "t-SNE, perplexity 4", "t-SNE, perplexity 3"]
 
@@ -108,7 +116,9 @@ def test_views_are_the_projections_up_to_rotation(packed, measurement):
 def test_the_film_is_as_calm_as_a_rotation_makes_it(packed):
     views = unpacked(packed).reshape(2, 3, 3, -1, 2)[0]
     views = views - views.mean(axis=2, keepdims=True)
-    for before, after in zip(views[:-1].reshape(-1, 18, 2), views[1:].reshape(-1, 18, 2), strict=True):
+    for before, after in zip(
+        views[:-1].reshape(-1, 18, 2), views[1:].reshape(-1, 18, 2), strict=True
+    ):
         distance = np.square(after - before).sum()
         for angle in np.linspace(0, 2 * np.pi, 36, endpoint=False):
             turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -149,9 +159,14 @@ def test_one_network_of_many_contents_has_no_chi_of_its_samples(measurement, pat
     """One label a sample: CHI is not defined, and JSON could not say infinity."""
     whole = Patches(patches.images[:1], np.arange(1), patches.category[:1], patches.source[:1])
     one = dataclasses.replace(
-        measurement, n=1, content=np.zeros(3, int), degradation=np.arange(3),
-        layers=[dataclasses.replace(x, scores=x.scores[::N], embeddings=x.embeddings[:, ::N])
-                for x in measurement.layers],
+        measurement,
+        n=1,
+        content=np.zeros(3, int),
+        degradation=np.arange(3),
+        layers=[
+            dataclasses.replace(x, scores=x.scores[::N], embeddings=x.embeddings[:, ::N])
+            for x in measurement.layers
+        ],
     )
     packed = pack([one], whole, images[::N])
     assert packed.index["views"][0]["chi"] == dict.fromkeys(
@@ -161,9 +176,15 @@ def test_one_network_of_many_contents_has_no_chi_of_its_samples(measurement, pat
 
 def test_the_index_is_strict_json(packed, measurement, patches, images):
     json.dumps(packed.index, allow_nan=False)
-    single = [dataclasses.replace(layer, chi_degradation=dataclasses.replace(
-        layer.chi_degradation, values=layer.chi_degradation.values[:1]))
-        for layer in measurement.layers]
+    single = [
+        dataclasses.replace(
+            layer,
+            chi_degradation=dataclasses.replace(
+                layer.chi_degradation, values=layer.chi_degradation.values[:1]
+            ),
+        )
+        for layer in measurement.layers
+    ]
     index = pack([dataclasses.replace(measurement, layers=single)], patches, images).index
     json.dumps(index, allow_nan=False)
     assert index["networks"][0]["layers"][0]["chi"]["degradation"][1:] == [None, 1]
@@ -176,13 +197,17 @@ def test_the_atlas_holds_the_samples_in_order(patches):
     atlas = Image.open(io.BytesIO(webp(_atlas(flat))))
     assert atlas.size == (24, 24) and atlas_columns(7) == 3
     for i in range(7):
-        tile = atlas.convert("RGB").crop((8 * (i % 3), 8 * (i // 3), 8 * (i % 3) + 8, 8 * (i // 3) + 8))
+        tile = atlas.convert("RGB").crop(
+            (8 * (i % 3), 8 * (i // 3), 8 * (i % 3) + 8, 8 * (i // 3) + 8)
+        )
         expected = (flat[i, :, 0, 0] * 255).round().byte().tolist()
         assert np.unique(np.asarray(tile).reshape(-1, 3), axis=0).tolist() == [expected]
 
 
 def test_large_thumbnails_are_reduced(measurement, patches, images):
-    index = pack([measurement], patches, images.repeat_interleave(8, 2).repeat_interleave(8, 3)).index
+    index = pack(
+        [measurement], patches, images.repeat_interleave(8, 2).repeat_interleave(8, 3)
+    ).index
     assert index["thumbnail"] == 32
 
 
@@ -199,9 +224,14 @@ def test_different_samples_are_refused(measurement, patches, images):
         pack([measurement, other], patches, images)
 
 
-@pytest.mark.parametrize("source, name", [
-    ("pack__sea2.webp", "sea2"), ("folder/holiday.jpg", "holiday"), ("a__b__c.png", "c"),
-])
+@pytest.mark.parametrize(
+    "source, name",
+    [
+        ("pack__sea2.webp", "sea2"),
+        ("folder/holiday.jpg", "holiday"),
+        ("a__b__c.png", "c"),
+    ],
+)
 def test_photograph_name(source, name):
     assert photograph_name(source) == name
 
@@ -213,11 +243,18 @@ def test_size_of_a_full_explorer(measurement):
     images = torch.cat([degrade(patches.images, degradation) for degradation in degradations])
     rng = np.random.default_rng(0)
     layer = dataclasses.replace(
-        measurement.layers[0], scores=rng.normal(size=(300, 5)), embeddings=rng.normal(size=(1, 300, 2))
+        measurement.layers[0],
+        scores=rng.normal(size=(300, 5)),
+        embeddings=rng.normal(size=(1, 300, 2)),
     )
     full = dataclasses.replace(
-        measurement, n=100, degradations=degradations, seeds=1, layers=[layer] * 36,
-        content=np.tile(np.arange(100), 3), degradation=np.repeat(np.arange(3), 100),
+        measurement,
+        n=100,
+        degradations=degradations,
+        seeds=1,
+        layers=[layer] * 36,
+        content=np.tile(np.arange(100), 3),
+        degradation=np.repeat(np.arange(3), 100),
     )  # 36 layers x 2 projections are 72 views; two such networks are 144 = 4 x 12 x 3
     packed = pack([full, full], patches, images)
     assert len(packed.coordinates) == 144 * 300 * 4

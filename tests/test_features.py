@@ -79,6 +79,7 @@ def test_the_pass_ends_with_the_deepest_layer(images):
 
 def test_a_network_that_views_its_features_is_no_obstacle(images):
     """`view` refuses channels last, the layout that extraction tries first."""
+
     class Viewing(nn.Conv2d):
         def forward(self, x):
             return super().forward(x).view(len(x), 4, 36)
@@ -139,6 +140,7 @@ def test_an_overflow_in_the_last_batch_keeps_all_rows_in_float32(images, cached)
 
 
 # --- the cache ---
+
 
 def test_a_second_call_reads_and_computes_only_what_is_missing(images, cache):
     network = toy()
@@ -215,6 +217,7 @@ def test_a_pass_that_fails_leaves_no_file(images, cache):
 
 
 # --- what cannot be extracted ---
+
 
 def test_values_that_are_not_finite_are_counted(images):
     images[5, 0, 0, 0] = torch.inf

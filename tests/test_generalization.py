@@ -50,13 +50,24 @@ def straightforward(reference, test, components):
         errors = [abs(ratio - gamma(1 / g) * gamma(3 / g) / gamma(2 / g) ** 2) for g in grid]
         fits.append((sigma, grid[int(np.argmin(errors))], len(scores) - len(kept)))
     (s1, a1, dropped), (s2, a2, _) = fits
-    kl = math.log(
-        a1 * s2 * gamma(1 / a2) * math.sqrt(gamma(1 / a2) * gamma(3 / a1))
-        / (a2 * s1 * gamma(1 / a1) * math.sqrt(gamma(1 / a1) * gamma(3 / a2)))
-    ) - 1 / a1 + (
-        s1 * math.sqrt(gamma(1 / a1) * gamma(3 / a2))
-        / (s2 * math.sqrt(gamma(1 / a2) * gamma(3 / a1)))
-    ) ** a2 * gamma(a2 / a1 + 1 / a1) / gamma(1 / a1)
+    kl = (
+        math.log(
+            a1
+            * s2
+            * gamma(1 / a2)
+            * math.sqrt(gamma(1 / a2) * gamma(3 / a1))
+            / (a2 * s1 * gamma(1 / a1) * math.sqrt(gamma(1 / a1) * gamma(3 / a2)))
+        )
+        - 1 / a1
+        + (
+            s1
+            * math.sqrt(gamma(1 / a1) * gamma(3 / a2))
+            / (s2 * math.sqrt(gamma(1 / a2) * gamma(3 / a1)))
+        )
+        ** a2
+        * gamma(a2 / a1 + 1 / a1)
+        / gamma(1 / a1)
+    )
     return s2, a2, kl, math.log10(kl + 1e-5) + 5, dropped
 
 
@@ -80,9 +91,14 @@ def test_scores_are_those_of_scikit_learn_signs_included(monkeypatch):
     assert np.allclose(principal_scores(x, 20), PCA(20, svd_solver="full").fit_transform(x))
 
 
-@pytest.mark.parametrize(("p", "q"), [
-    (GGD(1, 2), GGD(1, 1.5)), (GGD(1, 2), GGD(1.3, 2)), (GGD(0.8, 5), GGD(2, 1.7)),
-])
+@pytest.mark.parametrize(
+    ("p", "q"),
+    [
+        (GGD(1, 2), GGD(1, 1.5)),
+        (GGD(1, 2), GGD(1.3, 2)),
+        (GGD(0.8, 5), GGD(2, 1.7)),
+    ],
+)
 def test_closed_form_on_known_distributions(p, q):
     # One direction, along which the samples are the quantiles of the distribution: its score is
     # known, and the moments are more exact than those of random draws.
@@ -225,16 +241,19 @@ def with_value(value):
     return x
 
 
-@pytest.mark.parametrize(("array", "line"), [
-    (features(20, dim=400), "test.npy has D = 400, the reference D = 500; take the same layer"),
-    (with_value(np.nan), "test.npy: NaN or infinite values, first in sample 3"),
-    (with_value(-np.inf), "test.npy: NaN or infinite values, first in sample 3"),
-    (np.ones((20, 500)), "test.npy: all 20 samples have the same features"),
-    (features(20)[0], r"test.npy: float64 of shape \(500,\); features are numbers \(N, D\)"),
-    (features(1), r"test.npy: float64 of shape \(1, 500\).*N at least 2"),
-    (np.full((20, 500), "a"), "test.npy: <U1 of shape"),
-    (np.full((20, 500), None), "test.npy is no .npy file of features"),
-])
+@pytest.mark.parametrize(
+    ("array", "line"),
+    [
+        (features(20, dim=400), "test.npy has D = 400, the reference D = 500; take the same layer"),
+        (with_value(np.nan), "test.npy: NaN or infinite values, first in sample 3"),
+        (with_value(-np.inf), "test.npy: NaN or infinite values, first in sample 3"),
+        (np.ones((20, 500)), "test.npy: all 20 samples have the same features"),
+        (features(20)[0], r"test.npy: float64 of shape \(500,\); features are numbers \(N, D\)"),
+        (features(1), r"test.npy: float64 of shape \(1, 500\).*N at least 2"),
+        (np.full((20, 500), "a"), "test.npy: <U1 of shape"),
+        (np.full((20, 500), None), "test.npy is no .npy file of features"),
+    ],
+)
 def test_bad_features_are_one_line(tmp_path, array, line):
     reference = save(tmp_path / "clean.npy", features())
     test = save(tmp_path / "test.npy", array)
@@ -270,10 +289,13 @@ class Trap:
         return os.mkdir, (str(self.path),)
 
 
-@pytest.mark.parametrize("dump", [
-    lambda path, trap: path.write_bytes(pickle.dumps(trap)),
-    lambda path, trap: np.save(path, np.array([trap, trap])),
-])
+@pytest.mark.parametrize(
+    "dump",
+    [
+        lambda path, trap: path.write_bytes(pickle.dumps(trap)),
+        lambda path, trap: np.save(path, np.array([trap, trap])),
+    ],
+)
 def test_no_pickle_is_loaded(tmp_path, dump):
     dump(tmp_path / "test.npy", Trap(tmp_path / "trapped"))
     with pytest.raises(DDRError, match="test.npy is no .npy file of features"):
@@ -294,10 +316,14 @@ def test_command_prints_exactly_the_documented_keys(tmp_path):
     assert [type(value) for value in row.values()] == [str, int, int, float, float, float, float]
 
 
-@pytest.mark.parametrize(("name", "line"), [
-    ("missing.npy", "No such file or directory"), ("folder.npy", "Is a directory"),
-    ("nan.npy", "NaN or infinite"),
-])
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("missing.npy", "No such file or directory"),
+        ("folder.npy", "Is a directory"),
+        ("nan.npy", "NaN or infinite"),
+    ],
+)
 def test_command_refuses_in_one_line(tmp_path, name, line):
     reference = save(tmp_path / "clean.npy", features())
     (tmp_path / "folder.npy").mkdir()

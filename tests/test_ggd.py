@@ -53,16 +53,25 @@ def test_equal_values_cannot_be_fitted():
         fit_ggd(np.full(3, 2.0))
 
 
-@pytest.mark.parametrize(("p", "q"), [
-    (GGD(1, 2), GGD(1, 1)), (GGD(1, 1), GGD(1, 2)), (GGD(3, 0.7), GGD(2, 1.5)),
-    (GGD(0.5, 4), GGD(2, 0.6)), (GGD(1, 9), GGD(1, 3)),
-])
+@pytest.mark.parametrize(
+    ("p", "q"),
+    [
+        (GGD(1, 2), GGD(1, 1)),
+        (GGD(1, 1), GGD(1, 2)),
+        (GGD(3, 0.7), GGD(2, 1.5)),
+        (GGD(0.5, 4), GGD(2, 0.6)),
+        (GGD(1, 9), GGD(1, 3)),
+    ],
+)
 def test_divergence_is_the_integral_of_its_definition(p, q):
     f, g = distribution(p), distribution(q)
     reach = f.isf(1e-15)
     integral, _ = quad(  # both densities are even, with their peak at 0
-        lambda x: 2 * f.pdf(x) * (f.logpdf(x) - g.logpdf(x)), 0, reach,
-        limit=500, points=[reach / 1000, reach / 30],
+        lambda x: 2 * f.pdf(x) * (f.logpdf(x) - g.logpdf(x)),
+        0,
+        reach,
+        limit=500,
+        points=[reach / 1000, reach / 30],
     )
     assert ggd_kl(p, q) == pytest.approx(integral, rel=1e-6)
 

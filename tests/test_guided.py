@@ -40,8 +40,8 @@ def test_style_block_convolves_each_image_with_weights_of_its_own(lr):
         own = weight * style[k][None, :, None, None]
         norm = weight.square().sum((1, 2, 3)).sqrt() / own.square().sum((1, 2, 3)).sqrt()
         own = own * norm[:, None, None, None]
-        expected = F.conv2d(lr[k:k + 1], own, block.conv1.bias, padding=1)
-        assert torch.allclose(found[k:k + 1], expected, atol=1e-5)
+        expected = F.conv2d(lr[k : k + 1], own, block.conv1.bias, padding=1)
+        assert torch.allclose(found[k : k + 1], expected, atol=1e-5)
 
 
 def test_the_embedding_is_used_and_can_be_replaced(lr):
@@ -80,9 +80,14 @@ def test_unknown_guide_or_modulation_names_what_there_is():
         GuidedSRResNet(guide="ouija")
 
 
-@pytest.mark.parametrize("size", [
-    {"channels": 8, "blocks": 3}, {"channels": 8, "blocks": 1}, {"channels": 4, "blocks": 2},
-])
+@pytest.mark.parametrize(
+    "size",
+    [
+        {"channels": 8, "blocks": 3},
+        {"channels": 8, "blocks": 1},
+        {"channels": 4, "blocks": 2},
+    ],
+)
 def test_only_a_network_of_the_same_size_can_guide(size):
     with pytest.raises(DDRError, match="an SRResNet of 2 blocks and 8 channels"):
         GuidedSRResNet(**SIZE).guide_from(SRResNet(**size))
@@ -125,13 +130,19 @@ def test_the_oracle_hears_blur_and_noise_in_their_own_units():
     )
 
 
-@pytest.mark.parametrize("given, complaint", [
-    ({"x": torch.rand(2, 1, 8, 8)}, r"shape \(2, 1, 8, 8\).* repeat a grey image's channel"),
-    ({"x": torch.rand(3, 8, 8)}, r"takes RGB images \(N, 3, H, W\)"),
-    ({"embedding": torch.rand(2, 5)}, r"shape \(2, 5\) for 2 images: this network takes \(2, 6\)"),
-    ({"embedding": torch.rand(6)}, r"shape \(6,\)"),
-    ({}, "has to be given the degradation"),
-])
+@pytest.mark.parametrize(
+    "given, complaint",
+    [
+        ({"x": torch.rand(2, 1, 8, 8)}, r"shape \(2, 1, 8, 8\).* repeat a grey image's channel"),
+        ({"x": torch.rand(3, 8, 8)}, r"takes RGB images \(N, 3, H, W\)"),
+        (
+            {"embedding": torch.rand(2, 5)},
+            r"shape \(2, 5\) for 2 images: this network takes \(2, 6\)",
+        ),
+        ({"embedding": torch.rand(6)}, r"shape \(6,\)"),
+        ({}, "has to be given the degradation"),
+    ],
+)
 def test_what_does_not_fit_is_said_in_one_line(lr, given, complaint):
     guided = GuidedSRResNet(**SIZE, guide="oracle", embedding=6)
     with pytest.raises(DDRError, match=complaint):

@@ -116,10 +116,13 @@ def test_zero_shot_takes_one_example_a_type(splits):
 
 
 def test_zero_shot_by_hand():
-    labels = pd.DataFrame({
-        "type": ["a", "a", "b", "b", "a", "b", "b"], "level": [1, 3, 4, 5, 3, 3, 1],
-        "reference": list("xxxxyyy"),
-    })
+    labels = pd.DataFrame(
+        {
+            "type": ["a", "a", "b", "b", "a", "b", "b"],
+            "level": [1, 3, 4, 5, 3, 3, 1],
+            "reference": list("xxxxyyy"),
+        }
+    )
     # Examples: 0 of a (level 3) and 2 of b (level 4, the nearest to 3 there is); the border is 1.
     features = {"m": np.array([9, 0, 2, 9, 0.9, 1.1, 0.5])[:, None]}
     split = Split(np.array(["x"]), np.array(["y"]))
@@ -156,8 +159,11 @@ def test_confusion_by_hand():
 
 def test_advantage_is_paired_over_splits():
     found = pd.DataFrame(
-        [(m, s, k, a + 0.1 * s) for s in range(5) for m, k, a in
-         (("one", 1, 0.3), ("two", 1, 0.2), ("one", 2, 0.4), ("two", 2, 0.5))],
+        [
+            (m, s, k, a + 0.1 * s)
+            for s in range(5)
+            for m, k, a in (("one", 1, 0.3), ("two", 1, 0.2), ("one", 2, 0.4), ("two", 2, 0.5))
+        ],
         columns=["method", "split", "shots", "accuracy"],
     )
     by_shots = advantage(found, "one", "two")
@@ -199,7 +205,12 @@ def test_viewer_asks_methods_that_have_not_seen_the_picture():
         return methods["m"][:1]  # blur, level 1
 
     view = identification_viewer(
-        images, LABELS, methods, {"m": describe}, {"hill": 3, "lake": 5}, [1, 5],
+        images,
+        LABELS,
+        methods,
+        {"m": describe},
+        {"hill": 3, "lake": 5},
+        [1, 5],
         originals={"hill": images[0], "lake": images[1]},
     )
     assert view.axes == ["picture", "distortion", "level"] and len(view.frames) == 2 * 3 * 2
@@ -223,21 +234,34 @@ def test_viewer_asks_methods_that_have_not_seen_the_picture():
 
 def test_figures_draw_the_tables():
     found = pd.DataFrame(
-        [(m, s, k, a + 0.1 * s) for s in range(3) for m, k, a in
-         (("one", 1, 0.3), ("one", 5, 0.4), ("two", 1, 0.2), ("two", 5, 0.1))],
+        [
+            (m, s, k, a + 0.1 * s)
+            for s in range(3)
+            for m, k, a in (("one", 1, 0.3), ("one", 5, 0.4), ("two", 1, 0.2), ("two", 5, 0.1))
+        ],
         columns=["method", "split", "shots", "accuracy"],
     )
     ax = plots.few_shots(found, chance=0.25).axes[0]
     assert ax.lines[0].get_ydata() == pytest.approx([0.4, 0.5])
     assert [text.get_text() for text in ax.figure.legends[0].get_texts()] == [
-        "one", "two", "chance, 25%"
+        "one",
+        "two",
+        "chance, 25%",
     ]
     table = pd.DataFrame([[0.75, 0.25], [0, 1]], index=["a", "b"], columns=["a", "b"])
     ax = plots.confusions({"one": table}).axes[0]
     assert [text.get_text() for text in ax.texts] == ["75", "25", "0", "100"]
     rho = pd.DataFrame(
-        [(m, s, t, r) for s in range(3) for m, t, r in
-         (("one", "blur", 0.9), ("one", "noise", 0.5), ("two", "blur", 0.1), ("two", "noise", 0))],
+        [
+            (m, s, t, r)
+            for s in range(3)
+            for m, t, r in (
+                ("one", "blur", 0.9),
+                ("one", "noise", 0.5),
+                ("two", "blur", 0.1),
+                ("two", "noise", 0),
+            )
+        ],
         columns=["method", "split", "type", "rho"],
     )
     ax = plots.degree_orders(rho).axes[0]

@@ -104,7 +104,8 @@ def test_figures_are_those_of_the_definitions(network, patches):
         assert share.n == N
     assert layer.embeddings.shape == (3, 3 * N, 2)
     for chi, labels in (
-        (layer.chi_degradation, found.degradation), (layer.chi_content, found.content)
+        (layer.chi_degradation, found.degradation),
+        (layer.chi_content, found.content),
     ):
         values = [calinski_harabasz_score(points, labels) for points in layer.embeddings]
         assert chi.values == pytest.approx(values, rel=1e-4)
@@ -149,6 +150,7 @@ def test_an_order_of_layers_or_a_backend_changes_nothing(network, patches):
 
 # --- the cache ---
 
+
 def test_a_second_measurement_reads_the_first_and_adds_seeds(network, patches, place, monkeypatch):
     first = measure(network, patches, layers=["content"], seeds=2)
     monkeypatch.setattr("ddrlib.measure.extract", pytest.fail)
@@ -156,17 +158,16 @@ def test_a_second_measurement_reads_the_first_and_adds_seeds(network, patches, p
     more = measure(network, patches, layers=["content"], seeds=3)
     assert again.to_json() == first.to_json()
     assert np.array_equal(more["content"].embeddings[:2], first["content"].embeddings)
-    assert measure(network, patches, layers=["content"], seeds=1)["content"].chi_content.values == (
-        first["content"].chi_content.values[:1]
+    assert (
+        measure(network, patches, layers=["content"], seeds=1)["content"].chi_content.values
+        == (first["content"].chi_content.values[:1])
     )
     with np.load(next((place / "projections").iterdir())) as kept:
         assert len(kept["embeddings"]) == 3
 
 
 @pytest.mark.parametrize("damage", [lambda d: d[:-100], lambda d: d[:5000] + b"x" + d[5001:]])
-def test_a_damaged_projection_is_said_and_computed_again(
-    network, patches, place, caplog, damage
-):
+def test_a_damaged_projection_is_said_and_computed_again(network, patches, place, caplog, damage):
     first = measure(network, patches, layers=["content"], seeds=1)
     (file,) = (place / "projections").iterdir()
     file.write_bytes(damage(file.read_bytes()))
@@ -182,6 +183,7 @@ def test_another_perplexity_is_another_projection(network, patches):
 
 
 # --- what cannot be measured ---
+
 
 @pytest.mark.parametrize("degradations", [["clean"], ["clean", "blur4", "blur4.0"]])
 def test_degradations_have_to_differ(network, patches, degradations):

@@ -48,6 +48,7 @@ def toy(contents: int, degradations: int, a: float, b: float, c: float, seed: in
 
 # --- Calinski-Harabasz ---
 
+
 def test_chi_by_hand():
     # Two pairs on a line: means 1 and 11 about 6; BD = 4 * 25 = 100, WD = 4 * 1 = 4, N - k = 2.
     found = calinski_harabasz(np.array([[0.0], [2.0], [10.0], [12.0]]), np.array([5, 5, 8, 8]))
@@ -78,24 +79,33 @@ def test_chi_at_the_edges():
 
 # --- two-way split ---
 
+
 def test_variance_split_by_hand():
     # Columns of effects that do not meet: degradation +-1, content -2, 0, 2, interaction +-1.
     # 6 samples: SS = 6 * 1, 2 * (4 + 0 + 4), 4 * 1 of 26.
     degradation = np.array([0, 0, 0, 1, 1, 1])
     content = np.array([0, 1, 2, 0, 1, 2])
-    features = np.stack([
-        np.where(degradation == 0, 1.0, -1.0),
-        2.0 * content - 2.0,
-        np.array([1.0, 0.0, -1.0, -1.0, 0.0, 1.0]),
-    ], axis=1)
+    features = np.stack(
+        [
+            np.where(degradation == 0, 1.0, -1.0),
+            2.0 * content - 2.0,
+            np.array([1.0, 0.0, -1.0, -1.0, 0.0, 1.0]),
+        ],
+        axis=1,
+    )
     split = variance_split(gram(features), content, degradation)
-    assert (split.degradation, split.content, split.rest) == pytest.approx((6/26, 16/26, 4/26))
+    assert (split.degradation, split.content, split.rest) == pytest.approx(
+        (6 / 26, 16 / 26, 4 / 26)
+    )
 
 
 @settings(max_examples=30, deadline=None)
 @given(
-    seed=st.integers(0, 10**6), contents=st.integers(2, 9), degradations=st.integers(2, 5),
-    a=st.floats(0, 3), b=st.floats(0, 3),
+    seed=st.integers(0, 10**6),
+    contents=st.integers(2, 9),
+    degradations=st.integers(2, 5),
+    a=st.floats(0, 3),
+    b=st.floats(0, 3),
 )
 def test_variance_split_is_analysis_of_variance_and_ignores_the_order(
     seed, contents, degradations, a, b
@@ -160,6 +170,7 @@ def test_resampled_sums_are_those_of_the_repeated_samples():
 
 # --- neighbours ---
 
+
 def test_knn_agrees_with_locally_scaled_distances():
     features = toy(20, 3, 0.6, 0.5, 1)
     _, degradation = labels(20, 3)
@@ -205,6 +216,7 @@ def test_knn_purity_of_known_clouds():
 
 
 # --- permutation and bootstrap ---
+
 
 def test_permutation_p_is_uniform_without_effect_and_tiny_with_one():
     content, degradation = labels(8, 3)
@@ -273,6 +285,7 @@ def test_bootstrap_stays_within_the_bounds():
 
 
 # --- means, spreads and readings ---
+
 
 def test_mean_interval_is_the_mean_with_the_normal_interval():
     values = np.random.default_rng(0).standard_normal(400)

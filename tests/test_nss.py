@@ -22,14 +22,18 @@ def photographs():
 
 def plain_mscn(grey):
     """Loops over the pixels, for the inner ones, where borders do not matter."""
-    kernel = np.array([[math.exp(-(i * i + j * j) / (2 * (7 / 6) ** 2)) for j in range(-3, 4)]
-                       for i in range(-3, 4)])
+    kernel = np.array(
+        [
+            [math.exp(-(i * i + j * j) / (2 * (7 / 6) ** 2)) for j in range(-3, 4)]
+            for i in range(-3, 4)
+        ]
+    )
     kernel /= kernel.sum()
     height, width = grey.shape
     out = np.zeros((height - 6, width - 6))
     for i in range(height - 6):
         for j in range(width - 6):
-            window = grey[i:i + 7, j:j + 7]
+            window = grey[i : i + 7, j : j + 7]
             mean = (kernel * window).sum()
             deviation = math.sqrt(max((kernel * (window - mean) ** 2).sum(), 0))
             out[i, j] = (grey[i + 3, j + 3] - mean) / (deviation + 1)
@@ -63,10 +67,13 @@ def test_features_of_a_photograph(photographs):
     assert features.shape == (36,)
     assert features[1] == pytest.approx((x**2).mean(), rel=1e-5)
     products = (
-        x[:, :-1] * x[:, 1:], x[:-1] * x[1:], x[:-1, :-1] * x[1:, 1:], x[:-1, 1:] * x[1:, :-1]
+        x[:, :-1] * x[:, 1:],
+        x[:-1] * x[1:],
+        x[:-1, :-1] * x[1:, 1:],
+        x[:-1, 1:] * x[1:, :-1],
     )
     for i, product in enumerate(products):
-        assert features[2 + 4 * i:6 + 4 * i] == pytest.approx(plain_aggd(product), abs=2e-3)
+        assert features[2 + 4 * i : 6 + 4 * i] == pytest.approx(plain_aggd(product), abs=2e-3)
 
 
 @pytest.mark.parametrize(("shape", "left", "right"), [(2, 1, 1), (0.8, 1, 3), (3, 2, 0.5)])

@@ -159,11 +159,15 @@ def chain(*steps: str) -> list[Node]:
     [
         (["a = Conv x", "b = Relu a", "c = Conv b"], "a b c"),
         # two residual blocks; an inner sum of other than a skip is inside
-        (["a = Conv x", "b = Conv a", "c = Add a b", "d = Conv c", "e = Relu d", "f = Add e c"],
-         "a c f"),
+        (
+            ["a = Conv x", "b = Conv a", "c = Add a b", "d = Conv c", "e = Relu d", "f = Add e c"],
+            "a c f",
+        ),
         # a residual connection around residual blocks, and a convolution after them
-        (["a = Conv x", "b = Conv a", "c = Add b a", "d = Conv c", "e = Add d a", "f = Conv e"],
-         "a c e f"),
+        (
+            ["a = Conv x", "b = Conv a", "c = Add b a", "d = Conv c", "e = Add d a", "f = Conv e"],
+            "a c e f",
+        ),
         # dense block
         (["a = Conv x", "b = Conv a", "c = Concat a b", "d = Conv c", "e = Add d a"], "a e"),
         # an interpolated image, added at the end: before and after the rest

@@ -65,7 +65,7 @@ def test_chi_table_is_symmetric_and_agrees_with_scikit_learn(found):
 
     table = found.chi(perplexity=5)
     assert np.isnan(np.diag(table)).all() and (table.T.fillna(0) == table.fillna(0)).all(axis=None)
-    index = np.r_[0:N, 3 * N:4 * N]
+    index = np.r_[0:N, 3 * N : 4 * N]
     points = tsne(pca(subgram(found.gram, index)).scores, 0, usable_perplexity(2 * N, 5))
     expected = calinski_harabasz_score(points, np.repeat([0, 1], N))
     assert table.loc["clean", "noise40"] == pytest.approx(expected, rel=1e-6)

@@ -13,18 +13,27 @@ from ddrlib.plots import MARKERS, PALETTE, SHARES
 # What is left of linear RGB: Machado, Oliveira and Fernandes 2009, table 1, severity 1.
 VISION = {
     "normal": np.eye(3),
-    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
-                   [-0.003882, -0.048116, 1.051998]],
-    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
-                     [-0.011820, 0.042940, 0.968881]],
-    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
-                   [0.004733, 0.691367, 0.303900]],
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
 }
 
 
 def seen(colour: str, vision: str) -> np.ndarray:
     """A colour "#rrggbb" in CIELAB, after what this vision leaves of it."""
-    rgb = np.array([int(colour[k:k + 2], 16) for k in (1, 3, 5)]) / 255
+    rgb = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) / 255
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     left = np.clip(VISION[vision] @ linear, 0, 1)
     return rgb2lab(np.where(left <= 0.0031308, 12.92 * left, 1.055 * left ** (1 / 2.4) - 0.055))
@@ -40,6 +49,7 @@ def test_all_pairs_are_told_apart(colours, apart, vision):
 
 def test_colour_blindness_is_simulated():
     """Red and green, far apart, come together for the red-green blind alone."""
+
     def apart(vision):
         return deltaE_ciede2000(seen("#b85030", vision), seen("#708020", vision))
 

@@ -26,13 +26,16 @@ def layer(name: str, chi: float, share: float) -> LayerMeasurement:
         return Interval(value, 0.9 * value, 1.1 * value, 4)
 
     return LayerMeasurement(
-        layer=name, dim=7,
+        layer=name,
+        dim=7,
         chi_degradation=Chi((chi - 1, chi + 1), 1, 1, interval(chi)),
         chi_content=Chi((2.0, 2.0), 1, 1, interval(2.0)),
         variance=VarianceSplit(interval(share), interval(0.5), interval(0.5 - share)),
-        knn_degradation=interval(0.4), p=0.01,
+        knn_degradation=interval(0.4),
+        p=0.01,
         embeddings=np.random.default_rng(0).standard_normal((2, 8, 2)),
-        scores=np.zeros((8, 2)), gram=np.eye(8),
+        scores=np.zeros((8, 2)),
+        gram=np.eye(8),
     )
 
 
@@ -40,8 +43,15 @@ def layer(name: str, chi: float, share: float) -> LayerMeasurement:
 def measurement():
     layers = [layer("a", 3.0, 0.1), layer("b", 40.0, 0.3)]
     return Measurement(
-        "net", 4, ("clean", "blur4"), 2, 30.0, np.tile(np.arange(4), 2), np.repeat([0, 1], 4),
-        layers, ["a", "b"],
+        "net",
+        4,
+        ("clean", "blur4"),
+        2,
+        30.0,
+        np.tile(np.arange(4), 2),
+        np.repeat([0, 1], 4),
+        layers,
+        ["a", "b"],
     )
 
 
@@ -83,9 +93,16 @@ def test_principal_colours_order_components_by_their_variance():
 
 def test_growth_averages_over_training_seeds():
     rows = [
-        {"iteration": i, "layer": "", "measure": "psnr", "value": 20 + i + seed, "seed": seed,
-         "network": "net"}
-        for i in (0, 10) for seed in (0, 1, 2)
+        {
+            "iteration": i,
+            "layer": "",
+            "measure": "psnr",
+            "value": 20 + i + seed,
+            "seed": seed,
+            "network": "net",
+        }
+        for i in (0, 10)
+        for seed in (0, 1, 2)
     ]
     ax = plots.growth(pd.DataFrame(rows), {"PSNR": ("psnr", "")}).axes[0]
     assert ax.lines[0].get_ydata().tolist() == [21, 31]

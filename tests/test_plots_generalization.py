@@ -31,7 +31,8 @@ def test_overlays_have_a_panel_for_each_row_and_column_and_one_legend():
     )
     ax, ay, bx, by = fig.axes
     assert [found.get_offsets().tolist() for found in ay.collections] == [
-        (2 * points[:3]).tolist(), (2 * points[3:]).tolist()
+        (2 * points[:3]).tolist(),
+        (2 * points[3:]).tolist(),
     ]
     assert (ax.get_title(), ay.get_title(), ax.get_ylabel()) == ("x", "y", "a")
     assert (ax.get_xlabel(), ay.get_xlabel(), by.get_xlabel()) == ("1", "2", "3")
@@ -41,8 +42,14 @@ def test_overlays_have_a_panel_for_each_row_and_column_and_one_legend():
 
 def test_response_curves_draw_the_first_of_each_kind_with_its_interval():
     rows = [
-        {"network": network, "training": training, "family": "f", "kind": "blur", "degree": degree,
-         "SRGA": Interval(value * degree, value * degree - 0.5, value * degree + 0.5, 9)}
+        {
+            "network": network,
+            "training": training,
+            "family": "f",
+            "kind": "blur",
+            "degree": degree,
+            "SRGA": Interval(value * degree, value * degree - 0.5, value * degree + 0.5, 9),
+        }
         for network, training, value in [("a0", "clean", 3), ("a1", "clean", 2), ("b0", "blur", 1)]
         for degree in (0, 4)
     ]
@@ -57,10 +64,19 @@ def test_response_curves_draw_the_first_of_each_kind_with_its_interval():
 
 def test_against_loss_has_a_dot_for_each_network_and_degradation():
     rows = [
-        {"measure": measure, "place": "output", "training": training, "degradation": degradation,
-         "value": value, "loss of PSNR": 10 * value}
-        for measure in ("SRGA", "share") for training, degradation, value in [
-            ("clean", "blur4", 1.0), ("clean", "noise20", 2.0), ("blur", "blur4", 0.5),
+        {
+            "measure": measure,
+            "place": "output",
+            "training": training,
+            "degradation": degradation,
+            "value": value,
+            "loss of PSNR": 10 * value,
+        }
+        for measure in ("SRGA", "share")
+        for training, degradation, value in [
+            ("clean", "blur4", 1.0),
+            ("clean", "noise20", 2.0),
+            ("blur", "blur4", 0.5),
         ]
     ]
     fig = plots.against_loss(pd.DataFrame(rows))

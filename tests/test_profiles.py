@@ -35,7 +35,10 @@ def test_chapters_that_sum_up_come_last(book):
 
 def test_parameters_are_read_without_running_the_cell(book):
     assert read_chapters(book)[0].parameters == {
-        "contents": 100, "perplexity": 30.0, "device": "auto", "degradations": ["clean"],
+        "contents": 100,
+        "perplexity": 30.0,
+        "device": "auto",
+        "degradations": ["clean"],
     }
 
 
@@ -126,8 +129,13 @@ def test_an_unknown_profile_is_named_with_its_neighbour(book):
 
 
 plain = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(),
-    st.lists(st.integers() | st.text(), max_size=3), st.dictionaries(st.text(), st.integers()),
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    st.text(),
+    st.lists(st.integers() | st.text(), max_size=3),
+    st.dictionaries(st.text(), st.integers()),
 )
 
 

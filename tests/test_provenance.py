@@ -59,8 +59,14 @@ def test_a_figure_is_kept_and_shown_with_what_made_it(chapter, shown):
 
     figure = a_line()
     provenance.show_figure(
-        figure, "line", 'rises from "0" to <1>', networks=[Network()], contents=12, perplexity=30.0,
-        degradations=("clean", "blur4"), images=torch.zeros(12, 3, 8, 8),
+        figure,
+        "line",
+        'rises from "0" to <1>',
+        networks=[Network()],
+        contents=12,
+        perplexity=30.0,
+        degradations=("clean", "blur4"),
+        images=torch.zeros(12, 3, 8, 8),
     )
     record = json.loads((chapter / "line.json").read_text())
     assert record["chapter"] == "02_layers" and record["parameters"] == {"contents": 12}

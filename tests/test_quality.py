@@ -44,9 +44,7 @@ def ssim_by_definition(x, y):
     mx, my = mean(x), mean(y)
     vx, vy, vxy = mean(x * x) - mx**2, mean(y * y) - my**2, mean(x * y) - mx * my
     c1, c2 = 0.01**2, 0.03**2
-    return np.mean(
-        (2 * mx * my + c1) * (2 * vxy + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))
-    )
+    return np.mean((2 * mx * my + c1) * (2 * vxy + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2)))
 
 
 def test_ssim_is_that_of_its_definition():
@@ -54,7 +52,9 @@ def test_ssim_is_that_of_its_definition():
     truth = torch.rand(2, 3, 26, 31, generator=generator)
     images = (truth + 0.2 * torch.randn(truth.shape, generator=generator)).clamp(0, 1)
     expected = [
-        np.mean([ssim_by_definition(x[4:-4, 4:-4], y[4:-4, 4:-4]) for x, y in zip(i, t, strict=True)])
+        np.mean(
+            [ssim_by_definition(x[4:-4, 4:-4], y[4:-4, 4:-4]) for x, y in zip(i, t, strict=True)]
+        )
         for i, t in zip(images.double().numpy(), truth.double().numpy(), strict=True)
     ]
     assert ssim(images, truth).tolist() == pytest.approx(expected, abs=1e-4)

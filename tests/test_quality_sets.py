@@ -16,33 +16,52 @@ def touch(folder, *names):
 
 def make_tid2013(folder, kinds=24, levels=5):
     touch(folder, "readme", *(f"reference_images/I{i:02}.BMP" for i in range(1, 26)))
-    touch(folder, *(
-        # One of the set's own inconsistencies: capital letters here and there.
-        f"distorted_images/{'I' if i == 3 else 'i'}{i:02}_{t:02}_{v}.bmp"
-        for i in range(1, 26) for t in range(1, kinds + 1) for v in range(1, levels + 1)
-    ))
+    touch(
+        folder,
+        *(
+            # One of the set's own inconsistencies: capital letters here and there.
+            f"distorted_images/{'I' if i == 3 else 'i'}{i:02}_{t:02}_{v}.bmp"
+            for i in range(1, 26)
+            for t in range(1, kinds + 1)
+            for v in range(1, levels + 1)
+        ),
+    )
 
 
 def make_kadid10k(folder):
     touch(folder, "dmos.csv", *(f"images/I{i:02}.png" for i in range(1, 82)))
-    touch(folder, *(
-        f"images/I{i:02}_{t:02}_{v:02}.png"
-        for i in range(1, 82) for t in range(1, 26) for v in range(1, 6)
-    ))
+    touch(
+        folder,
+        *(
+            f"images/I{i:02}_{t:02}_{v:02}.png"
+            for i in range(1, 82)
+            for t in range(1, 26)
+            for v in range(1, 6)
+        ),
+    )
 
 
 def make_csiq(folder):
     images = ["1600", "sunset_sparrow", *(f"image{i}" for i in range(28))]
     touch(folder, *(f"src_imgs/{image}.png" for image in images))
-    touch(folder, *(
-        f"dst_imgs/{name}/{image}.{spelt}.{level}.png"
-        for name, (_, spelt) in CSIQ.items() for image in images for level in range(1, 6)
-    ))
+    touch(
+        folder,
+        *(
+            f"dst_imgs/{name}/{image}.{spelt}.{level}.png"
+            for name, (_, spelt) in CSIQ.items()
+            for image in images
+            for level in range(1, 6)
+        ),
+    )
     # 26 images have four levels of contrast change, four have three: 116.
-    touch(folder, *(
-        f"dst_imgs/contrast/{image}.contrast.{level}.png"
-        for i, image in enumerate(images) for level in range(1, 5 if i < 26 else 4)
-    ))
+    touch(
+        folder,
+        *(
+            f"dst_imgs/contrast/{image}.contrast.{level}.png"
+            for i, image in enumerate(images)
+            for level in range(1, 5 if i < 26 else 4)
+        ),
+    )
 
 
 def make_live(folder):
@@ -59,11 +78,16 @@ def make_live(folder):
         touch(folder, *(f"{name}/img{i + 1}.bmp" for i in range(count)))
         (folder / name / "info.txt").write_text("".join(lines) + "\n")
     # The real file is a row of doubles.
-    scipy.io.savemat(folder / "dmos.mat", {"orgs": np.array([copies], float), "dmos": np.zeros(982)})
+    scipy.io.savemat(
+        folder / "dmos.mat", {"orgs": np.array([copies], float), "dmos": np.zeros(982)}
+    )
 
 
 MAKERS = {
-    "live": make_live, "csiq": make_csiq, "tid2013": make_tid2013, "kadid10k": make_kadid10k,
+    "live": make_live,
+    "csiq": make_csiq,
+    "tid2013": make_tid2013,
+    "kadid10k": make_kadid10k,
 }
 
 
@@ -76,10 +100,15 @@ def folders(tmp_path_factory):
     return made
 
 
-@pytest.mark.parametrize(("name", "rows", "references", "types"), [
-    ("live", 982 - 5 * 29, 29, 5), ("csiq", 866, 30, 6), ("tid2013", 3000, 25, 24),
-    ("kadid10k", 10125, 81, 25),
-])
+@pytest.mark.parametrize(
+    ("name", "rows", "references", "types"),
+    [
+        ("live", 982 - 5 * 29, 29, 5),
+        ("csiq", 866, 30, 6),
+        ("tid2013", 3000, 25, 24),
+        ("kadid10k", 10125, 81, 25),
+    ],
+)
 def test_every_image_has_its_labels(folders, name, rows, references, types):
     table = READERS[name](folders[name])
     assert list(table) == ["path", "reference", "type", "level"]
@@ -105,7 +134,9 @@ def test_labels_follow_the_naming(folders):
     assert labels("kadid10k", "images/I81_03_02.png") == ("I81", "motion", 2)
     assert labels("csiq", "dst_imgs/jpeg2000/1600.jpeg2000.4.png") == ("1600", "jp2k", 4)
     assert labels("csiq", "dst_imgs/contrast/sunset_sparrow.contrast.3.png") == (
-        "sunset_sparrow", "contrast", 3
+        "sunset_sparrow",
+        "contrast",
+        3,
     )
     # img30 of wn has parameter 1, the weakest of its reference; of jp2k 9 bits, the weakest too.
     assert labels("live", "wn/img30.bmp") == ("image0", "noise", 1)
@@ -125,7 +156,9 @@ def test_types_that_the_library_makes_have_its_names():
 def test_a_wrong_folder_is_one_line(tmp_path, name):
     touch(tmp_path, "holiday/IMG_0001.jpg")
     for folder in (tmp_path, tmp_path / "not there"):
-        with pytest.raises(DDRError, match=" is not (LIVE release 2|CSIQ|TID2013|KADID-10k)") as error:
+        with pytest.raises(
+            DDRError, match=" is not (LIVE release 2|CSIQ|TID2013|KADID-10k)"
+        ) as error:
             READERS[name](folder)
         assert "\n" not in str(error.value)
 
@@ -134,7 +167,9 @@ def test_missing_images_are_named(folders, tmp_path):
     make_tid2013(tmp_path)
     (tmp_path / "distorted_images/i02_24_5.bmp").unlink()
     (tmp_path / "reference_images/I07.BMP").unlink()
-    with pytest.raises(DDRError, match="lacks 2 of the 3,025 images of TID2013, the first .*i02_24_5"):
+    with pytest.raises(
+        DDRError, match="lacks 2 of the 3,025 images of TID2013, the first .*i02_24_5"
+    ):
         READERS["tid2013"](tmp_path)
 
 
@@ -151,12 +186,15 @@ def test_csiq_without_a_contrast_image(tmp_path):
         READERS["csiq"](tmp_path)
 
 
-@pytest.mark.parametrize(("file", "content", "line"), [
-    ("dmos.mat", b"no matrix", "dmos.mat cannot be read"),
-    ("wn/info.txt", b"image0.bmp img1.bmp\n", "info.txt does not list img1.bmp to img174.bmp"),
-    ("wn/info.txt", b"image0.bmp img1.bmp 0.5\n", "info.txt does not list .*img2.bmp"),
-    ("wn/info.txt", b"\xff\xfe", "info.txt does not list"),
-])
+@pytest.mark.parametrize(
+    ("file", "content", "line"),
+    [
+        ("dmos.mat", b"no matrix", "dmos.mat cannot be read"),
+        ("wn/info.txt", b"image0.bmp img1.bmp\n", "info.txt does not list img1.bmp to img174.bmp"),
+        ("wn/info.txt", b"image0.bmp img1.bmp 0.5\n", "info.txt does not list .*img2.bmp"),
+        ("wn/info.txt", b"\xff\xfe", "info.txt does not list"),
+    ],
+)
 def test_live_with_a_damaged_file(tmp_path, file, content, line):
     make_live(tmp_path)
     (tmp_path / file).write_bytes(content)

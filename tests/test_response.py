@@ -88,8 +88,7 @@ def test_table_has_every_place_and_level(found):
 
 def test_indices_are_those_of_the_features_of_the_two_sets_alone(found, network, truth):
     features = {
-        level: upsample(degrade(truth, level)).half().flatten(1).numpy()
-        for level in LEVELS
+        level: upsample(degrade(truth, level)).half().flatten(1).numpy() for level in LEVELS
     }
     row = found.table().set_index(["place", "degradation"]).loc[(OUTPUT, "noise20")]
     both = np.concatenate([features["clean"], features["noise20"]])
@@ -126,12 +125,13 @@ def test_a_perfect_network_gives_the_truth_and_needs_a_correction(truth):
     ideal = perfect(truth, degraded(truth))
     assert ideal.split(OUTPUT, LEVELS).content[:3] == pytest.approx((1, 1, 1))
     missing = [
-        truth.double() - nn.functional.interpolate(degrade(truth, level).double(), scale_factor=4,
-                                          mode="bilinear")
+        truth.double()
+        - nn.functional.interpolate(degrade(truth, level).double(), scale_factor=4, mode="bilinear")
         for level in LEVELS
     ]
     expected = variance_split(
-        gram(torch.cat(missing).flatten(1).numpy()), np.tile(np.arange(N), 3),
+        gram(torch.cat(missing).flatten(1).numpy()),
+        np.tile(np.arange(N), 3),
         np.repeat([0, 1, 2], N),
     )
     found = ideal.split(CORRECTION, LEVELS)

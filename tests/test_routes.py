@@ -35,9 +35,9 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def by_module(folder):
-    return _figures_of(load_custom(
-        "compact:Compact", folder / "weights.pth", layers=LAYERS, input_range=RANGE
-    ))
+    return _figures_of(
+        load_custom("compact:Compact", folder / "weights.pth", layers=LAYERS, input_range=RANGE)
+    )
 
 
 def by_descriptor(folder):

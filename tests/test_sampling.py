@@ -51,9 +51,12 @@ def test_a_batch_follows_from_seed_iteration_and_rank():
     draw = Sampler(photos, 32, 4, noise=20, blur=4)
     first = draw(7)
     draw(8)
-    for again, same in ((draw(7), True), (draw(8), False),
-                        (Sampler(photos, 32, 4, noise=20, blur=4, rank=1)(7), False),
-                        (Sampler(photos, 32, 4, noise=20, blur=4, seed=1)(7), False)):
+    for again, same in (
+        (draw(7), True),
+        (draw(8), False),
+        (Sampler(photos, 32, 4, noise=20, blur=4, rank=1)(7), False),
+        (Sampler(photos, 32, 4, noise=20, blur=4, seed=1)(7), False),
+    ):
         assert all(a.equal(b) for a, b in zip(first, again, strict=True)) is same
 
 
@@ -78,7 +81,10 @@ def test_each_image_gets_its_own_blur_and_it_is_degrades_blur():
 def test_an_anisotropic_blur_spreads_a_point_by_its_two_sigmas_at_its_angle():
     point = torch.zeros(3, 1, 97, 97)
     point[:, :, 48, 48] = 1
-    sigmas, angle = torch.tensor([[3.0, 1.0], [1.5, 4.0], [2.0, 2.0]]), torch.tensor([0.0, 0.7, 2.5])
+    sigmas, angle = (
+        torch.tensor([[3.0, 1.0], [1.5, 4.0], [2.0, 2.0]]),
+        torch.tensor([0.0, 0.7, 2.5]),
+    )
     spread = anisotropic_blur(point, sigmas, angle, 4.0)
     x = torch.arange(97.0) - 48
     for image, (first, second), turned in zip(spread[:, 0], sigmas, angle, strict=True):

@@ -21,10 +21,18 @@ chapters:
   - file: 01_widget
   - file: references
 """
-WIDGET_STATE = {"version_major": 2, "version_minor": 0, "state": {"a1": {
-    "model_name": "IntSliderModel", "model_module": "@jupyter-widgets/controls",
-    "model_module_version": "2.0.0", "state": {"value": 3},
-}}}
+WIDGET_STATE = {
+    "version_major": 2,
+    "version_minor": 0,
+    "state": {
+        "a1": {
+            "model_name": "IntSliderModel",
+            "model_module": "@jupyter-widgets/controls",
+            "model_module_version": "2.0.0",
+            "state": {"value": 3},
+        }
+    },
+}
 
 
 def write_notebook(path: Path, text: str, output: dict | None = None) -> None:
@@ -46,9 +54,13 @@ def folder(tmp_path, monkeypatch):
     figures.mkdir(parents=True)
     (figures / "scatter.json").write_text('{"seed": 0}')
     link = {"text/html": '<a href="figures/01_widget/scatter.json">the whole record</a>'}
-    view = {"application/vnd.jupyter.widget-view+json": {
-        "model_id": "a1", "version_major": 2, "version_minor": 0,
-    }}
+    view = {
+        "application/vnd.jupyter.widget-view+json": {
+            "model_id": "a1",
+            "version_major": 2,
+            "version_minor": 0,
+        }
+    }
     for name, text, output in [
         ("00_intro", "# Result\n\nAs in {cite:p}`liu2021ddr`, see [](01_widget).", link),
         ("01_widget", "# Widget\n\n$x^2$", view),
@@ -96,7 +108,9 @@ def test_build_and_failed_rebuild(folder):
     assert (html / "_static/mathjax/tex-chtml-full.js").exists()
 
     before = {page.name: page.read_bytes() for page in html.glob("*.html")}
-    write_notebook(folder / "executed/00_intro.ipynb", "# Result\n\n{doc}`nowhere` {cite:p}`nobody`")
+    write_notebook(
+        folder / "executed/00_intro.ipynb", "# Result\n\n{doc}`nowhere` {cite:p}`nobody`"
+    )
     with pytest.raises(BuildError) as error:
         build(folder)
     lines = str(error.value).splitlines()
@@ -158,7 +172,9 @@ def test_npm_installs_when_the_list_has_changed(npm):
 
 def test_npm_that_fails_is_asked_again(npm):
     (npm / "offline").touch()
-    with pytest.raises(DDRError, match="it needs the network once. npm error code ENOTFOUND") as error:
+    with pytest.raises(
+        DDRError, match="it needs the network once. npm error code ENOTFOUND"
+    ) as error:
         node_modules()
     assert "\n" not in str(error.value)
     (npm / "offline").unlink()

@@ -89,8 +89,10 @@ class Payload:
     ("source", "words"),
     [
         (None, ["needs spandrel", "not installed", ".[own]"]),
-        ("raise RuntimeError('operator torchvision::nms does not exist')",
-         ["spandrel is installed but cannot be imported", "torchvision::nms", "its own index"]),
+        (
+            "raise RuntimeError('operator torchvision::nms does not exist')",
+            ["spandrel is installed but cannot be imported", "torchvision::nms", "its own index"],
+        ),
         ("import no_such_part", ["needs no_such_part"]),
     ],
 )

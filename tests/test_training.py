@@ -43,8 +43,16 @@ def config(photos, monkeypatch):
     monkeypatch.setattr(log, "PROBE_CONTENTS", 11)
     monkeypatch.setattr(log, "HELD_OUT", 2)
     return TrainingConfig(
-        name="tiny", photos=str(photos), arguments=SMALL, adversarial_weight=0.1,
-        discriminator_channels=4, blur=2.0, noise=10.0, iterations=12, batch_size=2, patch=8,
+        name="tiny",
+        photos=str(photos),
+        arguments=SMALL,
+        adversarial_weight=0.1,
+        discriminator_channels=4,
+        blur=2.0,
+        noise=10.0,
+        iterations=12,
+        batch_size=2,
+        patch=8,
         log_every=5,
     )
 
@@ -107,7 +115,11 @@ def test_the_network_is_shipped_with_card_and_log(config, tmp_path):
     assert measured == [0, 10, 12]
     at_end = {row["measure"] for row in rows if (row["iteration"], row["layer"]) == ("12", "RB1")}
     assert at_end == {
-        "chi_degradation", "chi_content", "share_degradation", "share_content", "knn_degradation"
+        "chi_degradation",
+        "chi_content",
+        "share_degradation",
+        "share_content",
+        "knn_degradation",
     }
 
 
@@ -192,7 +204,11 @@ def guided(config, tmp_path):
     first = replace(config, adversarial_weight=0.0, iterations=2)
     assert train(first, CPU, tmp_path, workspace=tmp_path / "first")
     return replace(
-        config, name="guided", architecture="GuidedSRResNet", guide="tiny", adversarial_weight=0.0,
+        config,
+        name="guided",
+        architecture="GuidedSRResNet",
+        guide="tiny",
+        adversarial_weight=0.0,
         arguments=SMALL | {"embedding": 3},
     )
 
@@ -254,8 +270,20 @@ def test_a_guided_network_looks_through_a_frozen_one(guided, tmp_path, monkeypat
 
 def test_without_the_network_it_looks_through_there_is_no_guided_one(guided, tmp_path):
     assert train(replace(guided, iterations=1), CPU, tmp_path, workspace=tmp_path / "w")
-    assert train(replace(guided, name="tiny", architecture="SRResNet", guide="", arguments=SMALL,
-                         seed=1, iterations=1), CPU, tmp_path, workspace=tmp_path / "w")
+    assert train(
+        replace(
+            guided,
+            name="tiny",
+            architecture="SRResNet",
+            guide="",
+            arguments=SMALL,
+            seed=1,
+            iterations=1,
+        ),
+        CPU,
+        tmp_path,
+        workspace=tmp_path / "w",
+    )
     with pytest.raises(DDRError, match="guided looks through tiny, but through other weights"):
         load_network("guided", tmp_path)
     (tmp_path / "tiny.json").unlink()
@@ -275,8 +303,11 @@ def test_a_random_guide_is_rebuilt_from_its_seed(guided, tmp_path):
 
 def test_the_oracle_is_told_and_its_features_are_not_probed(config, tmp_path):
     config = replace(
-        config, architecture="GuidedSRResNet", arguments=SMALL | {"guide": "oracle", "embedding": 3},
-        adversarial_weight=0.0, iterations=1,
+        config,
+        architecture="GuidedSRResNet",
+        arguments=SMALL | {"guide": "oracle", "embedding": 3},
+        adversarial_weight=0.0,
+        iterations=1,
     )
     trainer = Trainer(config, CPU, tmp_path)
     batch = trainer.sampler(0)
@@ -351,9 +382,13 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch):
     assert checkpoint.load_checkpoint(tmp_path) == {"iteration": 1}
 
 
-@pytest.mark.parametrize("change, named", [
-    ({"learning_rate": 1.0}, "learning_rate"), ({"noise": 1.0, "seed": 3}, "noise, seed"),
-])
+@pytest.mark.parametrize(
+    "change, named",
+    [
+        ({"learning_rate": 1.0}, "learning_rate"),
+        ({"noise": 1.0, "seed": 3}, "noise, seed"),
+    ],
+)
 def test_another_runs_checkpoint_is_refused(config, tmp_path, change, named):
     assert not train(config, CPU, tmp_path, deadline=0.0, workspace=tmp_path)
     with pytest.raises(DDRError, match=f"trained with another {named};"):
@@ -431,9 +466,21 @@ def test_several_processes_train_one_network(config, photos, tmp_path):
     )
     (tmp_path / "run.py").write_text(script)
     done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-         str(tmp_path / "run.py"), str(campaign_file(tmp_path, photos)), str(tmp_path)],
-        capture_output=True, text=True, timeout=120, check=False,
+        [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc-per-node",
+            "2",
+            str(tmp_path / "run.py"),
+            str(campaign_file(tmp_path, photos)),
+            str(tmp_path),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 0, done.stderr

@@ -32,7 +32,9 @@ def test_the_sizes_are_one_field_apart():
 
 
 def test_a_campaign_is_in_order_of_priority(tmp_path):
-    path = write(tmp_path, """
+    path = write(
+        tmp_path,
+        """
         defaults: {iterations: 5}
         recipes:
           pixel: {loss: mse}
@@ -40,13 +42,24 @@ def test_a_campaign_is_in_order_of_priority(tmp_path):
         runs:
           - {recipes: [pixel, gan], seeds: [0, 1]}
           - {recipes: [gan], size: paper, seeds: [0, 2]}
-    """)
+    """,
+    )
     configs = read_configs(path)
     assert [c.name for c in configs] == [
-        "pixel-reduced-s0", "gan-reduced-s0", "pixel-reduced-s1", "gan-reduced-s1", "gan", "gan-s2"
+        "pixel-reduced-s0",
+        "gan-reduced-s0",
+        "pixel-reduced-s1",
+        "gan-reduced-s1",
+        "gan",
+        "gan-s2",
     ]
     assert [c.init for c in configs] == [
-        "", "pixel-reduced-s0", "", "pixel-reduced-s1", "pixel", "pixel-s2"
+        "",
+        "pixel-reduced-s0",
+        "",
+        "pixel-reduced-s1",
+        "pixel",
+        "pixel-s2",
     ]
     assert [c.seed for c in configs] == [0, 0, 1, 1, 0, 2]
     assert [c.patch for c in configs] == [24, 6, 24, 6, 7, 7]
@@ -54,7 +67,9 @@ def test_a_campaign_is_in_order_of_priority(tmp_path):
 
 
 def test_a_campaigns_guides_are_of_the_size_and_of_one_seed(tmp_path):
-    path = write(tmp_path, """
+    path = write(
+        tmp_path,
+        """
         recipes:
           gan: {}
           ddr: &ddr
@@ -63,10 +78,16 @@ def test_a_campaigns_guides_are_of_the_size_and_of_one_seed(tmp_path):
         runs:
           - {recipes: [ddr, random], seeds: [2]}
           - {recipes: [ddr, random], size: paper, seeds: [0, 2]}
-    """)
+    """,
+    )
     configs = read_configs(path)
     assert [c.guide for c in configs] == [
-        "gan-reduced-s0", "gan-reduced-s0@random2", "gan", "gan@random0", "gan", "gan@random2"
+        "gan-reduced-s0",
+        "gan-reduced-s0@random2",
+        "gan",
+        "gan@random0",
+        "gan",
+        "gan@random2",
     ]
     assert [c.arguments["embedding"] for c in configs] == [3, 3, 4, 4, 4, 4]
     assert configs[0].arguments["channels"] == 32
@@ -84,39 +105,61 @@ def test_the_shipped_campaign_has_all_networks_of_the_book():
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("content, complaint", [
-    ({"name": "a", "iteration": 5}, "key 'iteration' is unknown; did you mean 'iterations'"),
-    ({"name": "a", "iterations": "5"}, "iterations has to be of type int, not '5'"),
-    ({"name": "a", "iterations": True}, "iterations has to be of type int, not True"),
-    ({"name": "a", "iterations": 2.5}, "iterations has to be of type int, not 2.5"),
-    ("{name: a, learning_rate: 1e-3}", "write 1.0e-3"),
-    ({"name": "a", "milestones": [1, "x"]}, "milestones has to be of type int, not 'x'"),
-    ({"name": "a", "arguments": {"chanels": 3}}, "'chanels' is unknown; did you mean 'channels'"),
-    ({"name": "a", "arguments": {"channels": "3"}}, "channels of SRResNet has to be of type int"),
-    ({"name": "a", "arguments": [3]}, "arguments has to be a mapping"),
-    ({"name": "a", "architecture": "SRResnet"}, "did you mean 'SRResNet'"),
-    ({"name": "a", "size": "large"}, "size 'large' is unknown"),
-    ({"name": "a", "loss": "l2"}, "loss is 'l2'; it has to be l1 or mse"),
-    ({"name": "a", "batch_size": 0}, "batch_size is 0; it has to be above 0"),
-    ({"name": "a", "guide_rate": 0.0}, "guide_rate is 0.0; it has to be above 0"),
-    ({"name": "a", "anisotropic": True}, "blur is 0.0; it has to be above 0 to be anisotropic"),
-    ({"name": "../a"}, "letters, digits and dashes"),
-    ({"patch": 8}, "name is missing"),
-    ({"name": "a", "guide": "b"}, "guide is 'b'; name a network exactly where"),
-    ({"name": "a", "architecture": "GuidedSRResNet"}, "guide is ''; name a network exactly where"),
-    ({"name": "a", "architecture": "GuidedSRResNet", "guide": "b", "arguments": {"guide": "oracle"}},
-     "name a network exactly where"),
-    ({"recipes": {"a": {"guide": 3}}, "runs": [{"recipes": ["a"]}]}, "name a network exactly where"),
-    ("- a", "has to be a mapping"),
-    ("{", "cannot be read"),
-    ({"runs": [{"recipes": ["a"]}]}, "recipe 'a' is unknown"),
-    ({"recipes": {"abc": {}}, "runs": [{"recipes": ["abd"]}]}, "did you mean 'abc'"),
-    ({"recipes": {"a": {}}, "runs": [{"recipes": ["a"], "seed": 1}]}, "did you mean 'seeds'"),
-    ({"recipes": {"a": {"nois": 1}}, "runs": [{"recipes": ["a"]}]}, "did you mean 'noise'"),
-    ({"recipes": {"a": 3}, "runs": [{"recipes": ["a"]}]}, "a has to be a mapping, not 3"),
-    ({"runs": 3}, "runs has to be a list"),
-    ({"runs": [3]}, "has to be {recipes"),
-])
+@pytest.mark.parametrize(
+    "content, complaint",
+    [
+        ({"name": "a", "iteration": 5}, "key 'iteration' is unknown; did you mean 'iterations'"),
+        ({"name": "a", "iterations": "5"}, "iterations has to be of type int, not '5'"),
+        ({"name": "a", "iterations": True}, "iterations has to be of type int, not True"),
+        ({"name": "a", "iterations": 2.5}, "iterations has to be of type int, not 2.5"),
+        ("{name: a, learning_rate: 1e-3}", "write 1.0e-3"),
+        ({"name": "a", "milestones": [1, "x"]}, "milestones has to be of type int, not 'x'"),
+        (
+            {"name": "a", "arguments": {"chanels": 3}},
+            "'chanels' is unknown; did you mean 'channels'",
+        ),
+        (
+            {"name": "a", "arguments": {"channels": "3"}},
+            "channels of SRResNet has to be of type int",
+        ),
+        ({"name": "a", "arguments": [3]}, "arguments has to be a mapping"),
+        ({"name": "a", "architecture": "SRResnet"}, "did you mean 'SRResNet'"),
+        ({"name": "a", "size": "large"}, "size 'large' is unknown"),
+        ({"name": "a", "loss": "l2"}, "loss is 'l2'; it has to be l1 or mse"),
+        ({"name": "a", "batch_size": 0}, "batch_size is 0; it has to be above 0"),
+        ({"name": "a", "guide_rate": 0.0}, "guide_rate is 0.0; it has to be above 0"),
+        ({"name": "a", "anisotropic": True}, "blur is 0.0; it has to be above 0 to be anisotropic"),
+        ({"name": "../a"}, "letters, digits and dashes"),
+        ({"patch": 8}, "name is missing"),
+        ({"name": "a", "guide": "b"}, "guide is 'b'; name a network exactly where"),
+        (
+            {"name": "a", "architecture": "GuidedSRResNet"},
+            "guide is ''; name a network exactly where",
+        ),
+        (
+            {
+                "name": "a",
+                "architecture": "GuidedSRResNet",
+                "guide": "b",
+                "arguments": {"guide": "oracle"},
+            },
+            "name a network exactly where",
+        ),
+        (
+            {"recipes": {"a": {"guide": 3}}, "runs": [{"recipes": ["a"]}]},
+            "name a network exactly where",
+        ),
+        ("- a", "has to be a mapping"),
+        ("{", "cannot be read"),
+        ({"runs": [{"recipes": ["a"]}]}, "recipe 'a' is unknown"),
+        ({"recipes": {"abc": {}}, "runs": [{"recipes": ["abd"]}]}, "did you mean 'abc'"),
+        ({"recipes": {"a": {}}, "runs": [{"recipes": ["a"], "seed": 1}]}, "did you mean 'seeds'"),
+        ({"recipes": {"a": {"nois": 1}}, "runs": [{"recipes": ["a"]}]}, "did you mean 'noise'"),
+        ({"recipes": {"a": 3}, "runs": [{"recipes": ["a"]}]}, "a has to be a mapping, not 3"),
+        ({"runs": 3}, "runs has to be a list"),
+        ({"runs": [3]}, "has to be {recipes"),
+    ],
+)
 def test_what_is_wrong_is_said_in_one_line(tmp_path, content, complaint):
     with pytest.raises(DDRError) as error:
         read_configs(write(tmp_path, content))
@@ -131,9 +174,18 @@ def test_a_missing_file_is_said(tmp_path):
 
 
 plain = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
-nested = st.recursive(plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-    st.sampled_from(["name", "size", "seeds", "recipes", "runs", "arguments", "init", "x"]),
-    inner, max_size=4), max_leaves=12)
+nested = st.recursive(
+    plain,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["name", "size", "seeds", "recipes", "runs", "arguments", "init", "x"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
 
 
 @settings(deadline=None, max_examples=60)

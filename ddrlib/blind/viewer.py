@@ -41,7 +41,7 @@ def restoration_viewer(
 
     def compute(choice: dict, text: str) -> list[Picture]:
         k = names.index(choice["photograph"])
-        return _rows(patches.images[k:k + 1], text, networks)[0]
+        return _rows(patches.images[k : k + 1], text, networks)[0]
 
     return FrameViewer({"photograph": names, "blur": blurs, "noise": noises}, frame, compute, LIVE)
 
@@ -58,8 +58,10 @@ def _rows(hr: Tensor, text: str, networks: Mapping[str, Network]) -> list[list[P
     return [
         [
             (f"low resolution, {text}", lr[i]),
-            *((f"{name}, {decibels[name][i]:.1f} dB", images[i])
-              for name, images in restored.items()),
+            *(
+                (f"{name}, {decibels[name][i]:.1f} dB", images[i])
+                for name, images in restored.items()
+            ),
             ("truth", hr[i]),
         ]
         for i in range(len(hr))

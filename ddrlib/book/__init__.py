@@ -65,7 +65,7 @@ def run_chapters(
                 break
             print(f"[{i + 1}/{len(chosen)}] {chapter.name} … ", end="", flush=True)
             parameters = settings[chapter.name]
-            before = order[:order.index(chapter.name)] if chapter.sums_up else []
+            before = order[: order.index(chapter.name)] if chapter.sums_up else []
             keys = [stamp["key"] for stamp in stamps(executed) if stamp["chapter"] in before]
             key = _key(chapter, parameters, ingredients + keys)
             if not force and _is_done(chapter, key, executed):
@@ -106,9 +106,12 @@ def _alone(executed: Path) -> Iterator[None]:
 
 def folder_hash(folder: Path) -> str:
     """SHA-256 of the names and contents of all files in a folder (or of a single file)."""
-    files = [folder] if folder.is_file() else sorted(
-        path for path in folder.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+    files = (
+        [folder]
+        if folder.is_file()
+        else sorted(
+            path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+        )
     )
     total = hashlib.sha256()
     for path in files:
@@ -161,8 +164,12 @@ def _run(
     del notebook.metadata["papermill"]  # paths on this machine
     nbformat.write(notebook, path)
     stamp = {
-        "chapter": chapter.name, "key": key, "profile": profile, "parameters": parameters,
-        "seconds": round(time.monotonic() - start, 1), **closing,
+        "chapter": chapter.name,
+        "key": key,
+        "profile": profile,
+        "parameters": parameters,
+        "seconds": round(time.monotonic() - start, 1),
+        **closing,
     }
     _put_in_place(chapter, work, executed, stamp)
     return None
@@ -173,16 +180,23 @@ def _execute(chapter: Chapter, run: Run, path: Path) -> NotebookNode:
     import papermill
 
     notebook = copy.deepcopy(chapter.notebook)
-    notebook.cells.append(nbformat.v4.new_code_cell(
-        "from ddrlib.provenance import close_chapter\nclose_chapter()"
-    ))
+    notebook.cells.append(
+        nbformat.v4.new_code_cell("from ddrlib.provenance import close_chapter\nclose_chapter()")
+    )
     nbformat.write(notebook, path)
     changed = {
         name: value for name, value in run.parameters.items() if value != chapter.parameters[name]
     }
     return papermill.execute_notebook(
-        path, path, changed, kernel_name="python3", language="python", progress_bar=False,
-        cwd=chapter.path.parent, start_timeout=300, kernel_manager_class=_kernel_manager(run),
+        path,
+        path,
+        changed,
+        kernel_name="python3",
+        language="python",
+        progress_bar=False,
+        cwd=chapter.path.parent,
+        start_timeout=300,
+        kernel_manager_class=_kernel_manager(run),
     )
 
 
@@ -231,8 +245,10 @@ def _problem(chapter: Chapter, error: Exception, path: Path, kept: Path) -> str:
     kept.parent.mkdir(exist_ok=True)
     os.replace(path, kept)
     started = [
-        cell for cell in nbformat.read(kept, as_version=4).cells
-        if cell.cell_type == "code" and cell.metadata.papermill.get("start_time")
+        cell
+        for cell in nbformat.read(kept, as_version=4).cells
+        if cell.cell_type == "code"
+        and cell.metadata.papermill.get("start_time")
         and "injected-parameters" not in cell.metadata.tags
     ]
     first_line = started[-1].source.strip().split("\n")[0]

@@ -92,8 +92,11 @@ def _called(text: str, chapters: Sequence[Chapter]) -> Chapter:
 
 
 def settle(
-    chapters: Sequence[Chapter], chosen: Sequence[Chapter], profile: str,
-    overrides: Mapping[str, Any], device: str = "auto",
+    chapters: Sequence[Chapter],
+    chosen: Sequence[Chapter],
+    profile: str,
+    overrides: Mapping[str, Any],
+    device: str = "auto",
 ) -> dict[str, dict[str, Any]]:
     """The value of every parameter of the chosen chapters, by chapter.
 
@@ -146,8 +149,10 @@ def _mapping(value: Any, where: str) -> dict[str, Any]:
 
 
 def _assign(
-    settings: dict[str, dict[str, Any]], values: Mapping[str, Any],
-    chapters: Sequence[Chapter], where: str,
+    settings: dict[str, dict[str, Any]],
+    values: Mapping[str, Any],
+    chapters: Sequence[Chapter],
+    where: str,
 ) -> None:
     """Give each of `chapters` the values it has parameters for; one of them must have each."""
     known = {name for chapter in chapters for name in chapter.parameters}

@@ -62,8 +62,10 @@ def _check_pages(executed: Path) -> None:
     listed = set(parse_toc_yaml(BOOK / "_toc.yml"))
     written = {page.stem for page in BOOK.iterdir() if page.suffix in (".ipynb", ".md")}
     for name in sorted(listed - written):
-        raise DDRError(f"book/_toc.yml lists {name}, but book/{name}.ipynb does not exist: "
-                       "write it or strike it from the list")
+        raise DDRError(
+            f"book/_toc.yml lists {name}, but book/{name}.ipynb does not exist: "
+            "write it or strike it from the list"
+        )
     for name in sorted(written - listed):
         raise DDRError(f"book/{name} is not in book/_toc.yml: add it to the list or remove it")
     for notebook in sorted(BOOK.glob("*.ipynb")):
@@ -92,8 +94,21 @@ def _compile(work: Path) -> None:
     """Run jupyter-book on `work`/src; the pages are then in `work`/_build/html."""
     jupyter_book = Path(sys.executable).with_name("jupyter-book")
     result = subprocess.run(
-        [jupyter_book, "build", "src", "--config", CONFIG, "--path-output", ".", "-W", "--keep-going"],
-        check=False, cwd=work, capture_output=True, text=True,
+        [
+            jupyter_book,
+            "build",
+            "src",
+            "--config",
+            CONFIG,
+            "--path-output",
+            ".",
+            "-W",
+            "--keep-going",
+        ],
+        check=False,
+        cwd=work,
+        capture_output=True,
+        text=True,
     )
     if result.returncode:
         lines = click.unstyle(result.stderr).replace(f"{work / 'src'}/", "").splitlines()
@@ -119,6 +134,8 @@ def node_modules() -> Path:
     )
     if result.returncode:
         errors = [line for line in result.stderr.splitlines() if line.startswith("npm error")]
-        raise DDRError(f"`npm ci` failed in {ROOT}; it needs the network once. {' '.join(errors[:2])}")
+        raise DDRError(
+            f"`npm ci` failed in {ROOT}; it needs the network once. {' '.join(errors[:2])}"
+        )
     installed.write_bytes(lock)
     return packages

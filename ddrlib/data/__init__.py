@@ -191,7 +191,7 @@ def _tiles(photo: _Photo, pixels: np.ndarray, size: int, rng: np.random.Generato
         for column in range(left, width - size + 1, size)
     ]
     drawn = [corners[i] for i in rng.permutation(len(corners))]
-    judged = [(_is_flat(pixels[r:r + size, c:c + size]), r, c) for r, c in drawn]
+    judged = [(_is_flat(pixels[r : r + size, c : c + size]), r, c) for r, c in drawn]
     judged.sort(key=lambda tile: tile[0])
     return [_Tile(photo, r, c, flat, rank) for rank, (flat, r, c) in enumerate(judged)]
 
@@ -228,7 +228,7 @@ def _cut(tiles: list[_Tile], size: int) -> Tensor:
         pixels = read_pixels(path)
         for place in of_path:
             row, column = tiles[place].row, tiles[place].column
-            patches[place] = pixels[row:row + size, column:column + size]
+            patches[place] = pixels[row : row + size, column : column + size]
     return to_float(patches)
 
 

@@ -38,17 +38,58 @@ CSIQ = {
 }
 
 TID2013 = (
-    "noise", "colour noise", "correlated noise", "masked noise", "high-frequency noise", "impulse",
-    "quantisation noise", "blur", "denoising", "jpeg", "jp2k", "jpeg transmission", "fading",
-    "pattern noise", "blocks", "mean shift", "contrast", "saturation", "multiplicative noise",
-    "comfort noise", "lossy noisy", "quantize", "chromatic aberration", "sparse sampling",
+    "noise",
+    "colour noise",
+    "correlated noise",
+    "masked noise",
+    "high-frequency noise",
+    "impulse",
+    "quantisation noise",
+    "blur",
+    "denoising",
+    "jpeg",
+    "jp2k",
+    "jpeg transmission",
+    "fading",
+    "pattern noise",
+    "blocks",
+    "mean shift",
+    "contrast",
+    "saturation",
+    "multiplicative noise",
+    "comfort noise",
+    "lossy noisy",
+    "quantize",
+    "chromatic aberration",
+    "sparse sampling",
 )
 
 KADID = (
-    "blur", "lens", "motion", "colour diffusion", "colour shift", "quantize", "saturation",
-    "saturation in Lab", "jp2k", "jpeg", "noise", "colour noise", "impulse", "multiplicative noise",
-    "denoising", "brighten", "darken", "mean shift", "jitter", "patches", "pixelate",
-    "grey quantisation", "colour blocks", "sharpen", "contrast",
+    "blur",
+    "lens",
+    "motion",
+    "colour diffusion",
+    "colour shift",
+    "quantize",
+    "saturation",
+    "saturation in Lab",
+    "jp2k",
+    "jpeg",
+    "noise",
+    "colour noise",
+    "impulse",
+    "multiplicative noise",
+    "denoising",
+    "brighten",
+    "darken",
+    "mean shift",
+    "jitter",
+    "patches",
+    "pixelate",
+    "grey quantisation",
+    "colour blocks",
+    "sharpen",
+    "contrast",
 )
 
 
@@ -70,12 +111,15 @@ def read_live(folder: str | Path) -> pd.DataFrame:
     """
     folder = Path(folder)
     copies = _live_copies(folder / "dmos.mat")
-    table = pd.DataFrame([
-        (f"{name}/{image}", f"refimgs/{reference}", kind, parameter if rising else -parameter)
-        for name, (kind, count, rising) in LIVE.items()
-        for reference, image, parameter in _live_info(folder / name / "info.txt", count)
-        if not next(copies)
-    ], columns=["file", "reference", "type", "strength"])
+    table = pd.DataFrame(
+        [
+            (f"{name}/{image}", f"refimgs/{reference}", kind, parameter if rising else -parameter)
+            for name, (kind, count, rising) in LIVE.items()
+            for reference, image, parameter in _live_info(folder / name / "info.txt", count)
+            if not next(copies)
+        ],
+        columns=["file", "reference", "type", "strength"],
+    )
     levels = table.groupby(["reference", "type"]).strength.rank("first").astype(int)
     entries = map(Entry, table.file, table.reference, table.type, levels)
     return _table("LIVE release 2", folder, list(entries))
@@ -123,41 +167,69 @@ def read_csiq(folder: str | Path) -> pd.DataFrame:
             f"{folder} is not CSIQ: it has {len(references)} references in src_imgs/ and "
             f"{len(contrasts)} images in dst_imgs/contrast/, not 30 and 116; unpack it again"
         )
-    return _table("CSIQ", folder, [
-        Entry(f"dst_imgs/{name}/{image}.{spelt}.{level}.png", f"src_imgs/{image}.png", kind, level)
-        for image in references for name, (kind, spelt) in CSIQ.items() for level in range(1, 6)
-    ] + [
-        Entry(f"dst_imgs/contrast/{path.name}", f"src_imgs/{image}.png", "contrast", int(level))
-        for path in contrasts for image, _, level in [path.stem.rsplit(".", 2)]
-    ])
+    return _table(
+        "CSIQ",
+        folder,
+        [
+            Entry(
+                f"dst_imgs/{name}/{image}.{spelt}.{level}.png", f"src_imgs/{image}.png", kind, level
+            )
+            for image in references
+            for name, (kind, spelt) in CSIQ.items()
+            for level in range(1, 6)
+        ]
+        + [
+            Entry(f"dst_imgs/contrast/{path.name}", f"src_imgs/{image}.png", "contrast", int(level))
+            for path in contrasts
+            for image, _, level in [path.stem.rsplit(".", 2)]
+        ],
+    )
 
 
 def read_tid2013(folder: str | Path) -> pd.DataFrame:
     """TID2013: 25 references, 3,000 images of 24 types, `distorted_images/i01_24_5.bmp`."""
-    return _table("TID2013", Path(folder), [
-        Entry(
-            f"distorted_images/i{image:02}_{number:02}_{level}.bmp",
-            f"reference_images/i{image:02}.bmp", kind, level,
-        )
-        for image in range(1, 26) for number, kind in enumerate(TID2013, 1) for level in range(1, 6)
-    ])
+    return _table(
+        "TID2013",
+        Path(folder),
+        [
+            Entry(
+                f"distorted_images/i{image:02}_{number:02}_{level}.bmp",
+                f"reference_images/i{image:02}.bmp",
+                kind,
+                level,
+            )
+            for image in range(1, 26)
+            for number, kind in enumerate(TID2013, 1)
+            for level in range(1, 6)
+        ],
+    )
 
 
 def read_kadid10k(folder: str | Path) -> pd.DataFrame:
     """KADID-10k: 81 references, 10,125 distorted images of 25 types, `images/I01_25_05.png`."""
-    return _table("KADID-10k", Path(folder), [
-        Entry(
-            f"images/I{image:02}_{number:02}_{level:02}.png", f"images/I{image:02}.png", kind, level
-        )
-        for image in range(1, 82) for number, kind in enumerate(KADID, 1) for level in range(1, 6)
-    ])
+    return _table(
+        "KADID-10k",
+        Path(folder),
+        [
+            Entry(
+                f"images/I{image:02}_{number:02}_{level:02}.png",
+                f"images/I{image:02}.png",
+                kind,
+                level,
+            )
+            for image in range(1, 82)
+            for number, kind in enumerate(KADID, 1)
+            for level in range(1, 6)
+        ],
+    )
 
 
 def _table(name: str, folder: Path, entries: list[Entry]) -> pd.DataFrame:
     """The entries as a table, after a look that each file is there, whatever its letters' case."""
     there = {
         path.relative_to(folder).as_posix().lower(): path
-        for path in folder.rglob("*") if path.is_file()
+        for path in folder.rglob("*")
+        if path.is_file()
     }
     wanted = dict.fromkeys(file for entry in entries for file in (entry.reference, entry.file))
     missing = [file for file in wanted if file.lower() not in there]
@@ -168,12 +240,18 @@ def _table(name: str, folder: Path, entries: list[Entry]) -> pd.DataFrame:
             f"{folder} lacks {len(missing):,} of the {len(wanted):,} images of {name}, the first "
             f"{missing[0]}; unpack it again, or is it another version?"
         )
-    return pd.DataFrame([
-        (there[entry.file.lower()], Path(entry.reference).stem, entry.type, entry.level)
-        for entry in entries
-    ], columns=["path", "reference", "type", "level"])
+    return pd.DataFrame(
+        [
+            (there[entry.file.lower()], Path(entry.reference).stem, entry.type, entry.level)
+            for entry in entries
+        ],
+        columns=["path", "reference", "type", "level"],
+    )
 
 
 READERS = {
-    "live": read_live, "csiq": read_csiq, "tid2013": read_tid2013, "kadid10k": read_kadid10k,
+    "live": read_live,
+    "csiq": read_csiq,
+    "tid2013": read_tid2013,
+    "kadid10k": read_kadid10k,
 }

@@ -27,7 +27,15 @@ from ddrlib.degrade.distortions import KINDS, Blur, Distortion, Jpeg, Jpeg2000, 
 from ddrlib.errors import DDRError
 
 __all__ = [
-    "Blur", "Chain", "Jpeg", "Jpeg2000", "Noise", "clean", "degrade", "downsample", "parse",
+    "Blur",
+    "Chain",
+    "Jpeg",
+    "Jpeg2000",
+    "Noise",
+    "clean",
+    "degrade",
+    "downsample",
+    "parse",
     "upsample",
 ]
 

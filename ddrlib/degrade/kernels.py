@@ -53,4 +53,4 @@ def convolve(images: Tensor, kernels: np.ndarray) -> Tensor:
     size = padded.shape[-2:]
     response = torch.fft.rfft2(torch.from_numpy(kernels).to(padded), s=size)[:, None]
     filtered = torch.fft.irfft2(torch.fft.rfft2(padded) * response, s=size)
-    return filtered[..., 2 * reach:, 2 * reach:]  # before that, the far border has come round
+    return filtered[..., 2 * reach :, 2 * reach :]  # before that, the far border has come round

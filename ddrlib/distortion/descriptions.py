@@ -70,7 +70,9 @@ def pooled_features(
     def look(module: nn.Module, batch: Tensor) -> np.ndarray:
         pooled = {}
         watch(
-            module, network.prepare(batch.to(device)), paths,
+            module,
+            network.prepare(batch.to(device)),
+            paths,
             lambda layer, maps: pooled.update({layer: pool(maps)}),
         )
         return torch.cat([pooled[layer] for layer in paths], dim=1).cpu().numpy()
@@ -115,13 +117,11 @@ def _at_own_size(network: Network) -> Network:
     return replace(network, module=module, prepare=module.prepare)
 
 
-def _by_batches(
-    statistics: Callable[[Tensor], np.ndarray], images: Iterable[Tensor]
-) -> np.ndarray:
+def _by_batches(statistics: Callable[[Tensor], np.ndarray], images: Iterable[Tensor]) -> np.ndarray:
     with in_parallel(nn.Identity(), torch.device("cpu")) as parallel_map:
-        return np.concatenate(list(
-            parallel_map(lambda _, batch: statistics(batch), _batches(images, BATCH))
-        ))
+        return np.concatenate(
+            list(parallel_map(lambda _, batch: statistics(batch), _batches(images, BATCH)))
+        )
 
 
 def _batches(images: Iterable[Tensor], n: int) -> Iterator[Tensor]:

@@ -42,7 +42,8 @@ def type_head(kind: str = "linear") -> Pipeline:
     few examples of many features need that, and there is nothing to tune. The SVM's kernel is RBF.
     """
     heads = {
-        "linear": LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"), "svm": SVC(C=10),
+        "linear": LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"),
+        "svm": SVC(C=10),
     }
     if kind not in heads:
         raise DDRError(f"there is no head {kind!r}; there are {', '.join(heads)}")
@@ -127,13 +128,17 @@ def over_splits(values: Sequence[float]) -> Interval:
 
 
 def few_shot(
-    methods: Methods, labels: pd.DataFrame, splits: Sequence[Split], shots: Sequence[int],
+    methods: Methods,
+    labels: pd.DataFrame,
+    splits: Sequence[Split],
+    shots: Sequence[int],
     head: str = "linear",
 ) -> pd.DataFrame:
     """Type accuracy (split, method, shots, accuracy) learned from the first references of a split.
 
     A shot is a reference with all its distorted versions.
     """
+
     def judge(split: Split) -> Iterator[tuple]:
         test = _rows(labels, split.tested)
         for k in shots:
@@ -161,6 +166,7 @@ def zero_shot(
     Features are standardised by them alone, and an image is of the type of the nearest one: with
     one example a type, the nearest centroid.
     """
+
     def judge(split: Split) -> Iterator[tuple]:
         versions = labels[labels.reference == split.learned[0]]
         nearest = (versions.level - level).abs().sort_values(kind="stable").index
@@ -188,7 +194,8 @@ def cross_validated(
         (method, head): joblib.delayed(cross_val_predict)(
             type_head(head), features, labels.type, groups=labels.reference, cv=cv
         )
-        for method, features in methods.items() for head in heads
+        for method, features in methods.items()
+        for head in heads
     }
     return dict(zip(runs, joblib.Parallel(n_jobs=-1)(runs.values()), strict=True))
 
@@ -211,15 +218,14 @@ def confusion(labels: pd.DataFrame, predicted: np.ndarray) -> pd.DataFrame:
 # Degrees
 
 
-def degree_order(
-    methods: Methods, labels: pd.DataFrame, splits: Sequence[Split]
-) -> pd.DataFrame:
+def degree_order(methods: Methods, labels: pd.DataFrame, splits: Sequence[Split]) -> pd.DataFrame:
     """How far predicted levels follow true ones: (split, method, type, rho).
 
     Spearman's rho over the images of a type with a split's tested references, whose level a
     regression (`level_head`) learned from the images of that type with all references learned from;
     0 where it predicts one level for all.
     """
+
     def judge(split: Split) -> Iterator[tuple]:
         learned, tested = (labels.reference.isin(side) for side in split)
         for kind in pd.unique(labels.type):

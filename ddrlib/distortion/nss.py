@@ -48,8 +48,10 @@ def mscn(grey: Tensor) -> np.ndarray:
 def _scene_statistics(x: np.ndarray) -> np.ndarray:
     """The 18 features of one scale from its MSCN (N, H, W)."""
     neighbours = (
-        x[:, :, :-1] * x[:, :, 1:], x[:, :-1] * x[:, 1:],
-        x[:, :-1, :-1] * x[:, 1:, 1:], x[:, :-1, 1:] * x[:, 1:, :-1],
+        x[:, :, :-1] * x[:, :, 1:],
+        x[:, :-1] * x[:, 1:],
+        x[:, :-1, :-1] * x[:, 1:, 1:],
+        x[:, :-1, 1:] * x[:, 1:, :-1],
     )
     variance = (x**2).mean(axis=(1, 2))
     deviation = np.abs(x).mean(axis=(1, 2))

@@ -81,4 +81,4 @@ def _in_words(said: Mapping[str, tuple[str, float]], truth: str | None = None) -
 def _middle(image: Tensor) -> Tensor:
     """The middle of an image, at most `SHOWN` pixels a side, for the page to stay small."""
     top, left = ((side - min(side, SHOWN)) // 2 for side in image.shape[1:])
-    return image[:, top:top + SHOWN, left:left + SHOWN]
+    return image[:, top : top + SHOWN, left : left + SHOWN]

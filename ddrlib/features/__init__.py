@@ -79,9 +79,7 @@ def extract(
     return {layer: np.load(file, mmap_mode="r") for layer, file in files.items()}
 
 
-def super_resolve(
-    network: Network, images: Tensor, device: str | torch.device = "auto"
-) -> Tensor:
+def super_resolve(network: Network, images: Tensor, device: str | torch.device = "auto") -> Tensor:
     """What the network makes of LR images (N, 3, H, W): (N, 3, scale H, scale W), on the CPU.
 
     Both are RGB in [0, 1].

@@ -83,7 +83,7 @@ class Rows:
         self.array = np.empty(shape, dtype)
 
     def _append(self, rows: np.ndarray) -> None:
-        self.array[self.count:self.count + len(rows)] = rows
+        self.array[self.count : self.count + len(rows)] = rows
 
 
 class FileRows(Rows):

@@ -62,9 +62,7 @@ def srga_files(
     return [{"test": str(test), **asdict(row)} for test, row in zip(tests, found, strict=True)]
 
 
-def srga(
-    reference: np.ndarray | Path, test: np.ndarray | Path, components: int = 300
-) -> SRGA:
+def srga(reference: np.ndarray | Path, test: np.ndarray | Path, components: int = 300) -> SRGA:
     """SRGA of the test features against the reference features, both (N, D) with the same D."""
     for features in (reference, test):
         _check(features, reference)
@@ -83,13 +81,12 @@ def srga_of_scores(reference: np.ndarray, test: np.ndarray) -> SRGA:
     return SRGA(len(test), components, q.sigma, q.shape, kl, float(index))
 
 
-def srga_interval(
-    reference: np.ndarray, test: np.ndarray, n: int = 200, seed: int = 0
-) -> Interval:
+def srga_interval(reference: np.ndarray, test: np.ndarray, n: int = 200, seed: int = 0) -> Interval:
     """SRGA with a 95 % bootstrap interval over contents, from scores (N, k) of the same N contents.
 
     Row i of both sets is content i; rows are resampled together, the components stay as they are.
     """
+
     def resampled(counts: np.ndarray) -> np.ndarray:
         draws = (np.repeat(np.arange(len(test)), row) for row in counts.astype(int))
         return np.array([srga_of_scores(reference[rows], test[rows]).srga for rows in draws])
@@ -140,7 +137,10 @@ def principal_scores(features: np.ndarray | Path, components: int = 300) -> np.n
     if k < components:
         logger.warning(
             "%s: %d samples have %d principal components, not %d; all are used",
-            _name(features), n, k, components,
+            _name(features),
+            n,
+            k,
+            components,
         )
     directions = (scores / np.linalg.norm(scores, axis=0)).T.astype(np.float32)
     low, high = np.zeros((2, k))

@@ -54,7 +54,5 @@ def ggd_kl(p: GGD, q: GGD) -> float:
     log_ratio = p.log_scale - q.log_scale
     entropy = np.log(p.shape / q.shape) - log_ratio + gammaln(1 / q.shape) - gammaln(1 / p.shape)
     # E_p |x / a_q|^shape_q, of which E_p |x / a_p|^shape_p = 1 / shape_p is the case p = q.
-    moment = np.exp(
-        q.shape * log_ratio + gammaln((q.shape + 1) / p.shape) - gammaln(1 / p.shape)
-    )
+    moment = np.exp(q.shape * log_ratio + gammaln((q.shape + 1) / p.shape) - gammaln(1 / p.shape))
     return float(entropy - 1 / p.shape + moment)

@@ -65,10 +65,12 @@ class Response:
         Where the share of content is 1, each content has the same features under all of them.
         """
         design = TwoWay.of(self._gram(place, degradations), *self._labels(degradations))
-        return VarianceSplit(*(
-            bootstrap(partial(design.share, factor), np.arange(self.n), bounds=(0, 1))
-            for factor in FACTORS
-        ))
+        return VarianceSplit(
+            *(
+                bootstrap(partial(design.share, factor), np.arange(self.n), bounds=(0, 1))
+                for factor in FACTORS
+            )
+        )
 
     def projections(
         self, place: str, degradations: Sequence[str], seeds: int = 1, perplexity: float = 30.0
@@ -87,7 +89,8 @@ class Response:
         ]
         return bootstrap(
             lambda counts: np.mean([design.chi("degradation", counts) for design in maps], axis=0),
-            np.arange(self.n), bounds=(0, np.inf),
+            np.arange(self.n),
+            bounds=(0, np.inf),
         )
 
     def table(self, places: Sequence[str] = (TRUNK, LAST, OUTPUT)) -> pd.DataFrame:
@@ -101,12 +104,17 @@ class Response:
             }
             for place in places:
                 split = self.split(place, [self.degradations[0], degradation])
-                rows.append({
-                    "network": self.network, "degradation": degradation, "place": place,
-                    "SRGA": self.srga(place, degradation),
-                    "share of degradation": split.degradation, "share of content": split.content,
-                    **quality,
-                })
+                rows.append(
+                    {
+                        "network": self.network,
+                        "degradation": degradation,
+                        "place": place,
+                        "SRGA": self.srga(place, degradation),
+                        "share of degradation": split.degradation,
+                        "share of content": split.content,
+                        **quality,
+                    }
+                )
         return pd.DataFrame(rows)
 
     def _gram(self, place: str, degradations: Sequence[str]) -> np.ndarray:
@@ -155,7 +163,8 @@ def perfect(truth: Tensor, inputs: Mapping[str, Tensor]) -> Response:
     images = _together(truth, inputs)
     restored = truth.repeat(len(inputs), 1, 1, 1)
     grams = {
-        CORRECTION: gram(_correction(restored, images)), OUTPUT: gram(restored.flatten(1).numpy())
+        CORRECTION: gram(_correction(restored, images)),
+        OUTPUT: gram(restored.flatten(1).numpy()),
     }
     quality = np.full((len(inputs), len(truth)), np.inf)
     return Response("a perfect network", len(truth), tuple(inputs), grams, quality)

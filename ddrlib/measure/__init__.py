@@ -1,7 +1,7 @@
 """How the layers of a network sort their inputs: by what was done to them, or by what they show.
 
-    patches x degradations -> features -> Gram matrix -> PCA -> t-SNE, several seeds -> CHI
-                                               |-> variance split, neighbours, permutation p
+patches x degradations -> features -> Gram matrix -> PCA -> t-SNE, several seeds -> CHI
+                                           |-> variance split, neighbours, permutation p
 """
 
 from __future__ import annotations
@@ -150,10 +150,13 @@ def _embed(
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Each layer with its t-SNE projections (seeds or more, N, 2), as soon as they are there."""
     missing = {layer: range(len(kept.embeddings), seeds) for layer, kept in projected.items()}
-    runs = tsne_each([
-        (projected[layer].scores, seed, perplexity)
-        for layer, new in missing.items() for seed in new
-    ])
+    runs = tsne_each(
+        [
+            (projected[layer].scores, seed, perplexity)
+            for layer, new in missing.items()
+            for seed in new
+        ]
+    )
     for layer, kept in projected.items():
         yield layer, np.stack([*kept.embeddings, *islice(runs, len(missing[layer]))])
 
@@ -223,7 +226,8 @@ def _chi(
         bd=float(np.mean([dispersion.bd for dispersion in found])),
         interval=bootstrap(
             lambda counts: np.mean([design.chi(factor, counts) for design in maps], axis=0),
-            content, bounds=(0, np.inf),
+            content,
+            bounds=(0, np.inf),
         ),
     )
 

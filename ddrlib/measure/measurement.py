@@ -104,8 +104,11 @@ class Measurement:
     def to_json(self) -> str:
         """All numbers with their intervals as JSON; null stands for what is not a finite number."""
         head = {
-            "network": self.network, "n": self.n, "degradations": self.degradations,
-            "seeds": self.seeds, "perplexity": self.perplexity,
+            "network": self.network,
+            "n": self.n,
+            "degradations": self.degradations,
+            "seeds": self.seeds,
+            "perplexity": self.perplexity,
         }
         return json.dumps({**head, "layers": [_entry(layer) for layer in self.layers]}, indent=2)
 

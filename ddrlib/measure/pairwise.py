@@ -59,7 +59,8 @@ class Pairwise:
         steps = _standard_ranks(np.array([j - i for i, j in self.designs])[:, None])
         return bootstrap(
             lambda counts: (steps * _standard_ranks(self._shares(counts))).mean(axis=0),
-            np.arange(self.n), seed=seed,
+            np.arange(self.n),
+            seed=seed,
         )
 
     def chi(self, perplexity: float = 30.0, seed: int = 0) -> pd.DataFrame:
@@ -67,7 +68,7 @@ class Pairwise:
         k, labels = len(self.degradations), np.repeat([0, 1], self.n)
         table = np.full((k, k), np.nan)
         for i, j in self.designs:
-            index = np.r_[i * self.n:(i + 1) * self.n, j * self.n:(j + 1) * self.n]
+            index = np.r_[i * self.n : (i + 1) * self.n, j * self.n : (j + 1) * self.n]
             scores = pca(subgram(self.gram, index)).scores
             points = tsne(scores, seed, usable_perplexity(len(index), perplexity))
             table[i, j] = table[j, i] = calinski_harabasz(points, labels).chi
@@ -93,7 +94,7 @@ def pairwise(
     content, labels = np.tile(np.arange(n), 2), np.repeat([0, 1], n)
     designs = {
         (i, j): TwoWay.of(
-            subgram(matrix, np.r_[i * n:(i + 1) * n, j * n:(j + 1) * n]), content, labels
+            subgram(matrix, np.r_[i * n : (i + 1) * n, j * n : (j + 1) * n]), content, labels
         )
         for i, j in combinations(range(len(names)), 2)
     }

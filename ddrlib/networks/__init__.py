@@ -13,5 +13,10 @@ from ddrlib.networks.rrdbnet import RRDBNet
 from ddrlib.networks.srresnet import SRResNet
 
 __all__ = [
-    "RDN", "EfficientNetLite0", "GuidedSRResNet", "PatchDiscriminator", "RRDBNet", "SRResNet",
+    "RDN",
+    "EfficientNetLite0",
+    "GuidedSRResNet",
+    "PatchDiscriminator",
+    "RRDBNet",
+    "SRResNet",
 ]

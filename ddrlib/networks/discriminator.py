@@ -26,7 +26,8 @@ class PatchDiscriminator(nn.Module):
             layers += [
                 spectral_norm(convolution(before, after)) if layers else convolution(before, after),
                 nn.LeakyReLU(0.2),
-                spectral_norm(nn.Conv2d(after, after, 4, stride=2, padding=1)), nn.LeakyReLU(0.2),
+                spectral_norm(nn.Conv2d(after, after, 4, stride=2, padding=1)),
+                nn.LeakyReLU(0.2),
             ]
         self.body = nn.Sequential(*layers, convolution(widths[-1], 1))
 

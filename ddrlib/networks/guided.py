@@ -76,8 +76,13 @@ class GuidedSRResNet(SRResNet):
     strongest: ClassVar = (4.0, 20.0)  # blur and noise that the oracle's encoder sees as 1
 
     def __init__(
-        self, channels: int = 64, blocks: int = 16, global_residual: bool = True,
-        guide: str = "frozen", modulation: str = "affine", embedding: int = 256,
+        self,
+        channels: int = 64,
+        blocks: int = 16,
+        global_residual: bool = True,
+        guide: str = "frozen",
+        modulation: str = "affine",
+        embedding: int = 256,
     ) -> None:
         super().__init__(channels, blocks, global_residual)
         if guide not in self.guides or modulation not in self.modulations:
@@ -103,16 +108,21 @@ class GuidedSRResNet(SRResNet):
         else:  # the features move as they learn, and the statistics with them
             self.norm = nn.BatchNorm2d(channels, affine=False)
         self.encoder = nn.Sequential(
-            nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1), nn.LeakyReLU(0.1),
-            nn.Conv2d(2 * channels, 2 * channels, 3, stride=2, padding=1), nn.LeakyReLU(0.1),
-            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2 * channels, embedding),
+            nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1),
+            nn.LeakyReLU(0.1),
+            nn.Conv2d(2 * channels, 2 * channels, 3, stride=2, padding=1),
+            nn.LeakyReLU(0.1),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(2 * channels, embedding),
         )
 
     def guide_from(self, network: SRResNet) -> None:
         """Take the trunk of a network of the same size as the source of the embedding."""
         own = dict(self.trunk.named_buffers())
         given = {
-            key: value for key, value in network.state_dict().items()
+            key: value
+            for key, value in network.state_dict().items()
             if key.startswith(("conv_first.", "body."))
         }
         if {key: v.shape for key, v in given.items()} != {key: v.shape for key, v in own.items()}:
@@ -155,13 +165,17 @@ class GuidedSRResNet(SRResNet):
         """Super-resolve `x`; an `embedding` given, (N, E) or (1, E) for all images, replaces its own
         (degradation editing)."""
         if x.ndim != 4 or x.shape[1] != 3:
-            raise DDRError(f"images of shape {tuple(x.shape)}: the guided network takes RGB images "
-                           "(N, 3, H, W); repeat a grey image's channel three times")
+            raise DDRError(
+                f"images of shape {tuple(x.shape)}: the guided network takes RGB images "
+                "(N, 3, H, W); repeat a grey image's channel three times"
+            )
         if embedding is None:
             embedding = self.embed(x, degradation)
         if embedding.shape not in ((len(x), self.embedding), (1, self.embedding)):
-            raise DDRError(f"an embedding of shape {tuple(embedding.shape)} for {len(x)} images: "
-                           f"this network takes ({len(x)}, {self.embedding})")
+            raise DDRError(
+                f"an embedding of shape {tuple(embedding.shape)} for {len(x)} images: "
+                f"this network takes ({len(x)}, {self.embedding})"
+            )
         features = F.leaky_relu(self.conv_first(x), 0.1)
         for block in self.body:
             features = block(features, embedding)

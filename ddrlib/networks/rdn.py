@@ -53,8 +53,16 @@ class RDN(nn.Module):
         """The names of the published graph; UPN1 to UPN3 are taken before their activation."""
         blocks = {f"LRL_{i + 1}": f"blocks.{i}" for i in range(len(self.blocks))}
         return {
-            "F_m1": "f_m1", "F_0": "f_0", **blocks, "GFF_1": "gff_1", "GFF_2": "gff_2",
-            "FDF": "fdf", "UPN1": "upn1", "UPN2": "upn2", "UPN3": "upn3", "SR": "",
+            "F_m1": "f_m1",
+            "F_0": "f_0",
+            **blocks,
+            "GFF_1": "gff_1",
+            "GFF_2": "gff_2",
+            "FDF": "fdf",
+            "UPN1": "upn1",
+            "UPN2": "upn2",
+            "UPN3": "upn3",
+            "SR": "",
         }
 
     def forward(self, x: Tensor) -> Tensor:

@@ -63,8 +63,14 @@ class RRDBNet(nn.Module):
         """trunk is the conv after the blocks, sum that plus conv_first; the rest are activated."""
         blocks = {f"RRDB{i + 1}": f"body.{i}" for i in range(len(self.body))}
         return {
-            "conv_first": "conv_first", **blocks, "trunk": "trunk", "sum": "sum",
-            "up1": "up1", "up2": "up2", "hr": "hr", "output": "",
+            "conv_first": "conv_first",
+            **blocks,
+            "trunk": "trunk",
+            "sum": "sum",
+            "up1": "up1",
+            "up2": "up2",
+            "hr": "hr",
+            "output": "",
         }
 
     def forward(self, x: Tensor) -> Tensor:

@@ -45,9 +45,7 @@ class SRResNet(Trunk):
 
     scale = 4
 
-    def __init__(
-        self, channels: int = 64, blocks: int = 16, global_residual: bool = True
-    ) -> None:
+    def __init__(self, channels: int = 64, blocks: int = 16, global_residual: bool = True) -> None:
         super().__init__(channels, blocks)
         self.global_residual = global_residual
         self.up1 = convolution(channels, 4 * channels)
@@ -65,8 +63,12 @@ class SRResNet(Trunk):
         """The paper's names: Conv1, RB1 ..., UP1, UP2, HR (SRGA's "HR term"), Output."""
         blocks = {f"RB{i + 1}": f"body.{i}" for i in range(len(self.body))}
         return {
-            "Conv1": "conv_first", **blocks, "UP1": "shuffle1", "UP2": "shuffle2",
-            "HR": "hr_activation", "Output": "",
+            "Conv1": "conv_first",
+            **blocks,
+            "UP1": "shuffle1",
+            "UP2": "shuffle2",
+            "HR": "hr_activation",
+            "Output": "",
         }
 
     def forward(self, x: Tensor) -> Tensor:

@@ -25,8 +25,11 @@ def projections(
     """
     width = max(map(len, layers))
     fig, axes = plt.subplots(
-        len(measurements), width, figsize=(2.7 * width, 2.9 * len(measurements)),
-        squeeze=False, layout="constrained",
+        len(measurements),
+        width,
+        figsize=(2.7 * width, 2.9 * len(measurements)),
+        squeeze=False,
+        layout="constrained",
     )
     for line, measurement, names in zip(axes, measurements, layers, strict=True):
         for ax, name in zip(line, names, strict=False):
@@ -38,7 +41,7 @@ def projections(
                 names_of, codes = np.unique(labels, return_inverse=True)
                 scatter(ax, layer.embeddings[0], codes[measurement.content], names_of)
                 ax.set_title(name)
-        for ax in line[len(names):]:
+        for ax in line[len(names) :]:
             ax.set_axis_off()
         line[0].set_ylabel(measurement.network)
     handles, texts = axes[0, 0].get_legend_handles_labels()
@@ -51,8 +54,13 @@ def scatter(ax: Axes, points: np.ndarray, labels: np.ndarray, names: Sequence[st
     for k, name in enumerate(names):
         chosen = points[labels == k]
         ax.scatter(
-            *chosen.T, s=14, alpha=0.75, linewidths=0, label=name,
-            color=PALETTE[k % len(PALETTE)], marker=MARKERS[k % len(MARKERS)],
+            *chosen.T,
+            s=14,
+            alpha=0.75,
+            linewidths=0,
+            label=name,
+            color=PALETTE[k % len(PALETTE)],
+            marker=MARKERS[k % len(MARKERS)],
         )
     ax.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
 
@@ -65,8 +73,12 @@ def along_depth(measurements: Sequence[Measurement]) -> Figure:
     which no projection has touched, with 95 % intervals over contents.
     """
     fig, axes = plt.subplots(
-        2, len(measurements), figsize=(0.6 + 4.6 * len(measurements), 6.2),
-        squeeze=False, sharey="row", layout="constrained",
+        2,
+        len(measurements),
+        figsize=(0.6 + 4.6 * len(measurements), 6.2),
+        squeeze=False,
+        sharey="row",
+        layout="constrained",
     )
     for (above, below), measurement in zip(axes.T, measurements, strict=True):
         _draw_chi(above, measurement)
@@ -84,8 +96,13 @@ def _draw_chi(ax: Axes, measurement: Measurement) -> None:
     for factor, marker in (("degradation", "o"), ("content", "s")):
         chi = [getattr(layer, f"chi_{factor}") for layer in measurement.layers]
         ax.errorbar(
-            depth, [c.mean for c in chi], yerr=[c.sd for c in chi],
-            color=SHARES[factor], marker=marker, capsize=3, label=f"by {factor}",
+            depth,
+            [c.mean for c in chi],
+            yerr=[c.sd for c in chi],
+            color=SHARES[factor],
+            marker=marker,
+            capsize=3,
+            label=f"by {factor}",
         )
     ax.set_yscale("symlog", linthresh=1)
     ax.set_ylim(bottom=0)
@@ -96,12 +113,14 @@ def _draw_shares(ax: Axes, measurement: Measurement) -> None:
     depth = np.arange(len(measurement.layers))
     for factor, marker in (("degradation", "o"), ("content", "s"), ("rest", "^")):
         share = [getattr(layer.variance, factor) for layer in measurement.layers]
-        ax.plot(
-            depth, [s.value for s in share], color=SHARES[factor], marker=marker, label=factor
-        )
+        ax.plot(depth, [s.value for s in share], color=SHARES[factor], marker=marker, label=factor)
         ax.fill_between(
-            depth, [s.low for s in share], [s.high for s in share],
-            color=SHARES[factor], alpha=0.2, linewidth=0,
+            depth,
+            [s.low for s in share],
+            [s.high for s in share],
+            color=SHARES[factor],
+            alpha=0.2,
+            linewidth=0,
         )
     ax.set_ylim(0, 1)
     ax.set_xticks(depth, [layer.layer for layer in measurement.layers], rotation=90)

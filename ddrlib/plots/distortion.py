@@ -21,8 +21,16 @@ def few_shots(found: pd.DataFrame, chance: float) -> Figure:
     fig, ax = plt.subplots(figsize=(8, 5.2), layout="constrained")
     methods = found.method.nunique()
     sns.lineplot(
-        found, x="shots", y="accuracy", hue="method", style="method", errorbar=SPREAD, ax=ax,
-        markers=MARKERS[:methods], dashes=False, err_kws={"alpha": 0.12},
+        found,
+        x="shots",
+        y="accuracy",
+        hue="method",
+        style="method",
+        errorbar=SPREAD,
+        ax=ax,
+        markers=MARKERS[:methods],
+        dashes=False,
+        err_kws={"alpha": 0.12},
     )
     ax.axhline(chance, color="grey", linestyle=":", label=f"chance, {chance:.0%}")
     shots = sorted(found.shots.unique())
@@ -39,13 +47,25 @@ def confusions(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Confusion matrices side by side: rows are true types, numbers shares of a row in per cent."""
     side = 0.42 * len(next(iter(tables.values()))) + 0.4
     fig, axes = plt.subplots(
-        1, len(tables), figsize=(side * len(tables) + 1, side + 1), sharey=True, squeeze=False,
+        1,
+        len(tables),
+        figsize=(side * len(tables) + 1, side + 1),
+        sharey=True,
+        squeeze=False,
         layout="constrained",
     )
     for ax, (title, table) in zip(axes[0], tables.items(), strict=True):
         sns.heatmap(
-            100 * table, ax=ax, vmin=0, vmax=100, cmap="viridis", annot=True, fmt=".0f",
-            annot_kws={"size": "x-small"}, square=True, cbar=False,
+            100 * table,
+            ax=ax,
+            vmin=0,
+            vmax=100,
+            cmap="viridis",
+            annot=True,
+            fmt=".0f",
+            annot_kws={"size": "x-small"},
+            square=True,
+            cbar=False,
         )
         ax.set(title=title, ylabel="type" if ax is axes[0, 0] else "")
     return fig
@@ -56,8 +76,17 @@ def degree_orders(found: pd.DataFrame) -> Figure:
     methods = found.method.nunique()
     fig, ax = plt.subplots(figsize=(9.5, 4.8), layout="constrained")
     sns.pointplot(
-        found, x="type", y="rho", hue="method", errorbar=SPREAD, dodge=0.55, linestyle="none",
-        markers=MARKERS[:methods], markersize=4, err_kws={"linewidth": 1}, ax=ax,
+        found,
+        x="type",
+        y="rho",
+        hue="method",
+        errorbar=SPREAD,
+        dodge=0.55,
+        linestyle="none",
+        markers=MARKERS[:methods],
+        markersize=4,
+        err_kws={"linewidth": 1},
+        ax=ax,
     )
     ax.set(xlabel="", ylabel="Spearman's rho, predicted and true level")
     ax.set_ylim(top=1.02)

@@ -18,9 +18,7 @@ from ddrlib.plots.theme import MARKERS, PALETTE
 Where = tuple[str, str]  # row and column of a panel, as they are written
 
 
-def overlays(
-    panels: Mapping[Where, tuple[np.ndarray, str]], degradations: Sequence[str]
-) -> Figure:
+def overlays(panels: Mapping[Where, tuple[np.ndarray, str]], degradations: Sequence[str]) -> Figure:
     """Clean and degraded features in one projection, a panel each.
 
     A panel is its points (k n, 2), degradation by degradation, and the note below them.
@@ -34,9 +32,7 @@ def overlays(
     return fig
 
 
-def response_curves(
-    table: pd.DataFrame, measure: str, x: str, row: str, column: str
-) -> Figure:
+def response_curves(table: pd.DataFrame, measure: str, x: str, row: str, column: str) -> Figure:
     """A measure along `x`: a panel for each (row, column), a colour for each way of training.
 
     `table` has an `Interval` in the column `measure`, and the columns network and training. Of the
@@ -70,8 +66,13 @@ def against_loss(table: pd.DataFrame) -> Figure:
     fig, axes = _grid(panels, (3.0, 2.2), sharey=True)
     for where, part in panels.items():
         sns.scatterplot(
-            part, x="value", y="loss of PSNR", hue="training", style="degradation", ax=axes[where],
-            palette=PALETTE[:table.training.nunique()],
+            part,
+            x="value",
+            y="loss of PSNR",
+            hue="training",
+            style="degradation",
+            ax=axes[where],
+            palette=PALETTE[: table.training.nunique()],
         )
         axes[where].set(xlabel=where[0], ylabel="")
         axes[where].get_legend().remove()
@@ -87,8 +88,12 @@ def _grid(panels: Iterable[Where], size: tuple[float, float], **shared) -> tuple
     """Axes by (row, column), rows named at the left, columns at the top; others are empty."""
     rows, columns = (list(dict.fromkeys(names)) for names in zip(*panels, strict=True))
     fig, axes = plt.subplots(
-        len(rows), len(columns), figsize=(size[0] * len(columns) + 0.4, size[1] * len(rows) + 0.4),
-        squeeze=False, layout="constrained", **shared,
+        len(rows),
+        len(columns),
+        figsize=(size[0] * len(columns) + 0.4, size[1] * len(rows) + 0.4),
+        squeeze=False,
+        layout="constrained",
+        **shared,
     )
     by_name = {(r, c): axes[i, j] for i, r in enumerate(rows) for j, c in enumerate(columns)}
     for empty in by_name.keys() - set(panels):
@@ -106,7 +111,8 @@ def _legend(
     """One legend for all panels."""
     found = [ax.get_legend_handles_labels() for ax in axes]
     by_label = {
-        label: handle for handles, labels in found
+        label: handle
+        for handles, labels in found
         for handle, label in zip(handles, labels, strict=True)
     }
     fig.legend(by_label.values(), by_label, loc=place, ncols=min(len(by_label), columns))

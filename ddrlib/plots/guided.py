@@ -17,26 +17,41 @@ from ddrlib.plots.theme import PALETTE
 def gain_maps(gains: pd.DataFrame) -> Figure:
     """The mean gain in dB by blur and noise, a panel a method, on one scale centred at 0."""
     tables = {
-        method: gain.dropna().groupby(["blur", "noise"]).mean().unstack("noise")
+        method: gain.dropna()
+        .groupby(["blur", "noise"])
+        .mean()
+        .unstack("noise")
         .rename(index="{:g}".format, columns="{:g}".format)
         for method, gain in gains.items()
     }
     columns = min(len(tables), 3)
     rows = -(-len(tables) // columns)
     fig, axes = plt.subplots(
-        rows, columns, figsize=(3.6 * columns + 0.8, 2.9 * rows), sharex=True, sharey=True,
-        squeeze=False, layout="constrained",
+        rows,
+        columns,
+        figsize=(3.6 * columns + 0.8, 2.9 * rows),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
     )
     largest = max(np.abs(table.to_numpy()).max() for table in tables.values())
     for ax, (method, table) in zip(axes.flat, tables.items(), strict=False):
         sns.heatmap(
-            table, ax=ax, cmap="PuOr", vmin=-largest, vmax=largest, annot=True, fmt="+.2f",
-            annot_kws={"size": "small"}, cbar=False,
+            table,
+            ax=ax,
+            cmap="PuOr",
+            vmin=-largest,
+            vmax=largest,
+            annot=True,
+            fmt="+.2f",
+            annot_kws={"size": "small"},
+            cbar=False,
         )
         ax.set(title=method, xlabel="noise (of 255)", ylabel="blur (HR pixels)")
         ax.label_outer()
         ax.tick_params(axis="y", rotation=0)
-    for ax in axes.flat[len(tables):]:
+    for ax in axes.flat[len(tables) :]:
         ax.set_axis_off()
     fig.colorbar(axes[0, 0].collections[0], ax=axes, label="gain (dB)", shrink=0.8)
     return fig
@@ -57,16 +72,17 @@ def gain_bars(intervals: Mapping[str, Interval], gains: pd.DataFrame) -> Figure:
     return fig
 
 
-def embedding_maps(
-    points: Mapping[str, np.ndarray], degrees: Mapping[str, np.ndarray]
-) -> Figure:
+def embedding_maps(points: Mapping[str, np.ndarray], degrees: Mapping[str, np.ndarray]) -> Figure:
     """Projected embeddings, a column a method: each row coloured by another kind of degree.
 
     `points` (N, 2) by method; `degrees` (N,) by their name and unit.
     """
     fig, axes = plt.subplots(
-        len(degrees), len(points), figsize=(3 * len(points) + 0.8, 2.8 * len(degrees)),
-        squeeze=False, layout="constrained",
+        len(degrees),
+        len(points),
+        figsize=(3 * len(points) + 0.8, 2.8 * len(degrees)),
+        squeeze=False,
+        layout="constrained",
     )
     for line, (label, values) in zip(axes, degrees.items(), strict=True):
         for ax, (method, projected) in zip(line, points.items(), strict=True):

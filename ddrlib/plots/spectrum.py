@@ -21,8 +21,13 @@ def distance_curves(pairs: Mapping[tuple[str, str], Pairwise]) -> Figure:
     """
     networks, kinds = (list(dict.fromkeys(keys)) for keys in zip(*pairs, strict=True))
     fig, axes = plt.subplots(
-        len(networks), len(kinds), figsize=(3.1 * len(kinds), 2.2 * len(networks)),
-        sharex=True, sharey="row", squeeze=False, layout="constrained",
+        len(networks),
+        len(kinds),
+        figsize=(3.1 * len(kinds), 2.2 * len(networks)),
+        sharex=True,
+        sharey="row",
+        squeeze=False,
+        layout="constrained",
     )
     for (network, kind), found in pairs.items():
         ax = axes[networks.index(network), kinds.index(kind)]
@@ -41,7 +46,10 @@ def distance_curves(pairs: Mapping[tuple[str, str], Pairwise]) -> Figure:
 def roads(measurements: Mapping[str, Measurement]) -> Figure:
     """The deepest layer's projection of each series of degrees, coloured from weakest to strongest."""
     fig, axes = plt.subplots(
-        1, len(measurements), figsize=(4.2 * len(measurements), 3.8), layout="constrained",
+        1,
+        len(measurements),
+        figsize=(4.2 * len(measurements), 3.8),
+        layout="constrained",
         squeeze=False,
     )
     for ax, (kind, measurement) in zip(axes[0], measurements.items(), strict=True):
@@ -56,11 +64,13 @@ def roads(measurements: Mapping[str, Measurement]) -> Figure:
 def heatmap(table: pd.DataFrame, label: str, fmt: str = ".2g", **options) -> Figure:
     """A matrix with its numbers written in; `label` says what they are and in which unit."""
     rows, columns = table.shape
-    fig, ax = plt.subplots(
-        figsize=(1.6 + 0.62 * columns, 1.4 + 0.36 * rows), layout="constrained"
-    )
+    fig, ax = plt.subplots(figsize=(1.6 + 0.62 * columns, 1.4 + 0.36 * rows), layout="constrained")
     sns.heatmap(
-        table, annot=True, fmt=fmt, ax=ax, linewidths=0.5,
+        table,
+        annot=True,
+        fmt=fmt,
+        ax=ax,
+        linewidths=0.5,
         **{"cmap": "viridis", "cbar_kws": {"label": label}, **options},
     )
     ax.tick_params(axis="y", rotation=0)

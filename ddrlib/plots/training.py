@@ -22,8 +22,16 @@ def growth(logs: pd.DataFrame, panels: Mapping[str, tuple[str, str]]) -> Figure:
     for ax, (title, (measure, layer)) in zip(axes.flat, panels.items(), strict=False):
         rows = logs[(logs.measure == measure) & (logs.layer == layer)]
         sns.lineplot(
-            rows, x="iteration", y="value", hue="network", style="network", markers=True,
-            dashes=False, errorbar=("pi", 100), ax=ax, legend=ax is axes[0, 0],
+            rows,
+            x="iteration",
+            y="value",
+            hue="network",
+            style="network",
+            markers=True,
+            dashes=False,
+            errorbar=("pi", 100),
+            ax=ax,
+            legend=ax is axes[0, 0],
         )
         ax.set_xscale("symlog", linthresh=10)
         ax.set(title=title, ylabel="")
@@ -35,13 +43,22 @@ def growth(logs: pd.DataFrame, panels: Mapping[str, tuple[str, str]]) -> Figure:
 def maps(tables: Mapping[str, pd.DataFrame], label: str) -> Figure:
     """Matrices side by side on one colour scale; `label` says what the colour is."""
     fig, axes = plt.subplots(
-        1, len(tables), figsize=(5.2 * len(tables), 3.6), sharey=True, layout="constrained",
+        1,
+        len(tables),
+        figsize=(5.2 * len(tables), 3.6),
+        sharey=True,
+        layout="constrained",
         squeeze=False,
     )
     highest = max(table.to_numpy().max() for table in tables.values())
     for ax, (title, table) in zip(axes[0], tables.items(), strict=True):
         sns.heatmap(
-            table, ax=ax, vmin=0, vmax=highest, cmap="viridis", cbar=ax is axes[0, -1],
+            table,
+            ax=ax,
+            vmin=0,
+            vmax=highest,
+            cmap="viridis",
+            cbar=ax is axes[0, -1],
             cbar_kws={"label": label},
         )
         ax.set(title=title, ylabel="")

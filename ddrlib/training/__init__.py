@@ -67,14 +67,22 @@ class Trainer:
     def __init__(self, config: TrainingConfig, device: torch.device, folder: Path) -> None:
         self.config, self.device = config, device
         if config.batch_size % world_size():
-            raise DDRError(f"{config.name}: batch_size {config.batch_size} cannot be shared by "
-                           f"{world_size()} processes; choose a multiple")
+            raise DDRError(
+                f"{config.name}: batch_size {config.batch_size} cannot be shared by "
+                f"{world_size()} processes; choose a multiple"
+            )
         photos = load_photos(config.photos)
         self.data = {"photographs": len(photos), "sha256": digest(photos)}
         self.sampler = Sampler(
-            photos, config.patch * _architecture(config).scale, config.batch_size // world_size(),
-            blur=config.blur, noise=config.noise, anisotropic=config.anisotropic, seed=config.seed,
-            rank=rank(), device=device,
+            photos,
+            config.patch * _architecture(config).scale,
+            config.batch_size // world_size(),
+            blur=config.blur,
+            noise=config.noise,
+            anisotropic=config.anisotropic,
+            seed=config.seed,
+            rank=rank(),
+            device=device,
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
@@ -109,8 +117,11 @@ class Trainer:
         with autocast(self.device):
             restored = self.restore(*self._inputs(batch)).float()
             losses = self._losses(restored, batch.hr)
-        weights = {"pixel": self.config.pixel_weight, "perceptual": self.config.perceptual_weight,
-                   "adversarial": self.config.adversarial_weight}
+        weights = {
+            "pixel": self.config.pixel_weight,
+            "perceptual": self.config.perceptual_weight,
+            "adversarial": self.config.adversarial_weight,
+        }
         total = sum(weights[name] * loss for name, loss in losses.items())
         _descend(self.optimizer, total, rate)
         self._move_average()
@@ -175,8 +186,11 @@ class Trainer:
     def state(self) -> dict:
         """All that the rest of the run depends on."""
         return {part: getattr(self, part).state_dict() for part in self.parts} | {
-            "config": asdict(self.config), "data": self.data, "iteration": self.iteration,
-            "seconds": self.seconds, "sums": self.sums,
+            "config": asdict(self.config),
+            "data": self.data,
+            "iteration": self.iteration,
+            "seconds": self.seconds,
+            "sums": self.sums,
         }
 
     def load(self, state: dict, where: Path) -> None:
@@ -255,8 +269,10 @@ def train(
         _loop(trainer, log, here, deadline, signals)
         _save(trainer, log, here)
     if trainer.iteration < config.iterations:
-        _say(f"{config.name}: stopped at iteration {trainer.iteration:,} of "
-             f"{config.iterations:,}; the same command goes on from there")
+        _say(
+            f"{config.name}: stopped at iteration {trainer.iteration:,} of "
+            f"{config.iterations:,}; the same command goes on from there"
+        )
         if signals:
             raise KeyboardInterrupt
         return False
@@ -297,8 +313,10 @@ def _loop(
         if clock - shown > PROGRESS_SECONDS:
             rate = (trainer.iteration - first) / (trainer.seconds - began)
             minutes = (config.iterations - trainer.iteration) / rate / 60
-            _say(f"{config.name}: {trainer.iteration:,} of {config.iterations:,}, "
-                 f"{log.summary()}, {rate:.1f} it/s, {minutes:.0f} min left")
+            _say(
+                f"{config.name}: {trainer.iteration:,} of {config.iterations:,}, "
+                f"{log.summary()}, {rate:.1f} it/s, {minutes:.0f} min left"
+            )
             shown = clock
 
 

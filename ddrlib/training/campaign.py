@@ -49,5 +49,8 @@ def train_from_config(
                 print(error)
                 failures.append(str(error))
     if failures:
-        raise DDRError(failures[0] if len(failures) == 1 else
-                       f"{len(failures)} of {len(configs)} runs failed, the first: {failures[0]}")
+        raise DDRError(
+            failures[0]
+            if len(failures) == 1
+            else f"{len(failures)} of {len(configs)} runs failed, the first: {failures[0]}"
+        )

@@ -25,13 +25,20 @@ from ddrlib.errors import DDRError
 SIZES: dict[str, dict] = {
     "reduced": {
         "arguments": {"channels": 32, "blocks": 8},
-        "batch_size": 8, "patch": 24, "iterations": 8000, "learning_rate": 1e-3,
+        "batch_size": 8,
+        "patch": 24,
+        "iterations": 8000,
+        "learning_rate": 1e-3,
         "discriminator_channels": 16,
     },
     "paper": {
         "arguments": {"channels": 64, "blocks": 16},
-        "batch_size": 16, "patch": 32, "iterations": 200_000, "learning_rate": 2e-4,
-        "discriminator_channels": 64, "log_every": 1000,
+        "batch_size": 16,
+        "patch": 32,
+        "iterations": 200_000,
+        "learning_rate": 2e-4,
+        "discriminator_channels": 64,
+        "log_every": 1000,
     },
 }
 
@@ -106,8 +113,10 @@ def config_from(values: dict, where: str) -> TrainingConfig:
     guide = signature.parameters.get("guide")
     frozen = guide is not None and config.arguments.get("guide", guide.default) == "frozen"
     if frozen != bool(config.guide):
-        raise DDRError(f"{where}: guide is {config.guide!r}; name a network exactly where the "
-                       "architecture is GuidedSRResNet and its own guide is 'frozen'")
+        raise DDRError(
+            f"{where}: guide is {config.guide!r}; name a network exactly where the "
+            "architecture is GuidedSRResNet and its own guide is 'frozen'"
+        )
     return config
 
 

@@ -96,7 +96,9 @@ class TrainingLog:
                 points = tsne(pca(matrix).scores, seed=0)
                 chi = {"degradation": self.degradation, "content": self.content}
                 for label, labels in chi.items():
-                    self.add(iteration, f"chi_{label}", calinski_harabasz(points, labels).chi, layer)
+                    self.add(
+                        iteration, f"chi_{label}", calinski_harabasz(points, labels).chi, layer
+                    )
             self.add(iteration, "share_degradation", split.degradation, layer)
             self.add(iteration, "share_content", split.content, layer)
             self.add(iteration, "knn_degradation", knn_purity(matrix, self.degradation), layer)
@@ -134,5 +136,5 @@ def _held_out() -> Tensor:
     crops = []
     for _, image in load_photos("eval")[:HELD_OUT]:
         top, left = ((side - HELD_OUT_SIZE) // 2 for side in image.shape[1:])
-        crops.append(image[:, top:top + HELD_OUT_SIZE, left:left + HELD_OUT_SIZE])
+        crops.append(image[:, top : top + HELD_OUT_SIZE, left : left + HELD_OUT_SIZE])
     return torch.stack(crops).float() / 255

@@ -57,8 +57,10 @@ class Sampler:
         small = [name for name, image in photos if min(image.shape[1:]) < crop]
         if not photos or small:
             what = f"{small[0]} and {len(small) - 1} others are" if small else "all of the 0 are"
-            raise DDRError(f"photographs for training: {what} smaller than a crop of {crop} "
-                           "pixels; choose a smaller patch or larger photographs")
+            raise DDRError(
+                f"photographs for training: {what} smaller than a crop of {crop} "
+                "pixels; choose a smaller patch or larger photographs"
+            )
         self.crop, self.batch_size, self.blur, self.noise = crop, batch_size, blur, noise
         self.anisotropic = anisotropic
         self.seed, self.rank, self.device = seed, rank, torch.device(device)

@@ -131,8 +131,10 @@ def _projections(
     """The points (N, 2) of all views in their order."""
     runs = [
         (layer.scores, seed, perplexity)
-        for measurement in measurements for layer in measurement.layers
-        for perplexity in perplexities if not _is_measured(measurement, perplexity, seed)
+        for measurement in measurements
+        for layer in measurement.layers
+        for perplexity in perplexities
+        if not _is_measured(measurement, perplexity, seed)
     ]
     if runs:
         progress(f"{len(runs)} more t-SNE projections ...")
@@ -141,7 +143,9 @@ def _projections(
         before: list[np.ndarray | None] = [None] * (1 + len(perplexities))
         for layer in measurement.layers:
             maps = [
-                layer.embeddings[seed] if _is_measured(measurement, perplexity, seed) else next(made)
+                layer.embeddings[seed]
+                if _is_measured(measurement, perplexity, seed)
+                else next(made)
                 for perplexity in perplexities
             ]
             projections = [_plane(layer.scores), *maps]

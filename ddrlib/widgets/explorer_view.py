@@ -62,7 +62,9 @@ class Explorer(LiveWidget):
 
         super().__init__(
             answer if compute else None,
-            data=data, colour=colour, live=compute is not None,
+            data=data,
+            colour=colour,
+            live=compute is not None,
             panels=[_panel(data.index, *panel) for panel in panels or _strongest(data.index)],
         )
 
@@ -116,10 +118,16 @@ def recompute(
     measurements = []
     for name in dict.fromkeys(request["networks"]):
         progress(f"{name}: {len(degradations) * len(patches)} images through all layers …")
-        measurements.append(measure(
-            load(name), patches, degradations, seeds=1, perplexity=perplexity,
-            progress=lambda text, name=name: progress(f"{name}: {text}"),
-        ))
+        measurements.append(
+            measure(
+                load(name),
+                patches,
+                degradations,
+                seeds=1,
+                perplexity=perplexity,
+                progress=lambda text, name=name: progress(f"{name}: {text}"),
+            )
+        )
     images = _lr(patches, measurements[0].degradations)
     return pack(
         measurements, patches, images, seed=seed, folder=request["folder"], progress=progress
@@ -128,6 +136,7 @@ def recompute(
 
 def _strongest(index: dict) -> list[tuple[str, str]]:
     """The first two networks, each with the layer that sorts most by degradation."""
+
     def chi(layer: dict) -> float:
         mean, *_ = layer["chi"]["degradation"]
         return math.inf if mean is None else mean  # JSON knows no infinity

@@ -62,7 +62,10 @@ class FrameViewer(LiveWidget):
 
         super().__init__(
             answer if compute else None,
-            axes=list(axes), frames=shown, pictures=list(pictures), live=live if compute else "",
+            axes=list(axes),
+            frames=shown,
+            pictures=list(pictures),
+            live=live if compute else "",
         )
 
     def __repr__(self) -> str:
@@ -72,7 +75,8 @@ class FrameViewer(LiveWidget):
 def _encode(row: Sequence[Picture], pictures: dict[bytes, int]) -> list[list]:
     """Each picture as [caption, number in `pictures`, None] or [caption, None, text]."""
     return [
-        [caption, None, content] if isinstance(content, str)
+        [caption, None, content]
+        if isinstance(content, str)
         else [caption, pictures.setdefault(_compressed(content), len(pictures)), None]
         for caption, content in row
     ]
@@ -110,16 +114,14 @@ def gallery(
 
     def compute(choice: dict, text: str) -> list[Picture]:
         k = chosen[names.index(choice["photograph"])]
-        return _restorations(patches.images[k:k + 1], text, networks)[0]
+        return _restorations(patches.images[k : k + 1], text, networks)[0]
 
     degrees = sorted({degree for values in degradations.values() for degree in values})
     axes = {"photograph": names, "degradation": list(degradations), "degree": degrees}
     return FrameViewer(axes, frame, compute, "any degradation, such as blur1.5+noise10+jpeg50")
 
 
-def _restorations(
-    hr: Tensor, degradation: str, networks: Sequence[Network]
-) -> list[list[Picture]]:
+def _restorations(hr: Tensor, degradation: str, networks: Sequence[Network]) -> list[list[Picture]]:
     """A row of pictures for each of the images (N, 3, H, W)."""
     lr = degrade(hr, degradation)
     results = {"bicubic": upsample(lr)}
@@ -127,8 +129,10 @@ def _restorations(
     return [
         [
             (f"low resolution, {parse(degradation)}", lr[i]),
-            *((f"{name}, {psnr(sr[i:i + 1], hr[i:i + 1]).item():.1f} dB", sr[i])
-              for name, sr in results.items()),
+            *(
+                (f"{name}, {psnr(sr[i : i + 1], hr[i : i + 1]).item():.1f} dB", sr[i])
+                for name, sr in results.items()
+            ),
             ("truth", hr[i]),
         ]
         for i in range(len(hr))

@@ -27,7 +27,12 @@ from ddrlib.zoo.layers import find_layers, graph_of, matching
 from ddrlib.zoo.weights import file_sha256, fill, read_weights, state_sha256
 
 __all__ = [
-    "Network", "load_custom", "load_network", "networks", "open_network", "random_network",
+    "Network",
+    "load_custom",
+    "load_network",
+    "networks",
+    "open_network",
+    "random_network",
     "save_network",
 ]
 
@@ -62,10 +67,8 @@ class Network:
         A network that is built of no stack is all trunk, but for its output.
         """
         stacks = {layer: path.rpartition(".")[0] for layer, path in self.layers.items()}
-        (longest, _), = Counter(filter(None, stacks.values())).most_common(1) or [("", 0)]
-        return [
-            layer for layer, path in self.layers.items() if path and stacks[layer] == longest
-        ]
+        ((longest, _),) = Counter(filter(None, stacks.values())).most_common(1) or [("", 0)]
+        return [layer for layer, path in self.layers.items() if path and stacks[layer] == longest]
 
 
 def load_network(name: str, folder: Path = NETWORKS) -> Network:
@@ -100,13 +103,16 @@ def random_network(name: str, seed: int = 0, folder: Path = NETWORKS) -> Network
     trained = read_card(name, folder)
     with _seeded(seed):
         module = _build(trained)
-    return _describe(module, {
-        "name": f"{name}@random{seed}",
-        **{key: trained[key] for key in ("architecture", "arguments", "scale", "task")},
-        "source": f"fresh weights, seed {seed}",
-        "licence": "none needed",
-        "sha256": state_sha256(module.state_dict()),
-    })
+    return _describe(
+        module,
+        {
+            "name": f"{name}@random{seed}",
+            **{key: trained[key] for key in ("architecture", "arguments", "scale", "task")},
+            "source": f"fresh weights, seed {seed}",
+            "licence": "none needed",
+            "sha256": state_sha256(module.state_dict()),
+        },
+    )
 
 
 def load_custom(
@@ -130,7 +136,10 @@ def load_custom(
     are found by tracing one pass. Raises DDRError for whatever does not fit.
     """
     given = {
-        "checkpoint": checkpoint, "scale": scale, "layers": layers, "input_range": input_range,
+        "checkpoint": checkpoint,
+        "scale": scale,
+        "layers": layers,
+        "input_range": input_range,
     }
     wanted = describe(source, **{k: value for k, value in given.items() if value is not None})
     with _seeded(0):
@@ -206,8 +215,10 @@ def _give_guide(module: nn.Module, card: Mapping, folder: Path) -> None:
         raise DDRError(f"network {card['name']} looks through {name}: {error}") from None
     # Fresh weights are known by their seed; their last bits may differ from machine to machine.
     if "@random" not in name and guide.sha256 != sha256:
-        raise DDRError(f"network {card['name']} looks through {name}, but through other weights "
-                       "than those now there; restore them, or train it again")
+        raise DDRError(
+            f"network {card['name']} looks through {name}, but through other weights "
+            "than those now there; restore them, or train it again"
+        )
     module.guide_from(guide.module)
 
 

@@ -16,7 +16,10 @@ import yaml
 from ddrlib.errors import DDRError
 
 PARSERS: dict[str, Callable[[str], Any]] = {
-    ".yaml": yaml.safe_load, ".yml": yaml.safe_load, ".json": json.loads, ".toml": tomllib.loads,
+    ".yaml": yaml.safe_load,
+    ".yml": yaml.safe_load,
+    ".json": json.loads,
+    ".toml": tomllib.loads,
 }
 CHECKPOINTS = (".safetensors", ".pth", ".pt", ".ckpt")
 
@@ -138,6 +141,10 @@ def _names(value: Any, what: str) -> tuple[str, ...]:
 
 
 _KINDS: dict[str, Callable[[Any, str], Any]] = {
-    "factory": _text, "onnx": _text, "checkpoint": _text, "scale": _factor,
-    "input_range": _range, "layers": _names,
+    "factory": _text,
+    "onnx": _text,
+    "checkpoint": _text,
+    "scale": _factor,
+    "input_range": _range,
+    "layers": _names,
 }

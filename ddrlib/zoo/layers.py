@@ -146,7 +146,8 @@ def automatic_layers(graph: Graph, runs: dict[str, Run], output: object) -> list
     gives the output itself is called Output.
     """
     maps = [
-        layer for layer, run in runs.items()
+        layer
+        for layer, run in runs.items()
         if run.fault() is None and run.output.ndim == 4 and run.output is not output
     ]
     return [*graph.blocks(maps), OUTPUT]

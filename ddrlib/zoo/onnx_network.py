@@ -66,7 +66,8 @@ class OnnxNetwork(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         # To take every tensor out of the session would cost more than to compute it.
         hooked = {
-            name: probe for name, path in self.paths.items()
+            name: probe
+            for name, path in self.paths.items()
             if (probe := self.get_submodule(path))._forward_hooks
         }
         *values, images = self.run([*hooked, self.output], x)
@@ -98,7 +99,8 @@ def between_blocks(nodes: Sequence[Node], maps: Sequence[str]) -> list[str]:
                 inside |= {name for name in {*origins[last], last} if skipping in origins[name]}
     kin = {name: len(origins[name]) + sum(name in origins[x] for x in maps) for name in maps}
     return [
-        name for name in maps
+        name
+        for name in maps
         if (name in sums or name not in inside) and 2 * kin[name] >= len(maps) - 1
     ]
 
@@ -177,7 +179,9 @@ def _runner(session: InferenceSession, takes: Sequence[int], path: Path) -> Run:
         parts = [
             guarded(
                 f"{path} fails on images of shape {tuple(part.shape)}",
-                session.run, names, {name: np.ascontiguousarray(part.cpu().numpy())},
+                session.run,
+                names,
+                {name: np.ascontiguousarray(part.cpu().numpy())},
             )
             for part in images.split(takes[0] or len(images))
         ]

@@ -23,7 +23,8 @@ def recognise(checkpoint: Path) -> nn.Module:
     try:
         return guarded(
             f"{checkpoint} does not fit the architecture that it looks like",
-            spandrel.ModelLoader().load_from_state_dict, state,
+            spandrel.ModelLoader().load_from_state_dict,
+            state,
         ).model
     except DDRError as error:
         if not isinstance(error.__cause__, spandrel.UnsupportedModelError):

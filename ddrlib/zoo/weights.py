@@ -105,7 +105,8 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], where: Path) -> None:
         "surplus": [key for key in state if key not in expected],
         "of another shape": [
             f"{key} {tuple(state[key].shape)} instead of {tuple(expected[key].shape)}"
-            for key in expected if key in shared and state[key].shape != expected[key].shape
+            for key in expected
+            if key in shared and state[key].shape != expected[key].shape
         ],
     }
     told = "; ".join(f"{what}: {_first(keys)}" for what, keys in complaints.items() if keys)

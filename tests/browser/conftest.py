@@ -49,7 +49,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             raise pytest.UsageError(f"no pages in {HTML}: run `ddr book` first")
         metafunc.parametrize("path", pages, ids=lambda page: page.stem)
     if "widget_path" in metafunc.fixturenames:
-        with_widgets = [page for page in pages if "jupyter.widget-view+json" in page.read_text("utf-8")]
+        with_widgets = [
+            page for page in pages if "jupyter.widget-view+json" in page.read_text("utf-8")
+        ]
         metafunc.parametrize("widget_path", with_widgets, ids=lambda page: page.stem)
 
 
@@ -74,8 +76,12 @@ def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
         seen.page.on("request", lambda request: seen.requests.append(request.url))
         seen.page.on("requestfailed", lambda request: seen.errors.append(f"failed: {request.url}"))
         seen.page.on("pageerror", lambda error: seen.errors.append(f"page error: {error}"))
-        seen.page.on("console", lambda message: message.type == "error"
-                     and seen.errors.append(f"console: {message.text}"))
+        seen.page.on(
+            "console",
+            lambda message: (
+                message.type == "error" and seen.errors.append(f"console: {message.text}")
+            ),
+        )
         seen.page.goto(path.as_uri())
         seen.page.wait_for_function(SETTLED, timeout=20_000)
         return seen

@@ -44,7 +44,9 @@ window.drawn = true;
 
 def to_json(value: object) -> str:
     """JSON in which bytes are {"base64": ...}; keys sorted, as notebooks are saved."""
-    return json.dumps(value, sort_keys=True, default=lambda data: {"base64": base64.b64encode(data).decode()})
+    return json.dumps(
+        value, sort_keys=True, default=lambda data: {"base64": base64.b64encode(data).decode()}
+    )
 
 
 def write_page(widget: anywidget.AnyWidget, path: Path, **children: object) -> str:

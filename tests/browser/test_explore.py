@@ -54,5 +54,7 @@ def test_the_explorer_computes_anew(browser, tmp_path):
         page.screenshot(path=tmp_path / "explore.png")
         assert server.interrupt() == 0
     context.close()
-    assert {url.netloc.partition(":")[0] for url in answered if url.scheme != "blob"} == {"127.0.0.1"}
+    assert {url.netloc.partition(":")[0] for url in answered if url.scheme != "blob"} == {
+        "127.0.0.1"
+    }
     assert errors == []

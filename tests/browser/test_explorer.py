@@ -77,7 +77,9 @@ def place(page, sample, name="A", apart=1.0):
     unit = (xy[sample] - (low + high) / 2) / (high - low).max()
     box = plot(page, name).bounding_box()
     inner = box["width"] * (400 - 2 * 16) / 400
-    return box["x"] + box["width"] / 2 + unit[0] * inner, box["y"] + box["height"] / 2 - unit[1] * inner
+    return box["x"] + box["width"] / 2 + unit[0] * inner, box["y"] + box["height"] / 2 - unit[
+        1
+    ] * inner
 
 
 # Controls
@@ -108,7 +110,9 @@ def test_chi_and_shares_are_those_of_what_is_shown(page, layer, apart):
     degradation = np.repeat(np.arange(4), toys.SIDE**2)
     expected = calinski_harabasz(toys.points(apart), degradation).chi
     text = panel(page, "A").locator(".ddr-chi").inner_text()
-    assert float(re.search(r"([\d.]+) by degradation,", text)[1]) == pytest.approx(expected, rel=5e-3)
+    assert float(re.search(r"([\d.]+) by degradation,", text)[1]) == pytest.approx(
+        expected, rel=5e-3
+    )
     shares = panel(page, "A").locator(".ddr-key").inner_text()
     assert f"degradation {round(100 * (0.1 + 0.6 * apart))} %" in shares and "rest 20 %" in shares
 
@@ -123,17 +127,23 @@ def test_table_says_what_the_panels_say(page):
     assert "shallow" not in page.locator("table").inner_text()
 
 
-@pytest.mark.parametrize("colour, labels", [
-    ("degradation type", ["clean", "blur", "noise"]),
-    ("degree", ["clean", "blur4", "noise20", "noise40"]),
-    ("category", ["sky", 'a "b", c']),
-])
+@pytest.mark.parametrize(
+    "colour, labels",
+    [
+        ("degradation type", ["clean", "blur", "noise"]),
+        ("degree", ["clean", "blur4", "noise20", "noise40"]),
+        ("category", ["sky", 'a "b", c']),
+    ],
+)
 def test_colouring(page, colour, labels):
     control(page, "combobox", "Colour by").select_option(label=colour)
     assert page.locator(".ddr-legend button").all_inner_texts() == labels
     for name in "AB":
-        fills = plot(page, name).locator("path[fill^='#']").evaluate_all(
-            "paths => paths.map((path) => path.getAttribute('fill'))")
+        fills = (
+            plot(page, name)
+            .locator("path[fill^='#']")
+            .evaluate_all("paths => paths.map((path) => path.getAttribute('fill'))")
+        )
         assert len(set(fills)) == len(labels)
 
 
@@ -202,7 +212,9 @@ def test_the_thumbnail_is_the_samples(page):
 
 def test_arrows_walk_over_neighbours(page):
     plot(page).focus()
-    page.keyboard.press("Home")  # t-SNE is upside down: content 0 is the upper left corner of its grid
+    page.keyboard.press(
+        "Home"
+    )  # t-SNE is upside down: content 0 is the upper left corner of its grid
     walk = {"ArrowRight": 16, "ArrowDown": 17, "ArrowLeft": 1, "ArrowUp": 0}
     for key, content in walk.items():
         page.keyboard.press(key)
@@ -283,7 +295,10 @@ def test_legend_selects_its_label(page):
 
 def test_python_can_select(page):
     page.evaluate("model.set('selection', [7, 300])")
-    assert "2 of 1024 selected: clean 1, blur4 1." in page.get_by_label("Selected patches").inner_text()
+    assert (
+        "2 of 1024 selected: clean 1, blur4 1."
+        in page.get_by_label("Selected patches").inner_text()
+    )
 
 
 # Taking away
@@ -299,7 +314,7 @@ def test_csv_holds_the_data(page):
     page.locator(".ddr-legend button", has_text="blur").click()
     rows = list(csv.DictReader(io.StringIO(saved(page, "Save CSV"))))
     assert len(rows) == 2 * toys.SAMPLES
-    mine, other = rows[:toys.SAMPLES], rows[toys.SAMPLES:]
+    mine, other = rows[: toys.SAMPLES], rows[toys.SAMPLES :]
     xy = np.array([[float(row["x"]), float(row["y"])] for row in mine])
     expected = toys.points(1.0) * [1, -1]
     np.testing.assert_allclose(
@@ -367,7 +382,9 @@ def test_every_change_is_answered_in_time(page):
     times = {}
     for name, (node, *there_and_back) in keys.items():
         node.focus()
-        times[name] = answers_ms(page, [partial(page.keyboard.press, key) for key in there_and_back])
+        times[name] = answers_ms(
+            page, [partial(page.keyboard.press, key) for key in there_and_back]
+        )
     grids = [around(page, first, first + 255) for first in (0, 256)]
     times["lasso"] = answers_ms(page, [partial(lasso, page, corners) for corners in grids])
     times["legend"] = answers_ms(page, [page.locator(".ddr-legend button").first.click])
@@ -498,10 +515,17 @@ def test_live_controls_wait_for_an_answer(page, explorer):
     control(page, "textbox", "Degradations").fill("clean, blur2")
     control(page, "spinbutton", "Perplexity").fill("12.5")
     page.get_by_role("button", name="Compute").click()
-    assert page.evaluate("sent[1]") == {"type": "compute", "request": {
-        "networks": ["deep", "shallow"], "degradations": "clean, blur2", "perplexity": "12.5",
-        "seed": "0", "contents": "256", "folder": "",
-    }}
+    assert page.evaluate("sent[1]") == {
+        "type": "compute",
+        "request": {
+            "networks": ["deep", "shallow"],
+            "degradations": "clean, blur2",
+            "perplexity": "12.5",
+            "seed": "0",
+            "contents": "256",
+            "folder": "",
+        },
+    }
     status = page.get_by_role("status").last
     page.evaluate("reply({type: 'progress', text: 'deep, L2'})")
     assert status.inner_text() == "deep, L2"

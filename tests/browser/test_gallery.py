@@ -23,13 +23,20 @@ def flat(*colour: float) -> torch.Tensor:
 def frames(photograph: str, kind: str, degree: float) -> list:
     if degree not in DEGREES[kind]:
         return []
-    return [(f"{kind} {degree:g}", flat(degree / 30, 0.0, 0.0)), ("truth", flat(0.0, 1.0, 0.0)),
-            ("verdict", f"{photograph} by {kind}")]
+    return [
+        (f"{kind} {degree:g}", flat(degree / 30, 0.0, 0.0)),
+        ("truth", flat(0.0, 1.0, 0.0)),
+        ("verdict", f"{photograph} by {kind}"),
+    ]
 
 
 @pytest.fixture
 def page(browser, tmp_path):
-    axes = {"photograph": ["sea", "sky"], "degradation": list(DEGREES), "degree": [0.5, 1, 4, 20, 30]}
+    axes = {
+        "photograph": ["sea", "sky"],
+        "degradation": list(DEGREES),
+        "degree": [0.5, 1, 4, 20, 30],
+    }
     viewer = FrameViewer(axes, frames, compute=lambda choice, text: [], live="any degradation")
     context = browser.new_context(viewport={"width": 800, "height": 700}, offline=True)
     page = context.new_page()

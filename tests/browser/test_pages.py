@@ -67,7 +67,8 @@ def serious_violations(page, mode) -> list[str]:
     violations = page.evaluate("axe.run().then(result => result.violations)")
     return [
         f"{violation['id']}: {node['target']}"
-        for violation in violations if violation["impact"] in ("serious", "critical")
+        for violation in violations
+        if violation["impact"] in ("serious", "critical")
         for node in violation["nodes"]
     ]
 

@@ -36,7 +36,8 @@ def test_reacts_to_the_keyboard(widget_path, visit):
     assert len(controls) >= page.locator(VIEWS).count()
     assert [
         control.evaluate("node => node.outerHTML.slice(0, 200)")
-        for control in controls if not _reacts(page, control)
+        for control in controls
+        if not _reacts(page, control)
     ] == []
 
 

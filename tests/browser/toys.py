@@ -52,7 +52,11 @@ def points(apart: float) -> np.ndarray:
 def _measurement(name: str, depth: int) -> SimpleNamespace:
     layers = [_layer(f"L{i}", i / (depth - 1)) for i in range(depth)]
     return SimpleNamespace(
-        network=name, n=SIDE**2, degradations=DEGRADATIONS, seeds=1, perplexity=30.0,
+        network=name,
+        n=SIDE**2,
+        degradations=DEGRADATIONS,
+        seeds=1,
+        perplexity=30.0,
         layers=layers,
         content=np.tile(np.arange(SIDE**2), len(DEGRADATIONS)),
         degradation=np.repeat(np.arange(len(DEGRADATIONS)), SIDE**2),
@@ -63,7 +67,10 @@ def _layer(name: str, apart: float) -> SimpleNamespace:
     share = Interval(0.1 + 0.6 * apart, 0.05, 0.95, SIDE**2)
     rest = Interval(0.2, 0.1, 0.3, SIDE**2)
     return SimpleNamespace(
-        layer=name, dim=4096, scores=points(apart), embeddings=(points(apart) * [1, -1])[None],
+        layer=name,
+        dim=4096,
+        scores=points(apart),
+        embeddings=(points(apart) * [1, -1])[None],
         chi_degradation=SimpleNamespace(mean=12.34, sd=0.5, values=[0] * 5),
         chi_content=SimpleNamespace(mean=1.5, sd=0.25, values=[0] * 5),
         variance=SimpleNamespace(
