@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ddrlib.paths import ROOT
+from ddrlib.files import ROOT
 
 VENDOR = ROOT / "book" / "_vendor"
 
