@@ -16,12 +16,13 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from ddrlib import training
 from ddrlib.errors import DDRError
-from ddrlib.paths import ROOT
-from ddrlib.training import Trainer, campaign, checkpoint, learning_rate, log, perceptual, train
+from ddrlib.files import ROOT
+from ddrlib.training import campaign, checkpoint, log, perceptual
+from ddrlib.training import loop as training
 from ddrlib.training.config import TrainingConfig
-from ddrlib.zoo import load_network
+from ddrlib.training.loop import Trainer, learning_rate, train
+from ddrlib.zoo.loading import load_network
 
 CPU = torch.device("cpu")
 SMALL = {"channels": 4, "blocks": 1}

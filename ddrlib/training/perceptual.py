@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ddrlib.errors import DDRError
-from ddrlib.zoo import load_network
+from ddrlib.zoo.loading import load_network
 
 VGG_WEIGHTS = "vgg19-dcbb9e9d.pth"  # torchvision's name for them in the folder of torch.hub
 
