@@ -53,14 +53,14 @@ def did_you_mean(name: object, choices: Iterable[str]) -> str:
     return f"there are: {few(choices)}" if choices else "there are none"
 
 
-def guarded(failure: str, function: Callable, *arguments: object) -> Any:
+def guarded(failure: str, function: Callable, *arguments: object, **options: object) -> Any:
     """What a function that is not ours returns; whatever it raises becomes a `DDRError`.
 
     The error begins with `failure`. `SystemExit` and its like count too: code that was only asked
     for a network must not end the program, least of all with success. Ctrl-C passes through.
     """
     try:
-        return function(*arguments)
+        return function(*arguments, **options)
     except (DDRError, KeyboardInterrupt):
         raise
     except BaseException as error:

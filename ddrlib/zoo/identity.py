@@ -33,6 +33,7 @@ import torch
 from torch import Tensor, nn
 
 from ddrlib.errors import one_line
+from ddrlib.zoo.onnx_network import OnnxNetwork
 
 SCALARS = (type(None), bool, int, float, complex, str)
 # Of a class: where it is written, not what it does.
@@ -47,12 +48,15 @@ def identity(module: nn.Module, prepare: Callable[[Tensor], Tensor], images: Ten
 
     `images` (N, 3, H, W) is what it is tried on; that it fails on them is a result too.
     """
+    trial = module
+    with suppress(Exception):  # some cannot be copied
+        trial = copied(module)  # a pass may leave something behind
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the last digits depend on how many cores share the work
     try:
         with torch.inference_mode():
-            given = copied(module)(prepare(images))  # a pass may leave something behind
-    except Exception as error:
+            given = trial(prepare(images))
+    except Exception as error:  # noqa: BLE001 -- code that is not ours
         given = one_line(error)
     finally:
         torch.set_num_threads(threads)
@@ -99,6 +103,8 @@ def _taken_apart(value: Any) -> tuple[str, list]:
             return f"{value.dtype} {value.shape} {_hash(value.tobytes())}", []
         case bytes() | bytearray():
             return _hash(value), []
+        case OnnxNetwork():
+            return f"{value.definition} {package('onnxruntime')}", []
         case nn.Module():
             # The numbers that hooks go by count all that were ever made, in any module.
             plain = {k: [*v.values()] if "_hooks" in k else v for k, v in vars(value).items()}
