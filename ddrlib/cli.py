@@ -63,6 +63,9 @@ device_option = click.option(
     show_default=True,
     help="auto uses a GPU when there is one.",
 )
+images_option = click.option(
+    "--images", help="A folder of photographs, or eval, train, div2k-valid, div2k-train."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, not a table.")
 profile_option = click.option(
     "--profile",
@@ -139,7 +142,7 @@ def book(ctx: click.Context, profile: str, **options: Any) -> None:
 
 @cli.command()
 @click.argument("network")
-@click.option("--images", type=click.Path(path_type=Path), help="A folder of photographs.")
+@images_option
 @click.option("--patches", type=COUNT, default=100, show_default=True, help="How many of them.")
 @click.option("--skip-bad", is_flag=True, help="Leave out pictures that cannot be used.")
 @click.option(
@@ -169,7 +172,7 @@ def book(ctx: click.Context, profile: str, **options: Any) -> None:
 @json_option
 def measure(
     network: str,
-    images: Path | None,
+    images: str | None,
     patches: int,
     skip_bad: bool,
     degradations: list[str],
@@ -227,14 +230,14 @@ def _readable(table: pd.DataFrame) -> str:
 
 @cli.command()
 @click.argument("networks", nargs=-1, metavar="[NETWORK]...")
-@click.option("--images", type=click.Path(path_type=Path), help="A folder of photographs.")
+@images_option
 @click.option("--patches", type=COUNT, default=100, show_default=True, help="How many of them.")
 @click.option("--port", type=COUNT, default=8866, show_default=True, help="Or the next free one.")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 @device_option
 def explore(
     networks: tuple[str, ...],
-    images: Path | None,
+    images: str | None,
     patches: int,
     port: int,
     no_browser: bool,
