@@ -47,13 +47,16 @@ class Patches:
     """Square patches (N, 3, S, S) with their labels, each an array (N,).
 
     `content` numbers the patches 0..N-1, `category` is what a patch shows ("" where nobody said),
-    `source` the file it was cut from, relative to its folder.
+    `source` the file it was cut from, relative to its folder. `split` and `seed` are what
+    `load_patches` was asked for.
     """
 
     images: Tensor
     content: np.ndarray
     category: np.ndarray
     source: np.ndarray
+    split: str = ""
+    seed: int = 0
 
     def __len__(self) -> int:
         return len(self.images)
@@ -97,6 +100,8 @@ def load_patches(
         content=np.arange(n),
         category=np.array([tile.photo.category for tile in chosen]),
         source=np.array([tile.photo.name for tile in chosen]),
+        split=str(split),
+        seed=seed,
     )
 
 
