@@ -109,8 +109,8 @@ def run(
     force: bool,
 ) -> None:
     """Run the chapters that have changed: those named by number or by the beginning, or all."""
-    from ddrlib.book.profiles import parse_yaml
     from ddrlib.book.run import run_chapters
+    from ddrlib.files import parse_yaml
 
     overrides = {name: parse_yaml(text, f"-p {name}") for name, text in parameters}
     if failed := run_chapters(chapters, profile, overrides, device, force):

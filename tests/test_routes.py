@@ -10,9 +10,8 @@ import torch
 from compact import RANGE, weights, write_onnx
 
 from ddrlib.data.photographs import load_patches
-from ddrlib.errors import DDRError
+from ddrlib.errors import DDRError, optional
 from ddrlib.measure.report import report
-from ddrlib.zoo.guard import optional
 from ddrlib.zoo.loading import Network, load_custom
 
 LAYERS = ["body.*", "Output"]

@@ -16,11 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ddrlib.errors import DDRError
+from ddrlib.errors import DDRError, guarded
 from ddrlib.features.forward import in_parallel, watch
 from ddrlib.features.rows import FileRows, Rows, is_intact, to_rows
 from ddrlib.files import cache_dir
-from ddrlib.zoo.guard import guarded
 from ddrlib.zoo.loading import Network
 
 VERSION = 1  # raise it where the same network and images get other features
