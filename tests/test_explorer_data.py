@@ -18,8 +18,8 @@ from scipy.spatial.distance import pdist
 from ddrlib.data.photographs import Patches, load_patches
 from ddrlib.degrade.degradation import degrade
 from ddrlib.errors import DDRError
+from ddrlib.measure.measurement import measure
 from ddrlib.measure.metrics import calinski_harabasz
-from ddrlib.measure.network import measure
 from ddrlib.networks.srresnet import SRResNet
 from ddrlib.widgets.explorer_data import (
     _align,
@@ -62,7 +62,6 @@ def measurement(patches):
         ["Conv1", "RB1", "RB2"],
         seeds=2,
         perplexity=4,
-        cache=False,
         device="cpu",
     )
 
@@ -135,7 +134,7 @@ def test_chi_is_that_of_the_view(packed):
 
 def test_figures_of_the_layers(packed, measurement):
     for entry, layer in zip(packed.index["networks"][1]["layers"], measurement.layers, strict=True):
-        assert (entry["name"], entry["dim"]) == (layer.layer, layer.dim)
+        assert (entry["name"], entry["dim"]) == (layer.name, layer.dim)
         assert entry["chi"]["content"] == [layer.chi_content.mean, layer.chi_content.sd, 2]
         assert entry["variance"]["rest"] == list(layer.variance.rest[:3])
     assert [name for name, _ in packed.index["shares"]] == ["degradation", "content", "rest"]

@@ -123,4 +123,4 @@ def _draw_shares(ax: Axes, measurement: Measurement) -> None:
             linewidth=0,
         )
     ax.set_ylim(0, 1)
-    ax.set_xticks(depth, [layer.layer for layer in measurement.layers], rotation=90)
+    ax.set_xticks(depth, [layer.name for layer in measurement.layers], rotation=90)

@@ -10,11 +10,11 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from ddrlib.measure.measurement import Measurement
-from ddrlib.measure.pairwise import Pairwise
+from ddrlib.measure.pairs import Pairs
 from ddrlib.plots.theme import PALETTE
 
 
-def distance_curves(pairs: Mapping[tuple[str, str], Pairwise]) -> Figure:
+def distance_curves(pairs: Mapping[tuple[str, str], Pairs]) -> Figure:
     """Discriminability of two degrees against the steps between them: rows networks, columns kinds.
 
     Each dot is a pair of degrees, the line the mean of those equally far apart.
