@@ -24,7 +24,7 @@ from ddrlib.measure.layer import Layer
 from ddrlib.measure.measurement import Measurement
 from ddrlib.measure.metrics import calinski_harabasz
 from ddrlib.measure.tsne import tsne_each, usable_perplexity
-from ddrlib.plots.theme import MARKERS, PALETTE, SHARES
+from ddrlib.plots.palette import MARKERS, PALETTE, SHARES
 
 THUMBNAIL = 32  # pixels a side, at most
 ATLAS_QUALITY = 80  # thumbnails are for recognising; the gallery shows exact pixels
