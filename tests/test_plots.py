@@ -198,11 +198,9 @@ def drawn(fig):
 
 
 def named_figures(measurement):
+    samples = dataclasses.replace(measurement.samples, degradations=(NAME, "blur4"))
     named = dataclasses.replace(
-        measurement,
-        network=NAME,
-        degradations=(NAME, "blur4"),
-        layers=[dataclasses.replace(entry, layer=NAME) for entry in measurement.layers[:1]],
+        measurement, network=NAME, samples=samples, layers=[layer(NAME, 3.0, 0.1)]
     )
     interval = Interval(1.0, 0.5, 1.5, 4)
     xy = np.random.default_rng(0).standard_normal((8, 2))
