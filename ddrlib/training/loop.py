@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from ddrlib.data.photographs import load_photos
 from ddrlib.errors import DDRError
-from ddrlib.files import BUILD
+from ddrlib.files import BUILD, write_atomically
 from ddrlib.machine import device_name
 from ddrlib.networks.architectures import ARCHITECTURES
 from ddrlib.networks.discriminator import PatchDiscriminator
@@ -45,7 +45,7 @@ from ddrlib.training.log import TrainingLog, is_measured
 from ddrlib.training.perceptual import PerceptualLoss
 from ddrlib.training.sampling import Batch, Sampler, digest
 from ddrlib.zoo.loading import load_network, save_network
-from ddrlib.zoo.weights import fill, write_atomically
+from ddrlib.zoo.weights import fill
 
 CHECKPOINT_SECONDS = 120
 PROGRESS_SECONDS = 30

@@ -17,9 +17,8 @@ import safetensors.torch
 from torch import Tensor
 
 from ddrlib.errors import DDRError, did_you_mean
-from ddrlib.files import DATA, read_yaml
+from ddrlib.files import DATA, read_yaml, write_atomically
 from ddrlib.networks.architectures import ARCHITECTURES
-from ddrlib.zoo.weights import write_atomically
 
 NETWORKS = DATA / "networks"
 LARGEST_ARGUMENT = 256  # such as channels; more could not be held in memory
