@@ -218,11 +218,13 @@ def test_nothing_asked(folder, n, size):
 
 
 def test_no_such_folder(tmp_path):
-    with pytest.raises(DDRError, match=r"evla: no such folder of photographs; did you mean eval\?"):
+    with pytest.raises(
+        DDRError, match=r"evla: no such folder or split of photographs; did you mean eval\?"
+    ):
         load_patches("evla")
     with pytest.raises(
         DDRError,
-        match="no such folder of photographs; name one, or one of eval, train, div2k-valid",
+        match="none: no such folder or split of photographs; there are: eval, train, div2k-v",
     ):
         load_patches(tmp_path / "none")
     with pytest.raises(DDRError, match="no photograph; give BMP, JPEG, PNG"):
@@ -470,5 +472,5 @@ def test_div2k_with_a_wrong_checksum_leaves_nothing(mirror, tmp_path):
 def test_div2k_that_cannot_be_had(mirror, tmp_path):
     with pytest.raises(DDRError, match="DIV2K_train_HR could not be fetched .*404"):
         fetch_div2k("train", tmp_path / "sets", mirror[0])
-    with pytest.raises(DDRError, match="DIV2K split 'test': there are train, valid"):
+    with pytest.raises(DDRError, match="DIV2K split 'test': there are: train, valid"):
         fetch_div2k("test", tmp_path)

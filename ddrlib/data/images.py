@@ -23,7 +23,7 @@ import torch
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 from torch import Tensor
 
-from ddrlib.errors import DDRError
+from ddrlib.errors import DDRError, one_line
 
 # Pillow decodes these by itself. For some others (EPS, WMF) it starts another program.
 FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
@@ -113,8 +113,7 @@ def read_pixels(path: Path) -> tuple[np.ndarray, list[str]]:
         formats = ", ".join(FORMATS)
         raise DDRError(f"{path}: not a readable image (no {formats} that Pillow reads)") from None
     except Exception as error:  # a damaged file can make a decoder raise anything
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DDRError(f"{path}: not a readable image ({reason})") from error
+        raise DDRError(f"{path}: not a readable image ({one_line(error)})") from error
 
 
 # What a file says of its values

@@ -16,7 +16,6 @@ import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +25,7 @@ import torch
 from torch import Tensor
 
 from ddrlib.data.images import FORMATS, is_image, read_pixels, to_float
-from ddrlib.errors import DDRError
+from ddrlib.errors import DDRError, did_you_mean, few, one_line
 from ddrlib.files import DATA, cache_dir
 
 SHIPPED = ("eval", "train")
@@ -50,7 +49,6 @@ LEFTOVER_FOLDERS = {"__macosx", "@eadir", "$recycle.bin", "lost+found", "thumbna
 LEFTOVER_ENDS = ("~", ".bak", ".crdownload", ".orig", ".part", ".tmp")
 
 MIN_GRADIENT, MIN_DEVIATION = 4.0, 12.0  # of 255: a patch below either is near-flat
-NAMED = 5  # of what is said in one line
 
 logger = logging.getLogger(__name__)
 
@@ -213,9 +211,8 @@ def _own(path: Path) -> list[_Photo]:
     if path.is_file():
         return [_Photo(path, path.name, "")]
     if not path.is_dir():
-        near = get_close_matches(str(path), SPLITS, 1)
-        hint = f"did you mean {near[0]}?" if near else f"name one, or one of {', '.join(SPLITS)}"
-        raise DDRError(f"{path}: no such folder of photographs; {hint}")
+        hint = did_you_mean(path, SPLITS)
+        raise DDRError(f"{path}: no such folder or split of photographs; {hint}")
     photos, passed = [], Counter()
     for file in _files(path, passed):
         within = file.relative_to(path)
@@ -254,13 +251,7 @@ def _is_leftover(within: Path) -> bool:
 def _counted(reasons: Counter[str]) -> str:
     """Reasons with how many images each is for, the commonest first."""
     ordered = sorted(reasons.items(), key=lambda entry: (-entry[1], entry[0]))
-    return _list([f"{count} {reason}" for reason, count in ordered])
-
-
-def _list(entries: list[str]) -> str:
-    """The first of some entries, and how many more there are."""
-    more = [f"{len(entries) - NAMED} more"] if len(entries) > NAMED else []
-    return ", ".join(entries[:NAMED] + more)
+    return few([f"{count} {reason}" for reason, count in ordered])
 
 
 def _decode(
@@ -294,9 +285,9 @@ def _decode(
             f"{split}: its {len(copies) + 1} images are all the same picture; add others"
         )
     if bad:
-        logger.warning("%s: left out %d of %d images: %s", split, len(bad), len(photos), _list(bad))
+        logger.warning("%s: left out %d of %d images: %s", split, len(bad), len(photos), few(bad))
     if copies:
-        logger.warning("%s: left out %d copies: %s", split, len(copies), _list(copies))
+        logger.warning("%s: left out %d copies: %s", split, len(copies), few(copies))
     if changes:
         logger.warning("%s: of %d images: %s", split, len(photos), _counted(changes))
 
@@ -399,7 +390,7 @@ def fetch_div2k(
         Where photographs are missing, or the archive cannot be fetched or is not the one known.
     """
     if split not in DIV2K:
-        raise DDRError(f"DIV2K split {split!r}: there are {', '.join(DIV2K)}")
+        raise DDRError(f"DIV2K split {split!r}: {did_you_mean(split, DIV2K)}")
     parent = Path(folder or cache_dir() / "div2k").expanduser()
     name = f"DIV2K_{split}_HR"
     if not (parent / name).exists():
@@ -428,7 +419,7 @@ def _download(url: str, sha256: str, parent: Path, name: str) -> None:
                 file.extractall(scratch)
             (Path(scratch) / name).rename(parent / name)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
-        reason = " ".join(str(error).split())
         raise DDRError(
-            f"{name} could not be fetched ({reason}); unpack {name}.zip into {parent} by hand"
+            f"{name} could not be fetched ({one_line(error)}); unpack {name}.zip into {parent} by "
+            "hand"
         ) from error
