@@ -191,7 +191,9 @@ def measure(
     patterns. SRGA compares each degradation with the first.
     """
     from ddrlib.data.photographs import load_patches
-    from ddrlib.measure.report import report
+    from ddrlib.features.extraction import layer_paths
+    from ddrlib.measure.measurement import last_hidden
+    from ddrlib.measure.measurement import measure as measure_network
     from ddrlib.zoo.loading import open_network
 
     opened = open_network(
@@ -199,21 +201,22 @@ def measure(
         None if layers == ["all"] else layers,
         **{name: value for name, value in own.items() if value is not None},
     )
-    found = report(
+    (srga_layer,) = layer_paths(opened, [srga_layer or last_hidden(opened)])
+    found = measure_network(
         opened,
         load_patches(images or "eval", patches, size or 32 * opened.scale, skip_bad=skip_bad),
         degradations,
-        layer=srga_layer,
         seeds=seeds,
         device=device,
         progress=functools.partial(click.echo, err=True),
     )
     if as_json:
-        click.echo(found.to_json())
+        click.echo(found.to_json(srga_layer))
         return
-    click.echo(_readable(found.measurement.table()))
-    click.echo(f"\nSRGA at {found.layer} against {found.measurement.degradations[0]}")
-    click.echo(_readable(found.srga_table()))
+    click.echo(_readable(found.table()))
+    click.echo(f"\nSRGA at {srga_layer} against {found.degradations[0]}")
+    for degradation, index in found.srga(srga_layer).items():
+        click.echo(f"{degradation}: {index}")
 
 
 def _readable(table: pd.DataFrame) -> str:
