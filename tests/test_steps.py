@@ -1,4 +1,4 @@
-"""Each kind of distortion, and the blur kernels, against numbers known from elsewhere."""
+"""Each kind of step, and the blur kernels, against numbers known from elsewhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 from scipy.ndimage import convolve as scipy_convolve
 from scipy.ndimage import gaussian_filter
 
-from ddrlib.degrade import steps as distortions
+from ddrlib.degrade import steps
 from ddrlib.degrade.kernels import convolve, disc_kernel, gaussian_kernel, line_kernel
 from ddrlib.degrade.steps import (
     Blur,
@@ -38,8 +38,8 @@ def photos():
     return load_patches("eval", n=6, size=64).images
 
 
-def apply(distortion, images, seed=0):
-    return distortion(images, np.random.default_rng(seed).spawn(len(images)))
+def apply(step, images, seed=0):
+    return step(images, np.random.default_rng(seed).spawn(len(images)))
 
 
 def psnr(a, b):
@@ -175,7 +175,7 @@ def test_jpeg_quality(photos):
 @pytest.mark.parametrize("ratio", [2, 10, 40])
 def test_jpeg2000_ratio_counts_the_packets(photos, ratio):
     (image,) = photos[:1].mul(255).byte().permute(0, 2, 3, 1).numpy()
-    stream = distortions._encode_jpeg2000(Image.fromarray(image), ratio)
+    stream = steps._encode_jpeg2000(Image.fromarray(image), ratio)
     packets = len(stream) - stream.index(b"\xff\x93") - 4  # the marker, and the end mark
     assert packets == pytest.approx(image.size / ratio, rel=0.12)
 
@@ -186,7 +186,7 @@ def test_jpeg2000_is_monotone(photos):
 
 
 def test_jpeg2000_without_openjpeg(photos, monkeypatch):
-    monkeypatch.setattr(distortions.features, "check", lambda name: False)
+    monkeypatch.setattr(steps.features, "check", lambda name: False)
     with pytest.raises(DDRError, match="has no OpenJPEG; install"):
         apply(Jpeg2000(10), photos)
 
@@ -200,9 +200,9 @@ def test_fading(photos):
 
 def test_fading_flips_the_bits_it_says_and_none_in_the_headers(photos, monkeypatch):
     received = []
-    decode = distortions._decode
+    decode = steps._decode
     monkeypatch.setattr(
-        distortions, "_decode", lambda data: received.append(data) or Image.new("RGB", (64, 64))
+        steps, "_decode", lambda data: received.append(data) or Image.new("RGB", (64, 64))
     )
     apply(Fading(0), photos)
     apply(Fading(10), photos)
@@ -218,7 +218,7 @@ def test_fading_flips_the_bits_it_says_and_none_in_the_headers(photos, monkeypat
 
 
 def test_fading_draws_anew_what_does_not_decode(photos, monkeypatch):
-    decode, calls = distortions._decode, []
+    decode, calls = steps._decode, []
 
     def fails_twice(data):
         calls.append(data)
@@ -226,9 +226,9 @@ def test_fading_draws_anew_what_does_not_decode(photos, monkeypatch):
             raise OSError("broken data stream")
         return decode(data)
 
-    monkeypatch.setattr(distortions, "_decode", fails_twice)
+    monkeypatch.setattr(steps, "_decode", fails_twice)
     apply(Fading(0.1), photos[:1])
     assert len(calls) == 3 and len(set(calls)) == 3
-    monkeypatch.setattr(distortions, "_decode", lambda data: (_ for _ in ()).throw(OSError()))
+    monkeypatch.setattr(steps, "_decode", lambda data: (_ for _ in ()).throw(OSError()))
     with pytest.raises(DDRError, match="'fading0.1': no image could be decoded"):
         apply(Fading(0.1), photos[:1])
