@@ -1,4 +1,4 @@
-"""Image files to pixels: 8-bit sRGB, whatever the files hold.
+"""Image files to pixels: 8-bit sRGB from every kind of file.
 
 What a file says of its values belongs to them. Applied are orientation (EXIF), bit depth,
 white-is-zero (TIFF), transparency and an embedded colour profile (ICC). Gamma, primaries and cICP
