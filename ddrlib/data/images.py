@@ -143,7 +143,7 @@ def _to_rgb(image: Image.Image, changes: list[str]) -> Image.Image:
         changes.append(f"mode {image.mode} to RGB")
     opacity = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
     image = _to_srgb(image, changes)
-    if opacity:
+    if opacity and opacity.getextrema() != (255, 255):
         changes.append("transparency laid on white")
         image.putalpha(opacity)
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
