@@ -82,7 +82,7 @@ def _misfit(value: object, kinds: Mapping[str, type]) -> str | None:
     if missing := [key for key in kinds if key not in value]:
         return f"it lacks {', '.join(missing)}"
     wrong = [
-        f"{key} has to be a {k.__name__}" for key, k in kinds.items() if type(value[key]) is not k
+        f"{key} has to be of type {k.__name__}" for key, k in kinds.items() if type(value[key]) is not k
     ]
     return wrong[0] if wrong else None
 
