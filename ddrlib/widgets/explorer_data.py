@@ -23,7 +23,7 @@ from ddrlib.errors import DDRError
 from ddrlib.measure.measurement import LayerMeasurement, Measurement
 from ddrlib.measure.metrics import calinski_harabasz
 from ddrlib.measure.tsne import tsne_each, usable_perplexity
-from ddrlib.plots.theme import MARKERS, PALETTE, SHARES
+from ddrlib.plots.palette import MARKERS, PALETTE, SHARES
 
 THUMBNAIL = 32  # pixels a side, at most
 ATLAS_QUALITY = 80  # thumbnails are for recognising; the gallery shows exact pixels
