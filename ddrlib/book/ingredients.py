@@ -64,7 +64,7 @@ def recorded(parameters: Mapping[str, Any], leave_out: Iterable[Path] = ()) -> d
             continue
         if mark := fingerprint(path):
             name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
-            found[name] = mark if path.stat().st_mtime <= _started else CHANGED
+            found[name] = mark if path.stat().st_ctime <= _started else CHANGED
     return found
 
 
@@ -112,7 +112,7 @@ def fingerprint(path: Path) -> str | None:
     """What identifies the content of a file or folder; None where there is none."""
     try:
         status = path.stat()
-        return _fingerprint(path, status.st_mtime_ns, status.st_size)
+        return _fingerprint(path, status.st_ctime_ns, status.st_size)
     except (OSError, ValueError):
         return None
 

@@ -153,7 +153,9 @@ def _compile(source: Path, html: Path) -> None:
 
 def with_safe_states(page: str) -> str:
     """The page with no "<" in the JSON of its widgets: "<!--<script>" there would hide the rest."""
-    states = re.compile(r'(<script type="application/vnd\.jupyter\.widget-[^>]*>)(.*?)(</script>)', re.S)
+    states = re.compile(
+        r'(<script type="application/vnd\.jupyter\.widget-[^>]*>)(.*?)(</script>)', re.DOTALL
+    )
     return states.sub(lambda found: found[1] + found[2].replace("<", r"\u003c") + found[3], page)
 
 
