@@ -278,6 +278,7 @@ def test_the_users_own_settings_stay_out(folder, monkeypatch):
         ".ipython/profile_default/ipython_config.py": "c.InteractiveShell.ast_node_interactivity = 'all'",
         ".config/matplotlib/matplotlibrc": "figure.dpi: 7",
         "startup.py": "leaked = 2",
+        ".a": "",
     }.items():
         (home / path).parent.mkdir(parents=True, exist_ok=True)
         (home / path).write_text(content)
@@ -292,13 +293,16 @@ def test_the_users_own_settings_stay_out(folder, monkeypatch):
         monkeypatch.setenv(name, value)
     write_chapter(
         folder / "book/01_first.ipynb",
-        "1\nimport matplotlib\nfrom matplotlib import pyplot\n"
+        f"1\nimport matplotlib, os\nfrom matplotlib import pyplot\nopen({str(home)!r} + '/.a').read()\n"
+        "os.listdir(os.path.expanduser('~/.ipython'))\n"
         "print(matplotlib.get_backend(), matplotlib.rcParams['figure.dpi'], 'leaked' in globals())",
     )
     assert run(folder) == []
     assert len(executed(folder, "01_first").cells[-1].outputs) == 1
     backend, dpi, leaked = text_of(folder, "01_first").split()
     assert "inline" in backend and float(dpi) != 7 and leaked == "False"
+    files = read_stamp(folder / EXECUTED / "01_first")["made_from"]["files"]
+    assert not any("home" in name for name in files)
 
 
 def test_a_factory_is_looked_for_where_the_command_is_given(folder, capsys, monkeypatch):

@@ -122,7 +122,9 @@ def test_build_and_failed_rebuild(folder):
     assert (html / "_static/mathjax/tex-chtml-full.js").exists()
 
     [state] = re.findall(
-        r'<script type="application/vnd.jupyter.widget-state.*?</script>', widget.read_text(), re.DOTALL
+        r'<script type="application/vnd.jupyter.widget-state.*?</script>',
+        widget.read_text(),
+        re.DOTALL,
     )
     assert "a\\u003c!--\\u003cscript>.png" in state  # else the rest of the page is its string
 

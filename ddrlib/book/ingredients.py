@@ -9,6 +9,7 @@ interpreter, its packages and the machine's own files are left out: versions sta
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import hashlib
 import importlib.util
@@ -60,7 +61,8 @@ def recorded(parameters: Mapping[str, Any], leave_out: Iterable[Path] = ()) -> d
     for path in dict.fromkeys([*map(_source, list(_seen)), *named]):
         searched = str(path) in sys.path_importer_cache and path not in named  # for modules
         made = str(path) in _written
-        if searched or made or (_within(path, unwanted) and not _within(path, wanted)):
+        left_out = _within(path, unwanted) or _is_setting(path)
+        if searched or made or (left_out and not _within(path, wanted)):
             continue
         if mark := fingerprint(path):
             name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
@@ -81,19 +83,24 @@ def _named(values: Iterable[Any]) -> Iterator[Path]:
 
 
 def _machine() -> list[Path]:
-    """Where the interpreter, its packages, the system and the user's settings lie."""
+    """Where the interpreter, its packages and the system lie."""
     python = [sys.prefix, sys.base_prefix, *site.getsitepackages(), site.getusersitepackages()]
     system = ["/proc", "/sys", "/dev", "/etc", "/usr", "/run", "/var/lib", "/var/cache"]
-    hidden = [str(path) for path in Path(os.path.expanduser("~")).glob(".*")]
-    return list(map(Path, [*python, *system, *hidden]))
+    return list(map(Path, [*python, *system]))
+
+
+def _is_setting(path: Path) -> bool:
+    """Whether this lies in a hidden file or folder of the user's home."""
+    home = os.path.expanduser("~")
+    return str(path).startswith(os.path.join(home, "."))
 
 
 def _source(name: str) -> Path:
     """The file itself, or the source of what Python has compiled."""
-    path = Path(name)
-    if path.parent.name == "__pycache__" and path.suffix == ".pyc":
-        return Path(importlib.util.source_from_cache(name))
-    return path
+    if "__pycache__" in name and name.endswith(".pyc"):
+        with contextlib.suppress(ValueError):  # a name that Python does not give
+            return Path(importlib.util.source_from_cache(name))
+    return Path(name)
 
 
 def _within(path: Path, folders: Iterable[Path]) -> bool:
