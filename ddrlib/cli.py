@@ -90,6 +90,9 @@ device_option = click.option(
     show_default=True,
     help="auto uses a GPU when there is one.",
 )
+images_option = click.option(
+    "--images", help="A folder of photographs, or eval, train, div2k-valid, div2k-train."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, not a table.")
 profile_option = click.option(
     "--profile",
@@ -176,7 +179,7 @@ def book(ctx: click.Context, profile: str, **options: Any) -> None:
 
 @cli.command()
 @click.argument("network")
-@click.option("--images", type=click.Path(path_type=Path), help="A folder of photographs.")
+@images_option
 @click.option("--patches", type=COUNT, default=100, show_default=True, help="How many of them.")
 @click.option("--skip-bad", is_flag=True, help="Leave out pictures that cannot be used.")
 @click.option(
@@ -206,7 +209,7 @@ def book(ctx: click.Context, profile: str, **options: Any) -> None:
 @json_option
 def measure(
     network: str,
-    images: Path | None,
+    images: str | None,
     patches: int,
     skip_bad: bool,
     degradations: list[str],
@@ -225,7 +228,9 @@ def measure(
     patterns. SRGA compares each degradation with the first.
     """
     from ddrlib.data.photographs import load_patches
-    from ddrlib.measure.report import report
+    from ddrlib.features.extraction import layer_paths
+    from ddrlib.measure.measurement import last_hidden
+    from ddrlib.measure.measurement import measure as measure_network
     from ddrlib.zoo.loading import open_network
 
     opened = open_network(
@@ -233,21 +238,22 @@ def measure(
         None if layers == ["all"] else layers,
         **{name: value for name, value in own.items() if value is not None},
     )
-    found = report(
+    (srga_layer,) = layer_paths(opened, [srga_layer or last_hidden(opened)])
+    found = measure_network(
         opened,
         load_patches(images or "eval", patches, size or 32 * opened.scale, skip_bad=skip_bad),
         degradations,
-        layer=srga_layer,
         seeds=seeds,
         device=device,
         progress=functools.partial(click.echo, err=True),
     )
     if as_json:
-        _echo_json(json.loads(found.to_json()))
+        _echo_json(json.loads(found.to_json(srga_layer)))
         return
-    click.echo(_readable(found.measurement.table()))
-    click.echo(f"\nSRGA at {found.layer} against {found.measurement.degradations[0]}")
-    click.echo(_readable(found.srga_table()))
+    click.echo(_readable(found.table()))
+    click.echo(f"\nSRGA at {srga_layer} against {found.degradations[0]}")
+    for degradation, index in found.srga(srga_layer).items():
+        click.echo(f"{degradation}: {index}")
 
 
 def _readable(table: pd.DataFrame) -> str:
@@ -264,14 +270,14 @@ def _readable(table: pd.DataFrame) -> str:
 
 @cli.command()
 @click.argument("networks", nargs=-1, metavar="[NETWORK]...")
-@click.option("--images", type=click.Path(path_type=Path), help="A folder of photographs.")
+@images_option
 @click.option("--patches", type=COUNT, default=100, show_default=True, help="How many of them.")
 @click.option("--port", type=COUNT, default=8866, show_default=True, help="Or the next free one.")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 @device_option
 def explore(
     networks: tuple[str, ...],
-    images: Path | None,
+    images: str | None,
     patches: int,
     port: int,
     no_browser: bool,
@@ -333,13 +339,18 @@ def srga(reference: Path, tests: tuple[Path, ...], components: int, as_json: boo
     """SRGA of the features in each TEST.npy against REFERENCE.npy: smaller generalises better."""
     import pandas as pd
 
-    from ddrlib.measure.srga import srga_files
+    from ddrlib.measure.srga import principal_scores, read_features, srga_of_scores
 
-    rows = srga_files(reference, tests, components=components)
+    clean = read_features(reference)
+    degraded = [read_features(path, clean.shape[1]) for path in tests]
+    scores = principal_scores(clean, components)
+    found = [srga_of_scores(scores, principal_scores(each, components)) for each in degraded]
+    table = pd.DataFrame(found)
+    table.insert(0, "test", [str(path) for path in tests])
     if as_json:
-        _echo_json(rows)
+        _echo_json(table.to_dict("records"))
     else:
-        click.echo(pd.DataFrame(rows).to_string(index=False))
+        click.echo(table.to_string(index=False))
 
 
 def main() -> None:

@@ -1,10 +1,11 @@
-"""Where things lie, and reading small files that anybody may have written."""
+"""Where things lie; whole files or none; small files that anybody may have written."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import tempfile
 from collections.abc import Hashable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ MAX_BYTES, MAX_VALUES, MAX_DEPTH, MAX_DIGITS = 50_000, 20_000, 20, 40
 
 
 def cache_dir() -> Path:
-    """Where features are kept between runs: `$DDR_CACHE`, or `_build/cache` in the repository."""
+    """Where computed arrays are kept between runs: `$DDR_CACHE`, or `_build/cache` in the repository."""
     return Path(os.environ.get("DDR_CACHE") or BUILD / "cache")
 
 
@@ -41,6 +42,24 @@ def locked(path: Path, busy: str) -> Iterator[None]:
         except BlockingIOError:
             raise DDRError(busy) from None
         yield
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write the file whole or not at all, also beside another thread or process that does."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    except OSError as error:
+        raise DDRError(f"{path} cannot be written: {error.strerror}; make room") from None
+    temporary = Path(name)
+    try:
+        with open(handle, "wb") as file:
+            file.write(data)
+        temporary.chmod(0o644)  # mkstemp's files are the user's alone
+        os.replace(temporary, path)
+    except OSError as error:
+        raise DDRError(f"{path} cannot be written: {error.strerror}; make room") from None
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 # ---- YAML and JSON ----

@@ -14,7 +14,10 @@ matplotlib.use("agg")
 
 from matplotlib import pyplot as plt
 
-from ddrlib.measure.measurement import Chi, LayerMeasurement, Measurement
+from ddrlib.data.photographs import Patches
+from ddrlib.degrade.samples import Samples
+from ddrlib.measure.layer import Chi, Layer
+from ddrlib.measure.measurement import Measurement
 from ddrlib.measure.metrics import Interval, VarianceSplit
 from ddrlib.plots import curves, maps
 
@@ -25,38 +28,31 @@ def close_figures():
     plt.close("all")
 
 
-def layer(name: str, chi: float, share: float) -> LayerMeasurement:
+def layer(name: str, chi: float, share: float) -> Layer:
+    """A layer of which these are the figures, whatever its Gram matrix would give."""
+
     def interval(value):
         return Interval(value, 0.9 * value, 1.1 * value, 4)
 
-    return LayerMeasurement(
-        layer=name,
-        dim=7,
+    points = np.random.default_rng(0).standard_normal((2, 8, 2))
+    found = Layer(name, 7, np.eye(8), 4, ("clean", "blur4"), points)
+    vars(found).update(
         chi_degradation=Chi((chi - 1, chi + 1), 1, 1, interval(chi)),
         chi_content=Chi((2.0, 2.0), 1, 1, interval(2.0)),
         variance=VarianceSplit(interval(share), interval(0.5), interval(0.5 - share)),
         knn_degradation=interval(0.4),
         p=0.01,
-        embeddings=np.random.default_rng(0).standard_normal((2, 8, 2)),
-        scores=np.zeros((8, 2)),
-        gram=np.eye(8),
     )
+    return found
 
 
 @pytest.fixture
 def measurement():
+    nothing = np.full(4, "")
+    patches = Patches(torch.rand(4, 3, 8, 8), np.arange(4), nothing, nothing)
+    samples = Samples.of(patches, ["clean", "blur4"])
     layers = [layer("a", 3.0, 0.1), layer("b", 40.0, 0.3)]
-    return Measurement(
-        "net",
-        4,
-        ("clean", "blur4"),
-        2,
-        30.0,
-        np.tile(np.arange(4), 2),
-        np.repeat([0, 1], 4),
-        layers,
-        ["a", "b"],
-    )
+    return Measurement("net", samples, 2, 30.0, layers, ["a", "b"])
 
 
 def test_along_depth_draws_chi_and_shares(measurement):
@@ -202,11 +198,9 @@ def drawn(fig):
 
 
 def named_figures(measurement):
+    samples = dataclasses.replace(measurement.samples, degradations=(NAME, "blur4"))
     named = dataclasses.replace(
-        measurement,
-        network=NAME,
-        degradations=(NAME, "blur4"),
-        layers=[dataclasses.replace(entry, layer=NAME) for entry in measurement.layers[:1]],
+        measurement, network=NAME, samples=samples, layers=[layer(NAME, 3.0, 0.1)]
     )
     interval = Interval(1.0, 0.5, 1.5, 4)
     xy = np.random.default_rng(0).standard_normal((8, 2))

@@ -173,6 +173,7 @@ def _assign(
 
 def _located(value: Any, name: str, folder: Path, where: str) -> Any:
     """The value with the file or folder that it names as an absolute path; one that exists."""
+    from ddrlib.data.sources import SPLITS
     from ddrlib.zoo.descriptor import is_own
 
     if isinstance(value, list):
@@ -180,7 +181,7 @@ def _located(value: Any, name: str, folder: Path, where: str) -> Any:
     if not isinstance(value, str):
         return value
     before, colon, after = value.partition(":")
-    if name == "images" and not _is_named_set(value):
+    if name == "images" and value not in ("", *SPLITS):
         kind, text, exists = "folder of images", value, os.path.isdir
     elif name == "dataset" and colon:
         kind, text, exists = "folder", after, os.path.isdir
@@ -192,13 +193,6 @@ def _located(value: Any, name: str, folder: Path, where: str) -> Any:
     if not exists(path):
         raise DDRError(f"{where}: {name} = {brief(value)}: there is no {kind} {path[:200]}")
     return f"{before}:{path}" if name == "dataset" else path
-
-
-def _is_named_set(images: str) -> bool:
-    """Whether this names photographs that the library knows; else it is a folder."""
-    from ddrlib.data.photographs import SPLITS
-
-    return images in ("", *SPLITS) or images.startswith("div2k-")
 
 
 def fits(value: Any, default: Any) -> bool:

@@ -1,54 +1,47 @@
-"""Photographs: the shipped ones, a user's folder, DIV2K; and patches cut from them.
+"""Patches cut from photographs, and the photographs themselves.
 
-A picture leaves this module as RGB, float32 in [0, 1] (`load_image`, `load_patches`) or uint8
-(`load_photos`), whatever its file held. CIFAR-10 has no reader here: the checksums that are public
-are those of its pickled version, and no pickle is ever loaded.
+A picture leaves this module as sRGB, float32 in [0, 1] (`load_patches`) or uint8 (`load_photos`),
+whatever its file held.
 """
 
 from __future__ import annotations
 
-import csv
+import hashlib
 import logging
-import tempfile
-import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pooch
 import torch
 from torch import Tensor
 
-from ddrlib.data.images import load_image, read_pixels, to_float
-from ddrlib.errors import DDRError
-from ddrlib.files import DATA, cache_dir
+from ddrlib.data.images import read_pixels, to_float
+from ddrlib.data.sources import Photo, counted, find_photos
+from ddrlib.errors import DDRError, few
 
-__all__ = ["Patches", "fetch_div2k", "load_image", "load_patches", "load_photos"]
-
-SPLITS = ("eval", "train")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 MIN_GRADIENT, MIN_DEVIATION = 4.0, 12.0  # of 255: a patch below either is near-flat
-
-DIV2K_URL = "https://data.vision.ee.ethz.ch/cvl/DIV2K/"
-DIV2K_SHA256 = {  # as TensorFlow Datasets lists them
-    "train": "9d0b9c463f6e35b6c62cc6a930ee2224f670b34c1df841a57670f9acf0f6c335",
-    "valid": "20dd31fd84d777bc1cf5d6b7654a3f569c0aec74458ae094122ad1d0489900fc",
-}
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Patches:
-    """Square patches (N, 3, S, S) with their labels, each an array (N,).
+    """Square patches with their labels.
 
-    `content` numbers the patches 0..N-1, `category` is what a patch shows ("" where nobody said),
-    `source` the file it was cut from, relative to its folder. `split` and `seed` are what
-    `load_patches` was asked for.
+    Attributes
+    ----------
+    images : tensor (N, 3, S, S), float32 in [0, 1]
+    content : array (N,)
+        The numbers 0..N-1.
+    category : array (N,) of str
+        What a patch shows, "" where that is not known.
+    source : array (N,) of str
+        The file it was cut from, relative to its folder.
+    split, seed
+        What `load_patches` was asked for.
     """
 
     images: Tensor
@@ -69,9 +62,7 @@ def load_patches(
     seed: int = 0,
     skip_bad: bool = False,
 ) -> Patches:
-    """`n` distinct patches of `size` pixels from a split or a folder of images.
-
-    Splits are the shipped "eval" and "train", and "div2k-valid" and "div2k-train" (`fetch_div2k`).
+    """Cut distinct patches from the photographs of a split or folder.
 
     Each photograph is cut into disjoint tiles (the grid's offset is drawn by `seed`). Every
     photograph gives one tile, drawn by `seed`, before any gives a second; within such a round the
@@ -80,21 +71,44 @@ def load_patches(
     larger one. Near-flat tiles, with a mean gradient below 4 or a standard deviation below 12 (grey
     levels of 255), come only when all others are used up.
 
-    In a folder (PNG, JPEG, WebP, TIFF, searched with its sub-folders) the category is the name of
-    the first sub-folder. An image that cannot be used (damaged, too large, smaller than `size`) is
-    an error, or with `skip_bad` is named in the log and left out.
+    Parameters
+    ----------
+    split : str or path
+        A split ("eval" and "train", which are shipped, "div2k-valid" and "div2k-train", see
+        `fetch_div2k`), an image file, or a folder, searched with its sub-folders; the category of
+        a photograph is the first sub-folder. Hidden files and exact copies do not count.
+    n : int
+        How many patches.
+    size : int
+        Of a patch, in pixels a side.
+    seed : int
+        Of what is drawn.
+    skip_bad : bool
+        Leave out an image that cannot be used (damaged, too large, smaller than `size`) and say
+        so in the log; otherwise it is an error.
+
+    Raises
+    ------
+    DDRError
+        Where there are fewer patches than `n`, an image cannot be used, or the photographs of a
+        split are not the ones that belong to it.
     """
     if n < 1 or size < 2:
         raise DDRError(f"n={n} patches of size={size} pixels: ask for one at least, of 2 at least")
     rng = np.random.default_rng(seed)
-    decoded = _decode(_photos(split), size, skip_bad)
-    tiles = [tile for photo, pixels in decoded for tile in _tiles(photo, pixels, size, rng)]
+    tiles, seen = [], set()
+    for photo, pixels in _decode(split, size, skip_bad):
+        tiles += _tiles(photo, pixels, size, rng, seen)
     if n > len(tiles):
+        remedy = f"ask for {len(tiles)} (--patches {len(tiles)}) or" if tiles else "ask for"
         raise DDRError(
-            f"{split}: its images hold {len(tiles)} distinct patches of {size} pixels, fewer than "
-            f"n={n}; ask for fewer or smaller patches, or add images"
+            f"{split}: its photographs hold {len(tiles)} distinct patches of {size} pixels, fewer "
+            f"than n={n}; {remedy} smaller ones, or add photographs"
         )
     chosen = _in_turn(tiles, rng)[:n]
+    photographs = len({tile.photo.path for tile in chosen})
+    if photographs < n:
+        logger.warning("%s: %d patches of %d photographs", split, n, photographs)
     return Patches(
         images=_cut(chosen, size),
         content=np.arange(n),
@@ -106,88 +120,72 @@ def load_patches(
 
 
 def load_photos(split: str | Path = "train", skip_bad: bool = False) -> list[tuple[str, Tensor]]:
-    """All photographs of a split or folder, whole: (file name, uint8 (3, H, W)), by name."""
-    decoded = _decode(_photos(split), 1, skip_bad)
+    """Read all photographs of a split or folder, whole (`load_patches` has the parameters).
+
+    Returns
+    -------
+    list of (str, tensor (3, H, W) uint8)
+        File names and pixels, sorted by name.
+    """
+    decoded = _decode(split, 1, skip_bad)
     return [(photo.name, torch.from_numpy(pixels).permute(2, 0, 1)) for photo, pixels in decoded]
 
 
-# Which photographs there are
+def _decode(split: str | Path, min_size: int, skip_bad: bool) -> Iterator[tuple[Photo, np.ndarray]]:
+    """The distinct photographs of a split or folder with their pixels (H, W, 3), uint8.
 
-
-class _Photo(NamedTuple):
-    path: Path
-    name: str  # relative to its folder, with forward slashes
-    category: str
-
-
-def _photos(split: str | Path) -> list[_Photo]:
-    """The photographs of a shipped split, of DIV2K or of a folder, sorted by name."""
-    if isinstance(split, str) and split.startswith("div2k-"):
-        split = fetch_div2k(split.removeprefix("div2k-"))
-    photos = _shipped(split) if split in SPLITS else _in_folder(split)
-    return sorted(photos, key=lambda photo: photo.name)
-
-
-def _shipped(split: str) -> list[_Photo]:
-    table = DATA / "photos" / "photos.tsv"
-    if not table.is_file():
-        raise DDRError(f"{table}: missing; the photographs come with the repository, restore them")
-    with open(table, newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file, delimiter="\t") if row["split"] == split]
-    return [_Photo(table.parent / r["file"], Path(r["file"]).name, r["category"]) for r in rows]
-
-
-def _in_folder(split: str | Path) -> list[_Photo]:
-    folder = Path(split).expanduser()
-    if not folder.is_dir():
-        near = get_close_matches(str(split), SPLITS, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"name one, or one of {SPLITS}"
-        raise DDRError(f"{split}: no such folder of images; {hint}")
-    photos = []
-    for path in folder.rglob("*"):
-        within = path.relative_to(folder)
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith("."):
-            category = within.parts[0] if len(within.parts) > 1 else ""
-            photos.append(_Photo(path, within.as_posix(), category))
-    if not photos:
-        raise DDRError(f"{split}: no image in this folder; put PNG, JPEG, WebP or TIFF files there")
-    return photos
-
-
-def _decode(
-    photos: list[_Photo], min_size: int, skip_bad: bool
-) -> Iterator[tuple[_Photo, np.ndarray]]:
-    """Photographs with their pixels (H, W, 3) uint8; an unusable one raises, or is left out."""
-    bad = []
+    One that cannot be used is an error, or with `skip_bad` left out.
+    """
+    photos = find_photos(split)
+    bad, copies, changes, names = [], [], Counter(), {}
     for photo in photos:
         try:
-            pixels = read_pixels(photo.path)
+            pixels, changed = read_pixels(photo.path)
             height, width = pixels.shape[:2]
             if min(height, width) < min_size:
                 raise DDRError(f"{photo.path}: {width} x {height} pixels, less than {min_size}")
         except DDRError as error:
             if not skip_bad:
-                raise DDRError(f"{error}; remove it, or go on without it (skip_bad)") from error
+                raise DDRError(f"{error}; remove it, or use skip_bad (--skip-bad)") from error
             bad.append(str(error))
-        else:
-            yield photo, pixels
+            continue
+        original = names.setdefault((pixels.shape, _digest(pixels)), photo.name)
+        if original != photo.name:
+            copies.append(f"{photo.name} ({original})")
+            continue
+        changes.update(changed)
+        yield photo, pixels
+    if copies and len(names) == 1:
+        raise DDRError(
+            f"{split}: its {len(copies) + 1} images are all the same picture; add others"
+        )
     if bad:
-        logger.warning("left out %d of %d images: %s", len(bad), len(photos), " | ".join(bad))
+        logger.warning("%s: left out %d of %d images: %s", split, len(bad), len(photos), few(bad))
+    if copies:
+        logger.warning("%s: left out %d copies: %s", split, len(copies), few(copies))
+    if changes:
+        logger.warning("%s: of %d images: %s", split, len(photos), counted(changes))
+
+
+def _digest(pixels: np.ndarray) -> bytes:
+    return hashlib.sha256(np.ascontiguousarray(pixels)).digest()
 
 
 # Pixels to patches
 
 
 class _Tile(NamedTuple):
-    photo: _Photo
+    photo: Photo
     row: int
     column: int
     flat: bool
     rank: int  # place among the tiles of its photograph
 
 
-def _tiles(photo: _Photo, pixels: np.ndarray, size: int, rng: np.random.Generator) -> list[_Tile]:
-    """The disjoint tiles of a photograph in random order, near-flat ones last."""
+def _tiles(
+    photo: Photo, pixels: np.ndarray, size: int, rng: np.random.Generator, seen: set[bytes]
+) -> list[_Tile]:
+    """The disjoint tiles of a photograph in random order, near-flat ones last, none seen before."""
     height, width = pixels.shape[:2]
     top, left = rng.integers(height % size + 1), rng.integers(width % size + 1)
     corners = [
@@ -195,8 +193,13 @@ def _tiles(photo: _Photo, pixels: np.ndarray, size: int, rng: np.random.Generato
         for row in range(top, height - size + 1, size)
         for column in range(left, width - size + 1, size)
     ]
-    drawn = [corners[i] for i in rng.permutation(len(corners))]
-    judged = [(_is_flat(pixels[r : r + size, c : c + size]), r, c) for r, c in drawn]
+    judged = []
+    for i in rng.permutation(len(corners)):
+        row, column = corners[i]
+        patch = pixels[row : row + size, column : column + size]
+        if (digest := _digest(patch)) not in seen:
+            seen.add(digest)
+            judged.append((_is_flat(patch), row, column))
     judged.sort(key=lambda tile: tile[0])
     return [_Tile(photo, r, c, flat, rank) for rank, (flat, r, c) in enumerate(judged)]
 
@@ -224,47 +227,14 @@ def _in_turn(tiles: list[_Tile], rng: np.random.Generator) -> list[_Tile]:
 
 
 def _cut(tiles: list[_Tile], size: int) -> Tensor:
-    """The tiles' pixels (N, 3, size, size); files are decoded anew, to hold one at a time."""
+    """The tiles' pixels (N, 3, size, size); files are decoded again, to hold one at a time."""
     patches = np.empty((len(tiles), size, size, 3), np.uint8)
     places = defaultdict(list)
     for place, tile in enumerate(tiles):
         places[tile.photo.path].append(place)
     for path, of_path in places.items():
-        pixels = read_pixels(path)
+        pixels, _ = read_pixels(path)
         for place in of_path:
             row, column = tiles[place].row, tiles[place].column
             patches[place] = pixels[row : row + size, column : column + size]
     return to_float(patches)
-
-
-# DIV2K
-
-
-def fetch_div2k(
-    split: str = "valid", folder: str | Path | None = None, base_url: str = DIV2K_URL
-) -> Path:
-    """The folder `DIV2K_{split}_HR` (0801.png, …) under `folder` (default: in the cache).
-
-    Where it is missing, the archive (valid: 449 MB, train: 3.5 GB) is fetched from `base_url`, held
-    against its SHA-256 and unpacked; the folder appears whole or not at all.
-    """
-    if split not in DIV2K_SHA256:
-        raise DDRError(f"DIV2K split {split!r}: there are {', '.join(DIV2K_SHA256)}")
-    folder = Path(folder or cache_dir() / "div2k").expanduser()
-    name = f"DIV2K_{split}_HR"
-    if (folder / name).is_dir():
-        return folder / name
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            url = f"{base_url.rstrip('/')}/{name}.zip"
-            archive = pooch.retrieve(url, DIV2K_SHA256[split], f"{name}.zip", scratch)
-            with zipfile.ZipFile(archive) as file:
-                file.extractall(scratch)
-            (Path(scratch) / name).rename(folder / name)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        reason = " ".join(str(error).split())
-        raise DDRError(
-            f"{name} could not be fetched ({reason}); unpack {name}.zip into {folder} by hand"
-        ) from error
-    return folder / name

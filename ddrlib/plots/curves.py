@@ -14,7 +14,7 @@ from matplotlib.ticker import NullFormatter, PercentFormatter
 
 from ddrlib.measure.measurement import Measurement
 from ddrlib.measure.metrics import Interval
-from ddrlib.measure.pairwise import Pairwise
+from ddrlib.measure.pairs import Pairs
 from ddrlib.plots.palette import MARKERS, PALETTE, SHARES
 from ddrlib.plots.panels import Place, grid, grid_of, legend, literal
 
@@ -55,7 +55,7 @@ def _draw_shares(ax: Axes, measurement: Measurement) -> None:
         shares = [getattr(layer.variance, factor) for layer in measurement.layers]
         _with_band(ax, depth, shares, SHARES[factor], marker, factor)
     ax.set_ylim(0, 1)
-    ax.set_xticks(depth, [literal(layer.layer) for layer in measurement.layers], rotation=90)
+    ax.set_xticks(depth, [literal(layer.name) for layer in measurement.layers], rotation=90)
 
 
 def _with_band(
@@ -99,7 +99,7 @@ def growth(logs: pd.DataFrame, panels: Mapping[str, tuple[str, str]]) -> Figure:
     return fig
 
 
-def distance_curves(pairs: Mapping[Place, Pairwise]) -> Figure:
+def distance_curves(pairs: Mapping[Place, Pairs]) -> Figure:
     """Discriminability of two degrees against the steps between them: rows networks, columns kinds.
 
     Each dot is a pair of degrees, the line the mean of those equally far apart.

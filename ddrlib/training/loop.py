@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from ddrlib import networks
 from ddrlib.data.photographs import load_photos
 from ddrlib.errors import DDRError
-from ddrlib.files import BUILD
+from ddrlib.files import BUILD, write_atomically
 from ddrlib.machine import device_name
 from ddrlib.networks.guided import takes_truth
 from ddrlib.training.acceleration import (
@@ -44,7 +44,7 @@ from ddrlib.training.log import TrainingLog, is_measured
 from ddrlib.training.perceptual import PerceptualLoss
 from ddrlib.training.sampling import Batch, Sampler, digest
 from ddrlib.zoo.loading import load_network, save_network
-from ddrlib.zoo.weights import fill, write_atomically
+from ddrlib.zoo.weights import fill
 
 CHECKPOINT_SECONDS = 120
 PROGRESS_SECONDS = 30

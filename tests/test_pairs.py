@@ -7,9 +7,11 @@ from sklearn.metrics import calinski_harabasz_score
 from torch import nn
 
 from ddrlib.data.photographs import Patches
+from ddrlib.degrade.samples import Samples
+from ddrlib.features.grams import gram
+from ddrlib.measure.layer import layers_of
 from ddrlib.measure.metrics import variance_split
-from ddrlib.measure.pairwise import pairwise
-from ddrlib.measure.projection import gram
+from ddrlib.measure.pairs import Pairs
 from ddrlib.zoo.loading import Network
 
 DEGREES = ["clean", "noise10", "noise20", "noise40"]
@@ -38,7 +40,7 @@ def found(patches, tmp_path, monkeypatch):
     module = nn.Sequential(Grain())
     card = {"sha256": "0" * 64}
     network = Network("grain", module, 4, {"grain": "0"}, lambda x: x, "sr", card)
-    return pairwise(network, patches, DEGREES)
+    return Pairs(*layers_of(network, Samples.of(patches, DEGREES), ["grain"]))
 
 
 def test_discriminability_rises_with_the_distance(found):
@@ -61,12 +63,13 @@ def test_a_pair_is_the_two_way_split_of_these_two_alone(found, patches, monkeypa
 
 
 def test_chi_table_is_symmetric_and_agrees_with_scikit_learn(found):
-    from ddrlib.measure.projection import pca, subgram
+    from ddrlib.features.grams import subgram
+    from ddrlib.measure.projection import pca
     from ddrlib.measure.tsne import tsne, usable_perplexity
 
     table = found.chi(perplexity=5)
     assert np.isnan(np.diag(table)).all() and (table.T.fillna(0) == table.fillna(0)).all(axis=None)
     index = np.r_[0:N, 3 * N : 4 * N]
-    points = tsne(pca(subgram(found.gram, index)).scores, 0, usable_perplexity(2 * N, 5))
+    points = tsne(pca(subgram(found.layer.gram, index)).scores, 0, usable_perplexity(2 * N, 5))
     expected = calinski_harabasz_score(points, np.repeat([0, 1], N))
     assert table.loc["clean", "noise40"] == pytest.approx(expected, rel=1e-6)
