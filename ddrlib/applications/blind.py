@@ -125,7 +125,7 @@ def _in_batches(
         return run(module, batch.contiguous(memory_format=torch.channels_last), rows).cpu()
 
     spans = [slice(start, start + BATCH) for start in range(0, len(images), BATCH)]
-    with in_parallel(network.module.to(device), device) as parallel_map:
+    with in_parallel(network.module, device) as parallel_map:
         return torch.cat(list(parallel_map(work, spans)))
 
 
