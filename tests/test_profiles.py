@@ -1,4 +1,5 @@
 import os
+import re
 
 import hypothesis
 import nbformat
@@ -172,7 +173,7 @@ def places(tmp_path, monkeypatch):
     for place in ("here", "home", "book/profiles"):
         (tmp_path / place / "pics").mkdir(parents=True)
         (tmp_path / place / "eval").mkdir()
-        for name in ("net.yaml", "net.onnx", "net.pth"):
+        for name in ("net.yaml", "net.onnx", "net.pth", "net.py"):
             (tmp_path / place / name).touch()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -200,6 +201,7 @@ def given(places, profile="", **values):
         ("network", "rdn-div2k-x4", None),
         ("network", "pics", None),  # a network's name, whatever lies here
         ("network", "module:make", None),
+        ("network", "net.py:make", "here/net.py:make"),
         ("dataset", "kadid10k:pics", "kadid10k:here/pics"),
         ("dataset", "kadid10k:~/pics", "kadid10k:home/pics"),
         ("dataset", "generated", None),
@@ -209,8 +211,7 @@ def given(places, profile="", **values):
     ],
 )
 def test_a_file_or_folder_counts_from_where_the_command_is_given(places, name, value, meant):
-    before, colon, path = (meant or "").rpartition(":")
-    expected = f"{before}{colon}{places / path}" if meant else value
+    expected = re.sub("(here|home)/", lambda found: f"{places}/{found[0]}", meant or value)
     assert given(places, **{name: value})[name] == expected
     assert given(places, networks=["rdn", "net.pth"])["networks"] == [
         "rdn",
@@ -233,6 +234,7 @@ def test_in_a_profile_it_counts_from_the_profile(places):
         ("network", "nowhere.yaml"),
         ("network", "~nobody/net.onnx"),
         ("networks", ["rdn", "pics/net.pth"]),
+        ("network", "nowhere.py:make"),
         ("dataset", "kadid10k:nowhere"),
     ],
 )

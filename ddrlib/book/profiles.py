@@ -174,25 +174,28 @@ def _assign(
 def _located(value: Any, name: str, folder: Path, where: str) -> Any:
     """The value with the file or folder that it names as an absolute path; one that exists."""
     from ddrlib.data.sources import SPLITS
-    from ddrlib.zoo.descriptor import is_own
+    from ddrlib.zoo.own import is_own
 
     if isinstance(value, list):
         return [_located(item, name, folder, where) for item in value]
     if not isinstance(value, str):
         return value
-    before, colon, after = value.partition(":")
+    head, colon, tail = value.partition(":")
+    before, text, after = "", value, ""
     if name == "images" and value not in ("", *SPLITS):
-        kind, text, exists = "folder of images", value, os.path.isdir
+        kind, exists = "folder of images", os.path.isdir
     elif name == "dataset" and colon:
-        kind, text, exists = "folder", after, os.path.isdir
+        kind, exists, before, text = "folder", os.path.isdir, f"{head}:", tail
+    elif colon and head.endswith(".py"):  # a factory in a file
+        kind, exists, text, after = "file", os.path.isfile, head, f":{tail}"
     elif is_own(value) and not colon:
-        kind, text, exists = "file", value, os.path.isfile
+        kind, exists = "file", os.path.isfile
     else:
         return value
     path = os.path.abspath(os.path.join(folder, os.path.expanduser(text)))
     if not exists(path):
         raise DDRError(f"{where}: {name} = {brief(value)}: there is no {kind} {path[:200]}")
-    return f"{before}:{path}" if name == "dataset" else path
+    return before + path + after
 
 
 def fits(value: Any, default: Any) -> bool:
