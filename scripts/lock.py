@@ -20,8 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 from packaging.utils import parse_wheel_filename
 
-from ddrlib.files import ROOT
-
+ROOT = Path(__file__).resolve().parents[1]
 INTERPRETERS = {"py3", "cp311", "cp312", "cp313", "cp314"}
 PLATFORMS = re.compile(r"any|manylinux\w+_(x86_64|aarch64)|macosx_\w+_(arm64|universal2)")
 # The conditions that hold on all of them ([tool.uv] in pyproject.toml).
