@@ -38,7 +38,7 @@ HEAD = """\
 
 def resolve(*options: str) -> list[dict[str, Any]]:
     """What the project needs on every Python and machine, as the packages of a pylock.toml."""
-    command = ["uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11.5"]
+    command = ["uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"]
     command += ["--constraints", "constraints.txt", "--group", "install", "pyproject.toml"]
     with TemporaryDirectory() as folder:
         lock = Path(folder, "pylock.toml")
