@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 from collections.abc import Callable, Iterable
 from difflib import SequenceMatcher
@@ -10,6 +11,17 @@ from typing import Any
 
 LONGEST = 300  # characters of a message that is not ours; some list every weight of a network
 FEW = 8  # names that a message lists
+
+# How PyTorch, NumPy, numba, MKL and the loader of libraries say that memory ran out.
+OUT_OF_MEMORY = (
+    "out of memory",
+    "allocate memory",
+    "unable to allocate",
+    "memoryerror",
+    "mkl_malloc",
+    "failed to map segment",
+    "start new thread",
+)
 
 
 class DDRError(Exception):
@@ -30,6 +42,16 @@ def one_line(error: object) -> str:
     return " ".join(str(error).split())
 
 
+def out_of_memory(error: object) -> bool:
+    """Whether an error, or what another library says, means that memory ran out."""
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+        return True
+    said = str(error).lower()
+    return isinstance(error, RuntimeError | ImportError | str) and any(
+        words in said for words in OUT_OF_MEMORY
+    )
+
+
 def few(names: Iterable[object], most: int = FEW) -> str:
     """The first names, joined by commas, and how many more there are."""
     names = list(map(str, names))
@@ -43,24 +65,27 @@ def did_you_mean(name: object, choices: Iterable[str]) -> str:
     "did you mean body.1?", "there are: head, body.0, body.1 and 7 more", or "there are none".
     """
 
+    typed = str(name)[:100].lower()
+
     def likeness(choice: str) -> float:
-        return SequenceMatcher(None, str(name)[:100].lower(), choice.lower()).ratio()
+        within = len(typed) > 2 and typed in choice.lower()  # half a name, or more
+        return within + SequenceMatcher(None, typed, choice.lower()).ratio()
 
     choices = [choice for choice in choices if choice != name]
-    nearest = sorted(choices, key=likeness, reverse=True)
-    if nearest and likeness(nearest[0]) >= 0.6:
-        return f"did you mean {nearest[0]}?"
+    nearest = max(choices, key=likeness, default="")
+    if choices and likeness(nearest) >= 0.6:
+        return f"did you mean {nearest}?"
     return f"there are: {few(choices)}" if choices else "there are none"
 
 
-def guarded(failure: str, function: Callable, *arguments: object) -> Any:
+def guarded(failure: str, function: Callable, *arguments: object, **options: object) -> Any:
     """What a function that is not ours returns; whatever it raises becomes a `DDRError`.
 
     The error begins with `failure`. `SystemExit` and its like count too: code that was only asked
     for a network must not end the program, least of all with success. Ctrl-C passes through.
     """
     try:
-        return function(*arguments)
+        return function(*arguments, **options)
     except (DDRError, KeyboardInterrupt):
         raise
     except BaseException as error:
