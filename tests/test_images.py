@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
-from ddrlib.data import images
+from ddrlib.data import images, png
 from ddrlib.data.images import is_image, load_image, read_pixels
 from ddrlib.errors import DDRError
 
@@ -115,6 +115,11 @@ def test_transparency_is_laid_on_white(tmp_path):
     # 51 / 255 = 0.2 of the colour on 0.8 of white
     expected = [[[200, 100, 0], [255, 255, 255], [244, 224, 204]]]
     assert _read(tmp_path / "a.png", "transparency laid on white") == expected
+
+
+def test_an_opaque_image_is_not_called_transparent(tmp_path, pixels):
+    Image.fromarray(pixels).convert("RGBA").save(tmp_path / "a.png")
+    assert _read(tmp_path / "a.png") == pixels.tolist()
 
 
 def test_transparent_palette_entry(tmp_path):
@@ -348,7 +353,7 @@ def test_no_note_of_a_png_keeps_it_from_being_read(tmp_path, kind, data, is_inta
         ([(b"gAMA", struct.pack(">I", 45455))], []),
         ([(b"gAMA", struct.pack(">I", 100_000))], ["gamma 1 not applied"]),
         ([(b"sRGB", b"\0"), (b"gAMA", struct.pack(">I", 100_000))], []),
-        ([(b"cHRM", struct.pack(">8I", *images.PNG_SRGB_PRIMARIES))], []),
+        ([(b"cHRM", struct.pack(">8I", *png.SRGB_PRIMARIES))], []),
         ([(b"cHRM", struct.pack(">8I", *[31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000]))],
          ["primaries not applied"]),
         ([(b"cICP", bytes([1, 13, 0, 1]))], []),

@@ -4,22 +4,3 @@ Every super-resolution network here takes low-resolution RGB images (N, 3, H, W)
 returns (N, 3, scale * H, scale * W). `layers()` names the feature maps worth looking at, in order
 of depth, each with the submodule whose output it is.
 """
-
-from ddrlib.networks.classifier import EfficientNetLite0
-from ddrlib.networks.dat import DATLight
-from ddrlib.networks.discriminator import PatchDiscriminator
-from ddrlib.networks.guided import GuidedSRResNet
-from ddrlib.networks.rdn import RDN
-from ddrlib.networks.rrdbnet import RRDN, RRDBNet
-from ddrlib.networks.srresnet import SRResNet
-
-__all__ = [
-    "RDN",
-    "RRDN",
-    "DATLight",
-    "EfficientNetLite0",
-    "GuidedSRResNet",
-    "PatchDiscriminator",
-    "RRDBNet",
-    "SRResNet",
-]

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import yaml
 
-from ddrlib import networks
 from ddrlib.errors import DDRError
+from ddrlib.networks.architectures import ARCHITECTURES
 
 # The two sizes: the same configurations, this one field apart.
 SIZES: dict[str, dict] = {
@@ -103,10 +103,9 @@ def config_from(values: dict, where: str) -> TrainingConfig:
         _check_choice(key, types, f"{where}: key")
         merged[key] = _coerce(value, types[key], f"{where}: {key}")
     config = TrainingConfig(**merged)
-    architectures = _architectures()
-    _check_choice(config.architecture, architectures, f"{where}: architecture")
-    signature = inspect.signature(architectures[config.architecture])
-    hints = typing.get_type_hints(architectures[config.architecture].__init__)
+    _check_choice(config.architecture, ARCHITECTURES, f"{where}: architecture")
+    signature = inspect.signature(ARCHITECTURES[config.architecture])
+    hints = typing.get_type_hints(ARCHITECTURES[config.architecture].__init__)
     for key, value in config.arguments.items():
         _check_choice(key, signature.parameters, f"{where}: arguments of {config.architecture}")
         _coerce(value, hints[key], f"{where}: {key} of {config.architecture}")
@@ -118,11 +117,6 @@ def config_from(values: dict, where: str) -> TrainingConfig:
             "architecture is GuidedSRResNet and its own guide is 'frozen'"
         )
     return config
-
-
-def _architectures() -> dict[str, type]:
-    """The networks that can be trained: whatever `ddrlib.networks` defines with a scale."""
-    return {name: cls for name, cls in vars(networks).items() if hasattr(cls, "scale")}
 
 
 def _check_choice(name: object, choices: typing.Iterable[str], what: str) -> None:

@@ -23,11 +23,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ddrlib import networks
 from ddrlib.data.photographs import load_photos
 from ddrlib.errors import DDRError
 from ddrlib.files import BUILD, write_atomically
 from ddrlib.machine import device_name
+from ddrlib.networks.architectures import ARCHITECTURES
+from ddrlib.networks.discriminator import PatchDiscriminator
 from ddrlib.networks.guided import takes_truth
 from ddrlib.training.acceleration import (
     accelerated,
@@ -87,7 +88,7 @@ class Trainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             model = _architecture(config)(**config.arguments)
-            critic = networks.PatchDiscriminator(config.discriminator_channels)
+            critic = PatchDiscriminator(config.discriminator_channels)
         self.guide = None
         if config.guide:
             self.guide = load_network(config.guide, folder)
@@ -212,7 +213,7 @@ class Trainer:
 
 
 def _architecture(config: TrainingConfig) -> type[nn.Module]:
-    return getattr(networks, config.architecture)
+    return ARCHITECTURES[config.architecture]
 
 
 def _adam(module: nn.Module, guide_rate: float = 1.0) -> torch.optim.Adam:

@@ -1,0 +1,19 @@
+"""The architectures that cards and training recipes name."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from ddrlib.networks.classifier import EfficientNetLite0
+from ddrlib.networks.dat import DATLight
+from ddrlib.networks.guided import GuidedSRResNet
+from ddrlib.networks.rdn import RDN
+from ddrlib.networks.rrdbnet import RRDN, RRDBNet
+from ddrlib.networks.srresnet import SRResNet
+
+# Each has `scale`, HR to LR sides (where it is an argument, its default), and `layers()`, its
+# feature maps in order of depth.
+ARCHITECTURES: dict[str, type[nn.Module]] = {
+    kind.__name__: kind
+    for kind in (SRResNet, RDN, RRDBNet, RRDN, DATLight, GuidedSRResNet, EfficientNetLite0)
+}
