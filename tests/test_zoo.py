@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import json
 import os
 import re
@@ -15,6 +16,7 @@ import safetensors.torch
 import torch
 from test_weights import ncnn_files
 
+from ddrlib.data.photographs import load_patches
 from ddrlib.errors import DDRError
 from ddrlib.files import ROOT
 from ddrlib.networks.rrdbnet import RRDBNet
@@ -227,6 +229,23 @@ def test_weights_of_an_installed_package_are_read_where_they_lie(tmp_path, monke
     loaded = load_network("packaged", tmp_path).module
     torch.testing.assert_close(loaded(images), module(images), atol=1e-2, rtol=0)
     assert torch.equal(loaded.conv_last.bias, module.conv_last.bias)
+
+
+@pytest.mark.parametrize("name", [*originals.KERAS, "dat-light-x4"])
+def test_psnr_on_a_card_is_what_the_script_measures(name, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    script = importlib.import_module("psnr")
+    card, found = (
+        read_card(name),
+        script.fidelity(load_network(name), load_patches("eval", 12, 128)),
+    )
+    assert (card["psnr"]["n"], found["n"]) == (100, 12)
+    for other in ("bicubic", "nearest"):
+        on_card = card["psnr"]["network"] - card["psnr"][other]
+        assert found["network"] - found[other] == pytest.approx(on_card, abs=0.3)
+    # What the title says, the figures say.
+    below = card["psnr"]["network"] < card["psnr"]["nearest"]
+    assert below == ("below nearest-neighbour" in card["title"])
 
 
 @pytest.mark.parametrize("name", originals.KERAS)
