@@ -130,19 +130,24 @@ def photograph(
         about = describe(network, tensors)
         weights.append(tensors.bytes())
         maps = _maps(network, samples.images)
-        instruments.append({"name": name, "network": about, "weights": len(weights) - 1}
-                           | {"layers": [_layer(*item, samples, numbers) for item in maps.items()]})
+        instruments.append(
+            {"name": name, "network": about, "weights": len(weights) - 1}
+            | {"layers": [_layer(*item, samples, numbers) for item in maps.items()]}
+        )
     first = next(iter(networks.values()))
     maps = _maps(untrained(first), samples.images)
-    instruments.append({"name": UNTRAINED, "network": instruments[0]["network"], "seed": SEED}
-                       | {"layers": [_layer(*item, samples, numbers) for item in maps.items()]})
+    instruments.append(
+        {"name": UNTRAINED, "network": instruments[0]["network"], "seed": SEED}
+        | {"layers": [_layer(*item, samples, numbers) for item in maps.items()]}
+    )
     maps = high_pass(samples.images)
     instruments.append({"name": HIGH_PASS, "layers": [_layer(HIGH_PASS, maps, samples, numbers)]})
     index = {
         "size": size // 4,
         "scale": 4,
         "degradations": [
-            {"name": name, "colour": PALETTE[k % len(PALETTE)]} for k, name in enumerate(degradations)
+            {"name": name, "colour": PALETTE[k % len(PALETTE)]}
+            for k, name in enumerate(degradations)
         ],
         "contents": samples.n,
         "flat": {"gradient": MIN_GRADIENT, "deviation": MIN_DEVIATION},
@@ -214,7 +219,8 @@ def _maps(network: Network, images: Tensor) -> dict[str, Tensor]:
     height, width = images.shape[-2:]
     rows = extract(network, images, names)
     return {
-        name: torch.from_numpy(row).view(len(images), -1, height, width) for name, row in rows.items()
+        name: torch.from_numpy(row).view(len(images), -1, height, width)
+        for name, row in rows.items()
     }
 
 

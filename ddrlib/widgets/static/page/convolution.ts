@@ -1,5 +1,5 @@
 // One row of a 3 x 3 convolution in WebAssembly SIMD: AssemblyScript, compiled into convolution.wasm
-// (`scripts/kernel.sh`). `convolveRow` in network.js is the same in plain JavaScript.
+// by `npm run kernel`. `convolveRowIn` in network.js is the same in plain JavaScript.
 //
 // Feature maps lie pixel by pixel, all channels of a pixel together, within a border of zeros. So
 // the three rows of a window are three runs of 3 * channels numbers, and there is no edge to treat.
