@@ -2,7 +2,7 @@
 
 import json
 
-from ddrlib.book import claims, provenance
+from ddrlib.book import claims, results
 
 
 def show(monkeypatch, **verdict):
@@ -27,13 +27,13 @@ def test_a_claim_that_holds_and_one_that_does_not(monkeypatch):
 
 def test_the_book_lists_all_claims_and_nothing_else(monkeypatch, tmp_path):
     verdict = {"statement": "s", "holds": True, "evidence": "e"}
-    for chapter, results in {
+    for chapter, kept in {
         "02_b": {"claim-z": verdict},
         "01_a": {"claim-y": verdict, "other": {"x": 1}},
     }.items():
-        stamp = {"chapter": chapter, "results": results}
-        (tmp_path / f"{chapter}.json").write_text(json.dumps(stamp))
+        (tmp_path / chapter).mkdir()
+        results.write_stamp(tmp_path / chapter, {"chapter": chapter, "results": kept})
     monkeypatch.setenv("DDR_RUN", json.dumps({"executed": str(tmp_path)}))
     assert [found["chapter"] for found in claims.claims()] == ["01_a", "02_b"]
-    assert provenance.load_results()["01_a", "other"] == {"x": 1}
+    assert results.load_results()["01_a", "other"] == {"x": 1}
     assert claims.claims()[0] == {"chapter": "01_a", **verdict}

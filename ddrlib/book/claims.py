@@ -10,7 +10,7 @@ from html import escape
 
 from IPython.display import HTML, display
 
-from ddrlib.book.provenance import load_results, save_result
+from ddrlib.book.results import load_results, save_result
 
 _VERDICTS = {True: ("tip", "Found in this run"), False: ("warning", "Not found in this run")}
 
@@ -31,7 +31,7 @@ def claim(key: str, statement: str, *, holds: bool, evidence: str) -> None:
     # An HTML admonition, not a MyST directive: it reads the same in Jupyter and in the book.
     display(
         HTML(
-            f'<div class="admonition {css_class}"><p class="admonition-title">{title}</p>'
+            f'<div class="admonition {css_class} mathjax_ignore tex2jax_ignore"><p class="admonition-title">{title}</p>'
             f"<p>{escape(statement)}</p><p><em>{escape(evidence)}</em></p></div>"
         )
     )
