@@ -6,13 +6,12 @@ One forward pass a batch serves all layers asked for and ends with the deepest o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ddrlib.errors import DDRError, guarded
+from ddrlib.errors import DDRError, did_you_mean, guarded
 from ddrlib.features.forward import in_parallel, watch
 from ddrlib.features.rows import Rows, to_rows
 from ddrlib.zoo.loading import Network
@@ -103,12 +102,8 @@ def layer_paths(network: Network, layers: Sequence[str] | None = None) -> dict[s
     """Paths of the layers' submodules (default: all), in order of depth; DDRError if unknown."""
     for layer in layers or ():
         if layer not in network.layers:
-            near = get_close_matches(layer, network.layers, 1, cutoff=0.4)
-            hint = f"did you mean {near[0]}? " if near else ""
-            raise DDRError(
-                f"network {network.name} has no layer {layer!r}; {hint}"
-                f"Its layers: {', '.join(network.layers)}"
-            )
+            hint = did_you_mean(layer, network.layers)
+            raise DDRError(f"network {network.name} has no layer {layer!r}; {hint}")
     return {k: path for k, path in network.layers.items() if layers is None or k in layers}
 
 
