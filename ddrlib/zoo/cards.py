@@ -41,7 +41,7 @@ def read_card(name: str, folder: Path = NETWORKS) -> dict:
     """The card of that name; DDRError for an unknown name, and for a card that cannot be right."""
     path = folder / f"{name}.json"
     # The others are listed only where this one is missing: a chapter depends on what it lists.
-    if Path(name).name != name or not os.path.isfile(path):
+    if Path(name).name != name or not os.path.exists(path):
         names = sorted(path.stem for path in folder.glob("*.json"))
         where = "`ddr networks` lists all" if names else f"no card in {folder}"
         raise DDRError(f"no network is called {name!r}; {did_you_mean(name, names)} ({where})")
