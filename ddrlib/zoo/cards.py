@@ -59,7 +59,8 @@ def _fault(card: object) -> str | None:
     if architecture is None:
         hint = did_you_mean(card["architecture"], ARCHITECTURES)
         return f"there is no architecture {card['architecture'][:60]!r}; {hint}"
-    meant = architecture.scale, getattr(architecture, "task", "sr")
+    scale = card["arguments"].get("scale", architecture.scale)
+    meant = scale, getattr(architecture, "task", "sr")
     if (card["scale"], card["task"]) != meant:
         return f"scale and task of {card['architecture']} are {meant[0]} and {meant[1]!r}"
     for key, value in card["arguments"].items():
