@@ -63,7 +63,8 @@ def run_chapters(
     chapters = read_chapters(book)
     chosen = select(chapters, wanted)
     settings = settle(chapters, chosen, profile, overrides or {}, device)
-    executed, failed = executed_folder(profile, build), []
+    executed = executed_folder(profile, build)
+    failed: list[str] = []
     order = [chapter.name for chapter in chapters]
     with nobody_running(executed):
         _sweep(executed, order)
@@ -276,8 +277,8 @@ def _problem(chapter: Chapter, error: Exception, path: Path, folder: Path) -> st
     ]
     first_line = started[-1].source.strip().split("\n")[0] if started else ""
     where = f"code cell {len(started)} (`{first_line}`)" if started else "before the first cell"
-    if hasattr(error, "ename"):
-        what = " ".join(f"{error.ename}: {error.evalue}".split("\n")[0].split())
+    if name := getattr(error, "ename", ""):  # raised in the cell
+        what = f"{name}: {getattr(error, 'evalue', '')}".split("\n")[0]
     elif started:
         what = "the kernel died"
     else:
