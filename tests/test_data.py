@@ -281,9 +281,11 @@ def test_hidden_files_and_leftovers_are_no_photographs(folder, caplog):
         _save(folder / place / "x.png", seed=hash(place) % 100)
     for name in ("x.png~", "x.png.bak"):
         (folder / name).write_bytes((folder / "cats" / "0.png").read_bytes())
+    (folder / "link").symlink_to(folder / "cats")
     assert len(load_photos(folder)) == 6
     # with ._loose.tiff and notes.txt of the fixture
-    assert caplog.messages == [f"{folder}: passed over 8 hidden or left by programs, 1 .txt"]
+    reasons = "8 hidden or left by programs, 1 .txt, 1 linked folders"
+    assert caplog.messages == [f"{folder}: passed over {reasons}"]
 
 
 def test_a_hidden_folder_that_is_named_itself_is_read(tmp_path):

@@ -124,7 +124,8 @@ def _own(path: Path) -> list[Photo]:
 
 def _files(folder: Path, passed: Counter[str]) -> Iterator[Path]:
     """All files under a folder, at any depth."""
-    for root, _, names in os.walk(folder, lambda _: passed.update(["folders not readable"])):
+    for root, folders, names in os.walk(folder, lambda _: passed.update(["folders not readable"])):
+        passed.update("linked folders" for name in folders if Path(root, name).is_symlink())
         yield from (Path(root, name) for name in names)
 
 
