@@ -1,4 +1,4 @@
-"""Restorations side by side: blind, guided, and told the truth."""
+"""Restorations side by side: blind, guided, and given the truth."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from torch import Tensor
 
 from ddrlib.applications.blind import Degradation, restore
 from ddrlib.data.photographs import Patches
-from ddrlib.degrade.degradation import degrade, upsample
-from ddrlib.measure.fidelity import psnr
 from ddrlib.networks.guided import takes_truth
-from ddrlib.widgets.explorer_data import photograph_name
-from ddrlib.widgets.frame_viewer import FrameViewer, Picture
+from ddrlib.widgets.frame_viewer import FrameViewer, Method, Picture, restorations
+from ddrlib.widgets.thumbnails import photograph_name
 from ddrlib.zoo.loading import Network
 
 LIVE = "any degradation, such as blur1.5+noise10 or jpeg30"
@@ -27,8 +25,8 @@ def restoration_viewer(
 ) -> FrameViewer:
     """Choose a photograph, a blur and a noise: see what each network makes of it, with its PSNR.
 
-    `networks` maps names to networks. A running kernel restores anew under whatever the reader
-    types; the oracle, which knows of blur and noise only, is left out where there is anything else.
+    `networks` maps names to networks. A running kernel restores what the reader types; the oracle,
+    which takes blur and noise only, is left out where there is anything else.
     """
     names = [f"{photograph_name(source)} ({i})" for i, source in enumerate(patches.source)]
 
@@ -48,21 +46,17 @@ def restoration_viewer(
 
 def _rows(hr: Tensor, text: str, networks: Mapping[str, Network]) -> list[list[Picture]]:
     """The row of pictures of each of the photographs (N, 3, H, W)."""
-    lr, told = degrade(hr, text), Degradation.of(text)
-    restored = {"bicubic": upsample(lr)} | {
-        name: restore(network, lr, [told] * len(lr))
-        for name, network in networks.items()
-        if told is not None or not takes_truth(network.module)
-    }
-    decibels = {name: psnr(images, hr) for name, images in restored.items()}
-    return [
-        [
-            (f"low resolution, {text}", lr[i]),
-            *(
-                (f"{name}, {decibels[name][i]:.1f} dB", images[i])
-                for name, images in restored.items()
-            ),
-            ("truth", hr[i]),
-        ]
-        for i in range(len(hr))
-    ]
+    truth = Degradation.of(text)
+
+    def method(network: Network) -> Method:
+        return network.scale, lambda lr: restore(network, lr, [truth] * len(lr))
+
+    return restorations(
+        hr,
+        text,
+        {
+            name: method(network)
+            for name, network in networks.items()
+            if truth is not None or not takes_truth(network.module)
+        },
+    )
