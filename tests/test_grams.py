@@ -20,6 +20,7 @@ from ddrlib.features import cache as cache_module
 from ddrlib.features import grams
 from ddrlib.features.cache import load_arrays, save_arrays, source_hash
 from ddrlib.features.grams import gram, layer_grams, subgram
+from ddrlib.files import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -235,3 +236,11 @@ os.kill(os.getpid(), 9)
     done = subprocess.run([sys.executable, "-c", code], check=False, env=environment, timeout=60)
     assert done.returncode == -9
     assert list((tmp_path / "c").iterdir()) == []
+
+
+def test_sources_are_hashed_by_many_threads_at_once():
+    """Python 3.11's parser fails now and then where two threads use it."""
+    path = ROOT / "ddrlib" / "measure" / "tsne.py"
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(source_hash.__wrapped__, [path] * 200))
+    assert len(set(found)) == 1

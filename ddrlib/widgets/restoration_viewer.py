@@ -7,8 +7,9 @@ from functools import cache
 
 from torch import Tensor
 
-from ddrlib.applications.blind import Degradation, restore
+from ddrlib.applications.blind import blur_and_noise, blur_then_noise, restore
 from ddrlib.data.photographs import Patches
+from ddrlib.degrade.degradation import parse
 from ddrlib.networks.guided import takes_truth
 from ddrlib.widgets.frame_viewer import FrameViewer, Method, Picture, restorations
 from ddrlib.widgets.thumbnails import photograph_name
@@ -25,14 +26,14 @@ def restoration_viewer(
 ) -> FrameViewer:
     """Choose a photograph, a blur and a noise: see what each network makes of it, with its PSNR.
 
-    `networks` maps names to networks. A running kernel restores what the reader types; the oracle,
-    which takes blur and noise only, is left out where there is anything else.
+    `networks` maps names to networks. A running kernel restores under any degradation that is
+    typed; the oracle, which knows of blur and noise only, is left out where there is anything else.
     """
     names = [f"{photograph_name(source)} ({i})" for i, source in enumerate(patches.source)]
 
     @cache  # all photographs in one batch
     def rows(blur: float, noise: float) -> list[list[Picture]]:
-        return _rows(patches.images, str(Degradation(blur, noise)), networks)
+        return _rows(patches.images, str(blur_then_noise(blur, noise)), networks)
 
     def frame(photograph: str, blur: float, noise: float) -> list[Picture]:
         return rows(blur, noise)[names.index(photograph)]
@@ -46,17 +47,15 @@ def restoration_viewer(
 
 def _rows(hr: Tensor, text: str, networks: Mapping[str, Network]) -> list[list[Picture]]:
     """The row of pictures of each of the photographs (N, 3, H, W)."""
-    truth = Degradation.of(text)
+    degradation = parse(text)
+    is_known = blur_and_noise(degradation) is not None
 
     def method(network: Network) -> Method:
-        return network.scale, lambda lr: restore(network, lr, [truth] * len(lr))
+        return network.scale, lambda lr: restore(network, lr, [degradation] * len(lr))
 
-    return restorations(
-        hr,
-        text,
-        {
-            name: method(network)
-            for name, network in networks.items()
-            if truth is not None or not takes_truth(network.module)
-        },
-    )
+    methods = {
+        name: method(network)
+        for name, network in networks.items()
+        if is_known or not takes_truth(network.module)
+    }
+    return restorations(hr, text, methods)
