@@ -10,7 +10,7 @@ import traitlets
 from ddrlib.data.photographs import load_patches
 from ddrlib.measure.measurement import Measurement, measure
 from ddrlib.widgets.explorer_data import Packed, pack
-from ddrlib.widgets.live import LiveWidget, Progress, static, synced_json
+from ddrlib.widgets.live import LiveWidget, Progress, static
 from ddrlib.zoo.loading import Network, load_network
 
 Load = Callable[[str], Network]
@@ -26,7 +26,7 @@ class Explorer(LiveWidget):
 
     _esm = static("common.js", "data.js", "panel.js", "export.js", "explorer.js")
     _css = static("common.css", "explorer.css")
-    index = synced_json()
+    index = traitlets.Dict().tag(sync=True)
     coordinates = traitlets.Bytes().tag(sync=True)
     sheets = traitlets.List(traitlets.Bytes()).tag(sync=True)
     panels = traitlets.List(traitlets.Dict()).tag(sync=True)

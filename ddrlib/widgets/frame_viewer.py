@@ -15,7 +15,7 @@ from ddrlib.degrade.degradation import degrade, parse, upsample
 from ddrlib.errors import DDRError
 from ddrlib.features.extraction import super_resolve
 from ddrlib.measure.fidelity import psnr
-from ddrlib.widgets.live import LiveWidget, Progress, static, synced_json
+from ddrlib.widgets.live import LiveWidget, Progress, static
 from ddrlib.widgets.thumbnails import photograph_name, webp
 from ddrlib.zoo.loading import Network
 
@@ -49,8 +49,8 @@ class FrameViewer(LiveWidget):
 
     _esm = static("common.js", "gallery.js")
     _css = static("common.css", "gallery.css")
-    axes = synced_json()
-    frames = synced_json()
+    axes = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    frames = traitlets.List(traitlets.Dict()).tag(sync=True)
     pictures = traitlets.List(traitlets.Bytes()).tag(sync=True)
     live = traitlets.Unicode().tag(sync=True)
 

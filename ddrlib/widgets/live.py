@@ -10,13 +10,11 @@ files share one scope, none imports, and only the last one exports.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import anywidget
-import traitlets
 
 STATIC = Path(__file__).parent / "static"
 
@@ -28,18 +26,6 @@ Compute = Callable[[dict[str, Any], Progress], tuple[dict[str, Any], list[bytes]
 def static(*names: str) -> str:
     """Files of `static/`, one after the other."""
     return "\n".join((STATIC / name).read_text("utf-8") for name in names)
-
-
-def synced_json() -> traitlets.Any:
-    """A trait of plain values that the page receives as JSON text.
-
-    Built pages carry the state of widgets in a script element, as it is. There a name such as
-    `<!--<script>.png` would swallow the rest of the page, so the text holds no "<".
-    """
-    return traitlets.Any().tag(
-        sync=True,
-        to_json=lambda value, widget: json.dumps(value, allow_nan=False).replace("<", "\\u003c"),
-    )
 
 
 class LiveWidget(anywidget.AnyWidget):

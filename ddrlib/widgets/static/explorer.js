@@ -285,7 +285,7 @@ const HELP = "Point at a mark, or walk with the arrow keys once a plot has the f
   + "label. CHI, the Calinski-Harabasz index, is large where the labels form tight, separate clusters.";
 
 function render({ model, el }) {
-  const data = new Data(JSON.parse(model.get("index")), model.get("coordinates"), model.get("sheets"));
+  const data = new Data(...["index", "coordinates", "sheets"].map((name) => model.get(name)));
   const explorer = new Explorer(model, el, data);
   return () => explorer.close();
 }

@@ -35,8 +35,9 @@ function figure([caption, picture, text], url, context) {
 }
 
 function render({ model, el }) {
-  const [axes, frames] = ["axes", "frames"].map((name) => JSON.parse(model.get(name)));
-  const [pictures, live] = ["pictures", "live"].map((name) => model.get(name));
+  const [axes, frames, pictures, live] = ["axes", "frames", "pictures", "live"].map(
+    (name) => model.get(name),
+  );
   const urls = new Map();
   const stored = (k) => urls.get(k) ?? urls.set(k, imageUrl(pictures[k])).get(k);
   let fresh = [];
