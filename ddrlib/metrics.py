@@ -169,6 +169,31 @@ def variance_split(
     return VarianceSplit(*(float(design.share(factor, once)[0]) for factor in FACTORS))
 
 
+def variance_components(
+    gram: np.ndarray, content: np.ndarray, degradation: np.ndarray
+) -> VarianceSplit[float]:
+    """Unbiased variance components as shares of their sum: the method of moments.
+
+    With k degradations of n contents and the mean squares MS_d = SS_d / (k - 1),
+    MS_c = SS_c / (n - 1) and MS_r = SS_rest / ((k - 1) (n - 1)), the components are
+    (MS_d - MS_r) / n, (MS_c - MS_r) / k and MS_r. Labels without effect get 0 on average, whatever
+    n and k, and may get less than 0. Raises DDRError where `variance_split` does.
+
+    References
+    ----------
+    Searle, Casella and McCulloch, "Variance Components", Wiley 1992, chapter 4.
+    """
+    split = variance_split(gram, content, degradation)
+    k, n = len(np.unique(degradation)), len(np.unique(content))
+    rest = split.rest / ((k - 1) * (n - 1))
+    parts = (
+        (split.degradation / (k - 1) - rest) / n,
+        (split.content / (n - 1) - rest) / k,
+        rest,
+    )
+    return VarianceSplit(*(part / sum(parts) for part in parts))
+
+
 def _refuse_no_variance(gram: np.ndarray) -> None:
     if not np.trace(gram) > 0:
         raise DDRError("all samples have the same features: leave the layer out")

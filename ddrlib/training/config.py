@@ -2,8 +2,9 @@
 
 A file is either one run (the fields of `TrainingConfig`) or a campaign: `defaults`, `recipes`
 (overrides by name) and `runs`, a list of `{recipes, size, seeds}` in order of priority. A recipe
-trained at the reduced size is named RECIPE-reduced-sK; at paper size RECIPE, and RECIPE-sK for
-seeds other than 0. In recipes and defaults `{reduced: A, paper: B}` is a value for each size; `init`
+trained at the reduced size is named RECIPE-reduced-sK (and so for paper-20k); at paper size RECIPE,
+and RECIPE-sK for seeds other than 0. In recipes and defaults `{reduced: A, paper: B}` is a value for
+each size, and a size that is left out keeps its preset; `init`
 and `guide` name recipes: `init` is trained with the same seed, `guide` always with seed 0 (all seeds
 look through the same frozen network), and `guide: RECIPE@random` draws weights with the run's seed.
 """
@@ -20,8 +21,9 @@ import yaml
 
 from ddrlib import networks
 from ddrlib.errors import DDRError
+from ddrlib.training.perceptual import CLASSIFIERS
 
-# The two sizes: the same configurations, this one field apart.
+# The sizes: what a recipe leaves out.
 SIZES: dict[str, dict] = {
     "reduced": {
         "arguments": {"channels": 32, "blocks": 8},
@@ -29,7 +31,6 @@ SIZES: dict[str, dict] = {
         "patch": 24,
         "iterations": 8000,
         "learning_rate": 1e-3,
-        "discriminator_channels": 16,
     },
     "paper": {
         "arguments": {"channels": 64, "blocks": 16},
@@ -37,9 +38,21 @@ SIZES: dict[str, dict] = {
         "patch": 32,
         "iterations": 200_000,
         "learning_rate": 2e-4,
-        "discriminator_channels": 64,
-        "log_every": 1000,
     },
+    "paper-20k": {  # the paper's architecture, at a length that a CPU can train
+        "arguments": {"channels": 64, "blocks": 16},
+        "batch_size": 8,
+        "patch": 24,
+        "iterations": 20_000,
+        "learning_rate": 5e-4,
+    },
+}
+
+CHOICES = {
+    "loss": ("l1", "mse"),
+    "perceptual": CLASSIFIERS,
+    "decay": ("cosine", "constant"),
+    "precision": ("float32", "bfloat16"),
 }
 
 
@@ -57,31 +70,29 @@ class TrainingConfig:
     loss: str = "l1"  # l1 | mse
     pixel_weight: float = 1.0
     perceptual_weight: float = 0.0
-    adversarial_weight: float = 0.0  # 0: no discriminator
-    discriminator_channels: int = 16
+    perceptual: str = "efficientnet-lite0"  # the classifier of the perceptual loss
+    adversarial_weight: float = 0.0  # 0: no critic
+    critic_rate: float = 2e-4  # constant
+    critic_warmup: int = 300  # iterations in which only the critic learns
     blur: float = 0.0  # each pair: Gaussian blur, sigma uniform in [0, blur] HR pixels
-    anisotropic: bool = False  # each blur: two sigmas across each other, at a random angle
     noise: float = 0.0  # each pair: Gaussian noise on LR, sigma uniform in [0, noise] of 255
     iterations: int = 8000
     batch_size: int = 8  # over all processes
     patch: int = 24  # LR pixels; the HR crop is `scale` times larger
     learning_rate: float = 1e-3
     guide_rate: float = 1.0  # the rate of a learned guide's trunk, as a share of learning_rate
-    milestones: tuple[int, ...] = ()  # iterations that halve the rate; none: cosine to zero
-    ema: float = 0.999  # decay of the averaged weights, which are what is measured and saved
+    decay: str = "cosine"  # of the rate: cosine (to zero) | constant
+    precision: str = "float32"  # of convolutions: float32 | bfloat16
     seed: int = 0
-    log_every: int = 100  # iterations between rows of losses
 
     def __post_init__(self) -> None:
-        positive = ("iterations", "batch_size", "patch", "learning_rate", "guide_rate", "log_every")
-        for name in positive:
+        for name in ("iterations", "batch_size", "patch", "learning_rate", "guide_rate", "critic_rate"):
             self._require(getattr(self, name) > 0, name, "above 0")
         for name in ("pixel_weight", "perceptual_weight", "adversarial_weight", "blur", "noise"):
             self._require(getattr(self, name) >= 0, name, "0 or more")
-        self._require(self.blur > 0 or not self.anisotropic, "blur", "above 0 to be anisotropic")
-        self._require(0 <= self.ema < 1, "ema", "in [0, 1)")
         self._require(self.seed >= 0, "seed", "0 or more")
-        self._require(self.loss in ("l1", "mse"), "loss", "l1 or mse")
+        for name, choices in CHOICES.items():
+            self._require(getattr(self, name) in choices, name, " or ".join(choices))
         self._require(self.name.replace("-", "").isalnum(), "name", "letters, digits and dashes")
 
     def _require(self, holds: bool, name: str, what: str) -> None:
@@ -166,7 +177,8 @@ def read_configs(path: str | Path) -> list[TrainingConfig]:
         return [config_from(content, str(path))]
     for key in content:
         _check_choice(key, ("defaults", "recipes", "runs"), f"{path}: key")
-    return list(_campaign_runs(content, str(path)))
+    runs = _campaign_runs(content, str(path))
+    return list({run.name: run for run in runs}.values())  # each where it is listed first
 
 
 def _campaign_runs(content: dict, where: str) -> typing.Iterator[TrainingConfig]:
@@ -191,7 +203,7 @@ def _campaign_runs(content: dict, where: str) -> typing.Iterator[TrainingConfig]
 def _run(recipe: str, values: dict, size: str, seed: int) -> dict:
     """The fields of a recipe trained at this size with this seed, as is what it starts from."""
     suffix = _suffix(size, seed)
-    values = {key: _of_size(value, size) for key, value in values.items()}
+    values = _of_size(values, size)
     if values.get("init"):
         values["init"] = f"{values['init']}{suffix}"
     if guide := values.get("guide"):
@@ -204,12 +216,13 @@ def _of_size(value: object, size: str) -> object:
     """The same value with the part for this size in place of each {reduced: A, paper: B} in it."""
     if not isinstance(value, dict):
         return value
-    if value.keys() == SIZES.keys():
-        return value[size]
-    return {key: _of_size(inner, size) for key, inner in value.items()}
+    if value and value.keys() <= SIZES.keys():
+        return value.get(size)
+    inner = {key: _of_size(part, size) for key, part in value.items()}
+    return {key: part for key, part in inner.items() if part is not None}
 
 
 def _suffix(size: str, seed: int) -> str:
-    if size == "reduced":
-        return f"-reduced-s{seed}"
+    if size != "paper":
+        return f"-{size}-s{seed}"
     return f"-s{seed}" if seed else ""

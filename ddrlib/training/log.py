@@ -20,7 +20,8 @@ from ddrlib.data import load_patches, load_photos
 from ddrlib.degrade import degrade, downsample, upsample
 from ddrlib.errors import DDRError
 from ddrlib.features import extract
-from ddrlib.metrics import calinski_harabasz, knn_purity, variance_split
+from ddrlib.generalization.response import beyond
+from ddrlib.metrics import calinski_harabasz, knn_purity, variance_components
 from ddrlib.networks.guided import GuidedSRResNet, takes_truth
 from ddrlib.projection import gram, pca, tsne
 from ddrlib.quality import psnr
@@ -62,8 +63,12 @@ class TrainingLog:
     def add(self, iteration: int, measure: str, value: float, layer: str = "") -> None:
         self.rows.append((iteration, layer, measure, float(f"{value:.6g}")))
 
+    def values(self, measure: str) -> list[tuple[int, float]]:
+        """Iteration and value of each row of a measure."""
+        return [(row[0], row[3]) for row in self.rows if row[2] == measure]
+
     def last(self, measure: str) -> float:
-        return next(row[3] for row in reversed(self.rows) if row[2] == measure)
+        return self.values(measure)[-1][1]
 
     def last_losses(self) -> dict[str, float]:
         """The most recent mean of each loss."""
@@ -72,18 +77,28 @@ class TrainingLog:
     def summary(self) -> str:
         """The most recent losses and PSNR, for one line of progress."""
         losses = [f"{name[5:]} {value:.4g}" for name, value in self.last_losses().items()]
-        return ", ".join([*losses, f"PSNR {self.last('psnr'):.2f}"])
+        accuracy = [f"critic right {value:.2f}" for _, value in self.values("critic_accuracy")[-1:]]
+        return ", ".join([*losses, *accuracy, f"PSNR {self.last('psnr'):.2f}"])
 
     def measure(self, model: nn.Module, iteration: int) -> None:
-        """Held-out PSNR, and per trunk layer what `ddrlib.measure` reports, on a smaller probe.
+        """What a network can do on held-out photographs, and what sorts the features of the probe.
 
-        For a guided network also `psnr_degraded`, the mean over `GRID`. One guided by the oracle
-        takes more than images, so that its features are left out.
+        Of the whole network `psnr` and `gradient_energy` (of its outputs, relative to the truth);
+        of one that is guided also `psnr_degraded`, the mean over `GRID`. Of each trunk layer the
+        variance components and the purity of neighbours; of the deepest one also CHI, how much of
+        it the input pixels explain, and all of these "beyond" the picture (`beyond`). The features
+        of a network guided by the oracle are left out, since it takes more than images.
         """
-        self.add(iteration, "psnr", self._psnr(model, self.held_out_lr, 0.0, 0.0))
+        restored = self._restored(model, self.held_out_lr, 0.0, 0.0)
+        self.add(iteration, "psnr", float(psnr(restored, self.held_out).mean()))
+        energy = gradient_energy(restored) / gradient_energy(self.held_out)
+        self.add(iteration, "gradient_energy", energy)
         if isinstance(model, GuidedSRResNet):
-            values = [self._psnr(model, lr, *at) for at, lr in self.degraded.items()]
-            self.add(iteration, "psnr_degraded", np.mean(values))
+            found = [
+                psnr(self._restored(model, lr, *at), self.held_out).mean()
+                for at, lr in self.degraded.items()
+            ]
+            self.add(iteration, "psnr_degraded", float(np.mean(found)))
             if takes_truth(model):
                 return
         trunk = [name for name, path in model.layers().items() if path.startswith("body.")]
@@ -91,29 +106,36 @@ class TrainingLog:
         features = extract(network, self.probe, trunk, device=self.device, cache=False)
         for layer, values in features.items():
             matrix = gram(values)
-            split = variance_split(matrix, self.content, self.degradation)
-            if layer == trunk[-1]:  # t-SNE is what takes time
-                points = tsne(pca(matrix).scores, seed=0)
-                chi = {"degradation": self.degradation, "content": self.content}
-                for label, labels in chi.items():
-                    self.add(
-                        iteration, f"chi_{label}", calinski_harabasz(points, labels).chi, layer
-                    )
-            self.add(iteration, "share_degradation", split.degradation, layer)
-            self.add(iteration, "share_content", split.content, layer)
-            self.add(iteration, "knn_degradation", knn_purity(matrix, self.degradation), layer)
+            self._sorting(iteration, layer, matrix, chi=layer == trunk[-1])
+        rest = gram(beyond(values, self.probe))
+        explained = 1 - np.trace(rest) / np.trace(matrix)
+        self.add(iteration, "explained_by_pixels", explained, layer)
+        self._sorting(iteration, layer, rest, chi=True, prefix="beyond_")
+
+    def _sorting(
+        self, iteration: int, layer: str, matrix: np.ndarray, chi: bool, prefix: str = ""
+    ) -> None:
+        """The measures of one Gram matrix; CHI, whose t-SNE takes time, where it is wanted."""
+        found = {"knn_degradation": knn_purity(matrix, self.degradation)}
+        parts = variance_components(matrix, self.content, self.degradation)
+        found |= {"component_degradation": parts.degradation, "component_content": parts.content}
+        if chi:
+            points = tsne(pca(matrix).scores, seed=0)
+            for label in ("degradation", "content"):
+                found[f"chi_{label}"] = calinski_harabasz(points, getattr(self, label)).chi
+        for name, value in found.items():
+            self.add(iteration, f"{prefix}{name}", value, layer)
 
     @cached_property
     def degraded(self) -> dict[tuple[float, float], Tensor]:
         """The held-out photographs under each blur (HR pixels) and noise (of 255) of `GRID`."""
         return {at: degrade(self.held_out, "blur{:g}+noise{:g}".format(*at)) for at in GRID}
 
-    def _psnr(self, model: nn.Module, images: Tensor, blur: float, noise: float) -> float:
+    def _restored(self, model: nn.Module, images: Tensor, blur: float, noise: float) -> Tensor:
         truth = torch.tensor([[blur, noise]], device=self.device)
-        told = (truth,) if takes_truth(model) else ()
+        given = (truth,) if takes_truth(model) else ()
         with torch.inference_mode():
-            restored = torch.cat([model(lr[None], *told) for lr in images])
-        return float(psnr(restored, self.held_out).mean())
+            return torch.cat([model(lr[None], *given) for lr in images])
 
     def text(self) -> str:
         """The rows as CSV with a header."""
@@ -121,6 +143,12 @@ class TrainingLog:
         writer = csv.writer(buffer, lineterminator="\n")
         writer.writerows([("iteration", "layer", "measure", "value"), *self.rows])
         return buffer.getvalue()
+
+
+def gradient_energy(images: Tensor) -> float:
+    """The mean of the squared differences of neighbouring pixels of (N, 3, H, W), cut to [0, 1]."""
+    images = images.clamp(0, 1)
+    return sum(float(images.diff(dim=dim).square().mean()) for dim in (2, 3))
 
 
 def read_log(name: str, folder: Path = NETWORKS) -> pd.DataFrame:
