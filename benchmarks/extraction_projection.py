@@ -22,12 +22,12 @@ import numpy as np
 import torch
 from sklearn.decomposition import PCA
 
-from ddrlib.data import load_patches
-from ddrlib.degrade import degrade
-from ddrlib.features import extract
+from ddrlib.data.photographs import load_patches
+from ddrlib.degrade.degradation import degrade
+from ddrlib.features.extraction import extract
 from ddrlib.machine import processor
-from ddrlib.projection import gram, pca
-from ddrlib.zoo import Network, load_network
+from ddrlib.measure.projection import gram, pca
+from ddrlib.zoo.loading import Network, load_network
 
 LAYERS = ["F_m1", "LRL_1", "LRL_4", "LRL_7", "LRL_8", "LRL_9", "LRL_10", "GFF_2"]
 COMPONENTS = 50
@@ -137,7 +137,7 @@ file = sys.argv[1]
 print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
 """
 OURS = PEAK.format(
-    imports="from ddrlib.projection import gram, pca",
+    imports="from ddrlib.measure.projection import gram, pca",
     work=f"pca(gram(np.load(file, mmap_mode='r')), {COMPONENTS})",
 )
 STRAIGHTFORWARD = PEAK.format(

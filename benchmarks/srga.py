@@ -1,4 +1,4 @@
-"""SRGA of one test set: streamed (`ddrlib.generalization`) against the straightforward script.
+"""SRGA of one test set: streamed (`ddrlib.measure.srga`) against the straightforward script.
 
     python benchmarks/srga.py [--quick]
 
@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.decomposition import PCA
 
-from ddrlib.generalization import srga
-from ddrlib.generalization.ggd import fit_ggd, ggd_kl
+from ddrlib.measure.ggd import fit_ggd, ggd_kl
+from ddrlib.measure.srga import srga
 
 
 def straightforward(reference: Path, test: Path, components: int) -> float:

@@ -23,12 +23,12 @@ import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from ddrlib.data.images import load_image
-from ddrlib.degrade import downsample
-from ddrlib.features import resolve_device
-from ddrlib.networks import SRResNet
-from ddrlib.paths import DATA
-from ddrlib.training import Trainer
+from ddrlib.degrade.degradation import downsample
+from ddrlib.features.extraction import resolve_device
+from ddrlib.files import DATA
+from ddrlib.networks.srresnet import SRResNet
 from ddrlib.training.config import TrainingConfig, config_from
+from ddrlib.training.loop import Trainer
 
 TURNS = 5
 

@@ -2,27 +2,18 @@
 
 The rooms, in the order in which data goes through them; nothing downstream reaches back.
 
-photographs     data            photographs and folders -> patches with their labels
-degradations    degrade         patches -> LR images
-networks        networks        definitions
-                zoo             trained ones by name, and the reader's own
-features        features        named layers, kept on disk
-measures        projection      features -> Gram matrix -> PCA, t-SNE
-                metrics         what sorts a set of features
-                measure         all of it for a network, layer by layer
-                quality         how good an enlargement is
-applications    distortion      which distortion is it, and how much
-                generalization  how far does a network carry (SRGA)
-                blind           does a network restore better when it is told
-                report          measure and SRGA of any network, for a first look
-training        training        the networks of the book
-pages           plots, widgets  figures, and views that react
-                explore         a page of one's own with the explorer
-                claims          statements that a run can refute
-                provenance      what made each figure (machine)
-the book        book            run the chapters, build the pages
-                cli             the `ddr` command
+    data          photographs and folders -> patches with their labels
+    degrade       patches x degradations -> samples: low-resolution images with their labels
+    networks      definitions of networks
+    zoo           trained networks by name, and the reader's own
+    features      what the layers of a network give for samples -> Gram matrices
+    measure       Gram matrices -> PCA, t-SNE, and what sorts the samples
+    applications  identifying distortions, guiding blind super-resolution
+    training      how the networks of the book are trained
+    plots         figures
+    widgets       views that react, in a page and in a notebook
+    book          run the chapters, keep what made each result, build the pages
+    cli           the `ddr` command
 
-A room that is a folder has its front door in `__init__.py`; the other files serve it. `errors` and
-`paths` serve all.
+`errors`, `files` and `machine` serve all. A name is imported from the module that defines it.
 """

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ddrlib.errors import DDRError
-from ddrlib.paths import BUILD
+from ddrlib.files import BUILD
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,8 +106,8 @@ def run(
     force: bool,
 ) -> None:
     """Run the chapters that have changed: those named by number or by the beginning, or all."""
-    from ddrlib.book import run_chapters
     from ddrlib.book.profiles import parse_yaml
+    from ddrlib.book.run import run_chapters
 
     overrides = {name: parse_yaml(text, f"-p {name}") for name, text in parameters}
     if failed := run_chapters(chapters, profile, overrides, device, force):
@@ -118,7 +118,7 @@ def run(
 @profile_option
 def build(profile: str) -> None:
     """Compile the chapters that were run into _build/html."""
-    from ddrlib.book import executed_folder
+    from ddrlib.book.run import executed_folder
     from ddrlib.book.site import BuildError, build_site
 
     try:
@@ -187,9 +187,9 @@ def measure(
     checkpoint that spandrel knows, or a descriptor (YAML, JSON, TOML). Layers are names or
     patterns. SRGA compares each degradation with the first.
     """
-    from ddrlib.data import load_patches
-    from ddrlib.report import report
-    from ddrlib.zoo import open_network
+    from ddrlib.data.photographs import load_patches
+    from ddrlib.measure.report import report
+    from ddrlib.zoo.loading import open_network
 
     opened = open_network(
         network,
@@ -244,7 +244,7 @@ def explore(
 
     NETWORK is what `ddr measure` takes: one of `ddr networks`, or your own.
     """
-    from ddrlib import explore
+    from ddrlib.widgets import explore
 
     explore.explore(
         networks or explore.NETWORKS,
@@ -261,7 +261,7 @@ def explore(
 @json_option
 def networks(as_json: bool) -> None:
     """List the networks that can be loaded by name."""
-    from ddrlib.zoo import networks as all_cards
+    from ddrlib.zoo.cards import networks as all_cards
 
     cards = all_cards()
     if as_json:
@@ -296,7 +296,7 @@ def srga(reference: Path, tests: tuple[Path, ...], components: int, as_json: boo
     """SRGA of the features in each TEST.npy against REFERENCE.npy: smaller generalises better."""
     import pandas as pd
 
-    from ddrlib.generalization import srga_files
+    from ddrlib.measure.srga import srga_files
 
     rows = srga_files(reference, tests, components=components)
     click.echo(json.dumps(rows, indent=2) if as_json else pd.DataFrame(rows).to_string(index=False))

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ddrlib.paths import ROOT
+from ddrlib.files import ROOT
 
 PACKAGES = (
     "ddrlib",

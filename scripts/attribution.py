@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from itertools import groupby
 
-from ddrlib.paths import DATA
+from ddrlib.files import DATA
 
 PHOTOS = DATA / "photos"
 

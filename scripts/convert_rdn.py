@@ -39,7 +39,7 @@ def pytorch_name(keras: str) -> str:
 
 
 def convert(tarball: bytes) -> tuple[dict[str, torch.Tensor], str]:
-    """The quantised state dict of `ddrlib.networks.RDN`, and the package's licence."""
+    """The quantised state dict of `ddrlib.networks.rdn.RDN`, and the package's licence."""
     with tarfile.open(fileobj=io.BytesIO(tarball)) as archive:
 
         def read(name: str) -> bytes:

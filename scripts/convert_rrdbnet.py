@@ -16,7 +16,7 @@ from pathlib import Path
 
 from published import arguments, checked
 
-from ddrlib.networks import RRDBNet
+from ddrlib.networks.rrdbnet import RRDBNet
 from ddrlib.zoo.cards import write_network
 from ddrlib.zoo.weights import read_ncnn
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ddrlib.paths import ROOT
+from ddrlib.files import ROOT
 
 NETWORK = """
 from torch import nn

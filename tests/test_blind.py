@@ -9,17 +9,18 @@ from hypothesis import strategies as st
 from sklearn.metrics import r2_score
 from torch import nn
 
-from ddrlib import blind
-from ddrlib.blind import Degradation
-from ddrlib.blind.cost import cost
-from ddrlib.blind.editing import cost_of_error, edit, readable
-from ddrlib.blind.viewer import restoration_viewer
-from ddrlib.data import Patches
-from ddrlib.degrade import degrade, parse, upsample
+from ddrlib.applications import blind
+from ddrlib.applications.blind import Degradation
+from ddrlib.applications.cost import cost
+from ddrlib.applications.editing import cost_of_error, edit, readable
+from ddrlib.data.photographs import Patches
+from ddrlib.degrade.degradation import degrade, parse, upsample
 from ddrlib.errors import DDRError
-from ddrlib.networks import GuidedSRResNet, SRResNet
-from ddrlib.quality import psnr
-from ddrlib.zoo import Network
+from ddrlib.measure.fidelity import psnr
+from ddrlib.networks.guided import GuidedSRResNet
+from ddrlib.networks.srresnet import SRResNet
+from ddrlib.widgets.restoration_viewer import restoration_viewer
+from ddrlib.zoo.loading import Network
 
 SIZE = {"channels": 4, "blocks": 2}
 TOLD = Degradation(2.0, 10.0)
@@ -234,7 +235,7 @@ def test_readable_is_r_squared(monkeypatch):
     rng = np.random.default_rng(1)
     content, degree = np.repeat(np.arange(10), 4), np.tile(np.arange(4.0), 10)
     guess = degree + rng.standard_normal(40)
-    monkeypatch.setattr("ddrlib.blind.editing.cross_val_predict", lambda *_, **__: guess)
+    monkeypatch.setattr("ddrlib.applications.editing.cross_val_predict", lambda *_, **__: guess)
     assert readable(guess[:, None], degree, content).value == pytest.approx(r2_score(degree, guess))
 
 

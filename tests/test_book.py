@@ -14,11 +14,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from ddrlib import book
+from ddrlib.book import run as book
 from ddrlib.book.profiles import BOOK, read_chapters, settle
+from ddrlib.book.provenance import stamps
 from ddrlib.errors import DDRError
-from ddrlib.paths import BUILD, ROOT
-from ddrlib.provenance import stamps
+from ddrlib.files import BUILD, ROOT
 
 
 def write_chapter(path, *cells, parameters="", after=None):
@@ -63,13 +63,13 @@ def test_a_chapter_runs_once_and_again_when_its_parameters_change(folder, capsys
     monkeypatch.setenv("JUPYTER_PATH", str(folder))
     write_chapter(
         folder / "book/01_first.ipynb",
-        "from ddrlib.provenance import save_result\nsave_result('size', {'n': n})",
+        "from ddrlib.book.provenance import save_result\nsave_result('size', {'n': n})",
         "import sys, os; print(sys.executable, os.getcwd())",
         parameters="n = 1",
     )
     write_chapter(
         folder / "book/00_sum.ipynb",
-        "from ddrlib.provenance import load_results\nprint(load_results())",
+        "from ddrlib.book.provenance import load_results\nprint(load_results())",
         after="all",
     )
     assert run(folder) == []

@@ -2,7 +2,7 @@
 
 import json
 
-from ddrlib import claims, provenance
+from ddrlib.book import claims, provenance
 
 
 def show(monkeypatch, **verdict):

@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from ddrlib import book
+from ddrlib.book import run as book
 from ddrlib.cli import cli
 from ddrlib.errors import DDRError
-from ddrlib.paths import ROOT
+from ddrlib.files import ROOT
 
 
 def ddr(*arguments):

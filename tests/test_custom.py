@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ddrlib.errors import DDRError
-from ddrlib.zoo import load_custom, load_network, open_network
+from ddrlib.zoo.loading import load_custom, load_network, open_network
 
 
 class Block(nn.Module):

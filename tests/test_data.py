@@ -17,10 +17,10 @@ import pytest
 import torch
 from PIL import Image
 
-from ddrlib import data
-from ddrlib.data import fetch_div2k, load_patches, load_photos
+from ddrlib.data import photographs as data
+from ddrlib.data.photographs import fetch_div2k, load_patches, load_photos
 from ddrlib.errors import DDRError
-from ddrlib.paths import DATA, ROOT
+from ddrlib.files import DATA, ROOT
 
 PHOTOS = DATA / "photos"
 

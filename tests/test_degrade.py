@@ -12,26 +12,15 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from ddrlib.degrade import (
-    Blur,
-    Chain,
-    Jpeg,
-    Jpeg2000,
-    Noise,
-    clean,
-    degrade,
-    downsample,
-    parse,
-    upsample,
-)
-from ddrlib.degrade.distortions import KINDS
+from ddrlib.degrade.degradation import Chain, clean, degrade, downsample, parse, upsample
+from ddrlib.degrade.steps import KINDS, Blur, Jpeg, Jpeg2000, Noise
 from ddrlib.errors import DDRError
 
 
 @pytest.fixture(scope="module")
 def photos():
     """Four 64 x 64 photographs, 8-bit values in [0, 1]."""
-    from ddrlib.data import load_patches
+    from ddrlib.data.photographs import load_patches
 
     return load_patches("eval", n=4, size=64).images
 
@@ -239,7 +228,7 @@ def test_gpu_gives_the_same(photos):
 
 def test_large_batches_are_cut_in_blocks(photos, monkeypatch):
     whole = degrade(photos, "motion7+noise20")
-    monkeypatch.setattr("ddrlib.degrade.BLOCK", 3)
+    monkeypatch.setattr("ddrlib.degrade.degradation.BLOCK", 3)
     assert torch.equal(degrade(photos, "motion7+noise20"), whole)
 
 

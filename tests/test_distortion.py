@@ -8,11 +8,11 @@ from PIL import Image
 from test_quality_sets import make_csiq
 from torch import nn
 
-from ddrlib.degrade import degrade
-from ddrlib.distortion.descriptions import describers, pooled_features, profile, spread_layers
-from ddrlib.distortion.sets import TYPES, distorted_set, overview, read_set
+from ddrlib.applications.descriptions import describers, pooled_features, profile, spread_layers
+from ddrlib.applications.sets import TYPES, distorted_set, overview, read_set
+from ddrlib.degrade.degradation import degrade
 from ddrlib.errors import DDRError
-from ddrlib.zoo import Network, load_network
+from ddrlib.zoo.loading import Network, load_network
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ from PIL import Image
 from scipy.ndimage import convolve as scipy_convolve
 from scipy.ndimage import gaussian_filter
 
-from ddrlib.degrade import distortions
-from ddrlib.degrade.distortions import (
+from ddrlib.degrade import steps as distortions
+from ddrlib.degrade.kernels import convolve, disc_kernel, gaussian_kernel, line_kernel
+from ddrlib.degrade.steps import (
     Blur,
     Contrast,
     Fading,
@@ -26,14 +27,13 @@ from ddrlib.degrade.distortions import (
     Noise,
     Quantize,
 )
-from ddrlib.degrade.kernels import convolve, disc_kernel, gaussian_kernel, line_kernel
 from ddrlib.errors import DDRError
 
 
 @pytest.fixture(scope="module")
 def photos():
     """Six 64 x 64 photographs, 8-bit values in [0, 1]."""
-    from ddrlib.data import load_patches
+    from ddrlib.data.photographs import load_patches
 
     return load_patches("eval", n=6, size=64).images
 

@@ -11,7 +11,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from ddrlib.paths import ROOT
+from ddrlib.files import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DEFAULT = [Requirement(text) for text in PROJECT["dependencies"]]

@@ -13,13 +13,13 @@ import torch
 from click.testing import CliRunner
 from serving import serving
 
-from ddrlib import explore
 from ddrlib.cli import cli
-from ddrlib.data import load_patches
-from ddrlib.measure import measure
-from ddrlib.networks import SRResNet
-from ddrlib.widgets import explorer
-from ddrlib.zoo import Network
+from ddrlib.data.photographs import load_patches
+from ddrlib.measure.network import measure
+from ddrlib.networks.srresnet import SRResNet
+from ddrlib.widgets import explore
+from ddrlib.widgets.explorer_view import explorer
+from ddrlib.zoo.loading import Network
 
 
 def ddr(*arguments):

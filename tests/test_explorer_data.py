@@ -15,12 +15,12 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 from scipy.spatial.distance import pdist
 
-from ddrlib.data import Patches, load_patches
-from ddrlib.degrade import degrade
+from ddrlib.data.photographs import Patches, load_patches
+from ddrlib.degrade.degradation import degrade
 from ddrlib.errors import DDRError
-from ddrlib.measure import measure
-from ddrlib.metrics import calinski_harabasz
-from ddrlib.networks import SRResNet
+from ddrlib.measure.metrics import calinski_harabasz
+from ddrlib.measure.network import measure
+from ddrlib.networks.srresnet import SRResNet
 from ddrlib.widgets.explorer_data import (
     _align,
     atlas_columns,
@@ -29,7 +29,7 @@ from ddrlib.widgets.explorer_data import (
     quantise,
     webp,
 )
-from ddrlib.zoo import Network
+from ddrlib.zoo.loading import Network
 
 DEGRADATIONS = ("clean", "blur1", "blur4+noise20")
 N = 6

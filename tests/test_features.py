@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from ddrlib import features
 from ddrlib.errors import DDRError
-from ddrlib.features import extract, feature_keys, resolve_device, super_resolve
-from ddrlib.zoo import Network, load_network
+from ddrlib.features import extraction as features
+from ddrlib.features.extraction import extract, feature_keys, resolve_device, super_resolve
+from ddrlib.zoo.loading import Network, load_network
 
 torch.set_num_threads(1)
 

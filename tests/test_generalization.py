@@ -12,7 +12,8 @@ from sklearn.decomposition import PCA
 
 from ddrlib.cli import cli
 from ddrlib.errors import DDRError
-from ddrlib.generalization import (
+from ddrlib.measure.ggd import GGD, ggd_kl
+from ddrlib.measure.srga import (
     inliers,
     principal_scores,
     spearman,
@@ -21,7 +22,6 @@ from ddrlib.generalization import (
     srga_interval,
     srga_of_scores,
 )
-from ddrlib.generalization.ggd import GGD, ggd_kl
 
 
 def features(n=60, dim=500, seed=0, stretch=1.0):
@@ -86,7 +86,7 @@ def test_agrees_with_the_published_formula(dtype, components):
 
 
 def test_scores_are_those_of_scikit_learn_signs_included(monkeypatch):
-    monkeypatch.setattr("ddrlib.generalization.BLOCK_VALUES", 60 * 7)  # 7 columns a block
+    monkeypatch.setattr("ddrlib.measure.srga.BLOCK_VALUES", 60 * 7)  # 7 columns a block
     x = features()
     assert np.allclose(principal_scores(x, 20), PCA(20, svd_solver="full").fit_transform(x))
 
@@ -338,6 +338,6 @@ def test_command_refuses_in_one_line(tmp_path, name, line):
 def test_nothing_is_computed_before_all_files_are_checked(tmp_path, monkeypatch):
     reference = save(tmp_path / "clean.npy", features())
     bad = save(tmp_path / "bad.npy", with_value(np.nan))
-    monkeypatch.setattr("ddrlib.generalization.principal_scores", None)
+    monkeypatch.setattr("ddrlib.measure.srga.principal_scores", None)
     with pytest.raises(DDRError, match="bad.npy"):
         srga_files(reference, [reference, bad])

@@ -8,7 +8,7 @@ from scipy.integrate import quad
 from scipy.stats import gennorm
 
 from ddrlib.errors import DDRError
-from ddrlib.generalization.ggd import GGD, RATIOS, SHAPES, fit_ggd, ggd_kl, shape_of
+from ddrlib.measure.ggd import GGD, RATIOS, SHAPES, fit_ggd, ggd_kl, shape_of
 
 shapes = st.floats(0.4, 6)
 sigmas = st.floats(0.1, 10)

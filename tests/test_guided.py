@@ -5,8 +5,8 @@ import torch
 from torch.nn import functional as F
 
 from ddrlib.errors import DDRError
-from ddrlib.networks import GuidedSRResNet, SRResNet
-from ddrlib.networks.guided import StyleBlock
+from ddrlib.networks.guided import GuidedSRResNet, StyleBlock
+from ddrlib.networks.srresnet import SRResNet
 
 SIZE = {"channels": 8, "blocks": 2}
 

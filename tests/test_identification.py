@@ -16,8 +16,7 @@ matplotlib.use("agg")
 from matplotlib import pyplot as plt
 
 from ddrlib import plots
-from ddrlib.degrade import degrade
-from ddrlib.distortion.identification import (
+from ddrlib.applications.identification import (
     Identifier,
     Split,
     advantage,
@@ -31,8 +30,9 @@ from ddrlib.distortion.identification import (
     type_head,
     zero_shot,
 )
-from ddrlib.distortion.viewer import identification_viewer
+from ddrlib.degrade.degradation import degrade
 from ddrlib.errors import DDRError
+from ddrlib.widgets.distortion_viewer import identification_viewer
 
 TYPES, LEVELS, REFERENCES = ("blur", "jpeg", "noise"), 5, 12
 LABELS = pd.DataFrame(

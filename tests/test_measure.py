@@ -9,13 +9,13 @@ import torch
 from sklearn.metrics import calinski_harabasz_score
 from torch import nn
 
-from ddrlib.data import Patches
-from ddrlib.degrade import degrade
+from ddrlib.data.photographs import Patches
+from ddrlib.degrade.degradation import degrade
 from ddrlib.errors import DDRError
-from ddrlib.measure import measure
-from ddrlib.metrics import variance_split
-from ddrlib.projection import gram
-from ddrlib.zoo import Network
+from ddrlib.measure.metrics import variance_split
+from ddrlib.measure.network import measure
+from ddrlib.measure.projection import gram
+from ddrlib.zoo.loading import Network
 
 torch.set_num_threads(1)
 N = 12
@@ -153,7 +153,7 @@ def test_an_order_of_layers_or_a_backend_changes_nothing(network, patches):
 
 def test_a_second_measurement_reads_the_first_and_adds_seeds(network, patches, place, monkeypatch):
     first = measure(network, patches, layers=["content"], seeds=2)
-    monkeypatch.setattr("ddrlib.measure.extract", pytest.fail)
+    monkeypatch.setattr("ddrlib.features.extraction.extract", pytest.fail)
     again = measure(network, patches, layers=["content"], seeds=2)
     more = measure(network, patches, layers=["content"], seeds=3)
     assert again.to_json() == first.to_json()

@@ -9,7 +9,7 @@ from sklearn.metrics import calinski_harabasz_score, euclidean_distances
 from sklearn.neighbors import NearestNeighbors
 
 from ddrlib.errors import DDRError
-from ddrlib.metrics import (
+from ddrlib.measure.metrics import (
     TwoWay,
     bootstrap,
     calinski_harabasz,
@@ -21,7 +21,7 @@ from ddrlib.metrics import (
     readout,
     variance_split,
 )
-from ddrlib.projection import gram
+from ddrlib.measure.projection import gram
 
 
 def labels(contents: int, degradations: int) -> tuple[np.ndarray, np.ndarray]:

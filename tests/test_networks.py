@@ -10,9 +10,11 @@ import pytest
 import torch
 from efficientnet_lite_pytorch import EfficientNet
 
-from ddrlib.networks import RDN, RRDBNet, SRResNet
-from ddrlib.zoo import load_network
+from ddrlib.networks.rdn import RDN
+from ddrlib.networks.rrdbnet import RRDBNet
+from ddrlib.networks.srresnet import SRResNet
 from ddrlib.zoo.layers import trace
+from ddrlib.zoo.loading import load_network
 
 SHIPPED = ["rdn-div2k-x4", "realesrgan-x4plus-anime", "efficientnet-lite0"]
 

@@ -10,8 +10,8 @@ import torch
 from compact import Compact, weights, write_onnx
 
 from ddrlib.errors import DDRError
-from ddrlib.features import extract, super_resolve
-from ddrlib.zoo import load_custom
+from ddrlib.features.extraction import extract, super_resolve
+from ddrlib.zoo.loading import load_custom
 from ddrlib.zoo.onnx_network import Node, between_blocks
 
 onnx = pytest.importorskip("onnx")

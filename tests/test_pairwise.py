@@ -6,11 +6,11 @@ import torch
 from sklearn.metrics import calinski_harabasz_score
 from torch import nn
 
-from ddrlib.data import Patches
+from ddrlib.data.photographs import Patches
+from ddrlib.measure.metrics import variance_split
 from ddrlib.measure.pairwise import pairwise
-from ddrlib.metrics import variance_split
-from ddrlib.projection import gram
-from ddrlib.zoo import Network
+from ddrlib.measure.projection import gram
+from ddrlib.zoo.loading import Network
 
 DEGREES = ["clean", "noise10", "noise20", "noise40"]
 N = 10
@@ -50,7 +50,7 @@ def test_discriminability_rises_with_the_distance(found):
 
 
 def test_a_pair_is_the_two_way_split_of_these_two_alone(found, patches, monkeypatch):
-    from ddrlib.degrade import degrade
+    from ddrlib.degrade.degradation import degrade
 
     values = Grain()(torch.cat([degrade(patches.images, text) for text in ("noise10", "noise40")]))
     expected = variance_split(
@@ -61,7 +61,8 @@ def test_a_pair_is_the_two_way_split_of_these_two_alone(found, patches, monkeypa
 
 
 def test_chi_table_is_symmetric_and_agrees_with_scikit_learn(found):
-    from ddrlib.projection import pca, subgram, tsne, usable_perplexity
+    from ddrlib.measure.projection import pca, subgram
+    from ddrlib.measure.tsne import tsne, usable_perplexity
 
     table = found.chi(perplexity=5)
     assert np.isnan(np.diag(table)).all() and (table.T.fillna(0) == table.fillna(0)).all(axis=None)

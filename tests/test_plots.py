@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 
 from ddrlib import plots
 from ddrlib.measure.measurement import Chi, LayerMeasurement, Measurement
-from ddrlib.metrics import Interval, VarianceSplit
+from ddrlib.measure.metrics import Interval, VarianceSplit
 
 
 @pytest.fixture(autouse=True)

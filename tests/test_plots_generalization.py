@@ -10,7 +10,7 @@ matplotlib.use("agg")
 from matplotlib import pyplot as plt
 
 from ddrlib import plots
-from ddrlib.metrics import Interval
+from ddrlib.measure.metrics import Interval
 
 
 @pytest.fixture(autouse=True)

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from sklearn.decomposition import PCA as SklearnPCA
 from sklearn.manifold import TSNE
 
-from ddrlib import projection
 from ddrlib.errors import DDRError
-from ddrlib.projection import embedding, gram, pca, subgram, tsne, usable_perplexity
+from ddrlib.measure import projection
+from ddrlib.measure import tsne as embedding
+from ddrlib.measure.projection import gram, pca, subgram
+from ddrlib.measure.tsne import tsne, usable_perplexity
 
 
 def features(n: int, dim: int, seed: int = 0) -> np.ndarray:

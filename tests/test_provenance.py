@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from matplotlib import pyplot
 from PIL import Image
 
-from ddrlib import machine, provenance
-from ddrlib.paths import ROOT
-from ddrlib.provenance import Run, describe, image_hash, in_words
+from ddrlib import machine
+from ddrlib.book import provenance
+from ddrlib.book.provenance import Run, describe, image_hash, in_words
+from ddrlib.files import ROOT
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import torch
 from scipy.ndimage import correlate1d
 from skimage.metrics import peak_signal_noise_ratio
 
-from ddrlib.quality import psnr, ssim
+from ddrlib.measure.fidelity import psnr, ssim
 
 
 def test_psnr_agrees_with_scikit_image_inside_the_border():

@@ -3,7 +3,7 @@ import pytest
 import scipy.io
 
 from ddrlib.data.quality_sets import CSIQ, KADID, LIVE, READERS, TID2013
-from ddrlib.degrade import KINDS
+from ddrlib.degrade.steps import KINDS
 from ddrlib.errors import DDRError
 
 

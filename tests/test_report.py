@@ -9,13 +9,13 @@ import torch.nn.functional as F
 from compact import RANGE
 from torch import nn
 
-from ddrlib.data import load_patches
-from ddrlib.degrade import degrade
+from ddrlib.data.photographs import load_patches
+from ddrlib.degrade.degradation import degrade
 from ddrlib.errors import DDRError
-from ddrlib.features import extract
-from ddrlib.generalization import srga
-from ddrlib.report import report
-from ddrlib.zoo import load_custom
+from ddrlib.features.extraction import extract
+from ddrlib.measure.report import report
+from ddrlib.measure.srga import srga
+from ddrlib.zoo.loading import load_custom
 
 DEGRADATIONS = ("clean", "blur2", "noise20")
 

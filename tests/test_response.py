@@ -7,10 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from ddrlib.degrade import degrade, upsample
+from ddrlib.degrade.degradation import degrade, upsample
 from ddrlib.errors import DDRError
-from ddrlib.generalization import principal_scores, srga_of_scores
-from ddrlib.generalization.response import (
+from ddrlib.measure.fidelity import psnr
+from ddrlib.measure.metrics import calinski_harabasz, variance_split
+from ddrlib.measure.projection import gram
+from ddrlib.measure.response import (
     BEYOND,
     CORRECTION,
     LAST,
@@ -20,10 +22,8 @@ from ddrlib.generalization.response import (
     perfect,
     respond,
 )
-from ddrlib.metrics import calinski_harabasz, variance_split
-from ddrlib.projection import gram
-from ddrlib.quality import psnr
-from ddrlib.zoo import Network
+from ddrlib.measure.srga import principal_scores, srga_of_scores
+from ddrlib.zoo.loading import Network
 
 N = 12
 LEVELS = ["clean", "blur4", "noise20"]
@@ -163,7 +163,7 @@ def test_beyond_is_the_same_in_blocks(monkeypatch):
     maps = rng.standard_normal((5, 2 * 36)).astype(np.float32)
     images = torch.from_numpy(rng.random((5, 3, 6, 6), np.float32))
     whole = beyond(maps, images)
-    monkeypatch.setattr("ddrlib.generalization.response.BLOCK", 2)
+    monkeypatch.setattr("ddrlib.measure.response.BLOCK", 2)
     assert beyond(maps, images) == pytest.approx(whole, abs=1e-6)
 
 

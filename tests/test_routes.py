@@ -9,11 +9,11 @@ import pytest
 import torch
 from compact import RANGE, weights, write_onnx
 
-from ddrlib.data import load_patches
+from ddrlib.data.photographs import load_patches
 from ddrlib.errors import DDRError
-from ddrlib.report import report
-from ddrlib.zoo import Network, load_custom
+from ddrlib.measure.report import report
 from ddrlib.zoo.guard import optional
+from ddrlib.zoo.loading import Network, load_custom
 
 LAYERS = ["body.*", "Output"]
 DESCRIPTOR = """

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ddrlib.degrade import degrade
+from ddrlib.degrade.degradation import degrade
 from ddrlib.errors import DDRError
 from ddrlib.training.sampling import Sampler, gaussian_blur
 

@@ -12,7 +12,7 @@ import torch
 from compact import Compact, weights
 
 from ddrlib.errors import DDRError
-from ddrlib.zoo import load_custom
+from ddrlib.zoo.loading import load_custom
 
 
 class UnsupportedModelError(Exception):

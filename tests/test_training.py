@@ -17,23 +17,15 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from ddrlib import training
+from ddrlib.data.photographs import load_photos
 from ddrlib.errors import DDRError
-from ddrlib.paths import ROOT
-from ddrlib.data import load_photos
-from ddrlib.networks import VGGDiscriminator
-from ddrlib.training import (
-    Trainer,
-    campaign,
-    checkpoint,
-    critic,
-    learning_rate,
-    log,
-    perceptual,
-    train,
-)
+from ddrlib.files import ROOT
+from ddrlib.networks.discriminator import VGGDiscriminator
+from ddrlib.training import campaign, checkpoint, critic, log, perceptual
+from ddrlib.training import loop as training
 from ddrlib.training.config import TrainingConfig
-from ddrlib.zoo import load_network
+from ddrlib.training.loop import Trainer, learning_rate, train
+from ddrlib.zoo.loading import load_network
 
 CPU = torch.device("cpu")
 SMALL = {"channels": 4, "blocks": 1}
@@ -206,7 +198,8 @@ def test_an_undecided_critic_costs_twice_log_2():
 def test_only_the_critic_learns_while_it_warms_up(config, tmp_path):
     trainer = Trainer(config, CPU, tmp_path)
     before = [
-        copy.deepcopy(part.state_dict()) for part in (trainer.model, trainer.average, trainer.critic)
+        copy.deepcopy(part.state_dict())
+        for part in (trainer.model, trainer.average, trainer.critic)
     ]
     for _ in range(config.critic_warmup):
         trainer.step()

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ddrlib.errors import DDRError
-from ddrlib.paths import ROOT
+from ddrlib.files import ROOT
 from ddrlib.training.config import SIZES, config_from, read_configs
 
 

@@ -12,12 +12,13 @@ import torch
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
-from ddrlib.data import load_patches
-from ddrlib.degrade import degrade, upsample
+from ddrlib.data.photographs import load_patches
+from ddrlib.degrade.degradation import degrade, upsample
 from ddrlib.errors import DDRError
-from ddrlib.networks import SRResNet
-from ddrlib.widgets import Explorer, FrameViewer, explorer, gallery, recompute
-from ddrlib.zoo import Network
+from ddrlib.networks.srresnet import SRResNet
+from ddrlib.widgets.explorer_view import Explorer, explorer, recompute
+from ddrlib.widgets.frame_viewer import FrameViewer, gallery
+from ddrlib.zoo.loading import Network
 
 REQUEST = {
     "networks": ["toy", "toy"],
@@ -176,7 +177,7 @@ def test_only_widgets_that_can_compute_answer(sent):
 
 @pytest.fixture(scope="module")
 def measured(patches, network):
-    from ddrlib.measure import measure
+    from ddrlib.measure.network import measure
 
     return [measure(network, patches, ("clean", "noise40"), seeds=1, device="cpu", cache=False)]
 

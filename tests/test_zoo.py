@@ -16,10 +16,12 @@ import torch
 from test_weights import ncnn_files
 
 from ddrlib.errors import DDRError
-from ddrlib.networks import RDN, RRDBNet, SRResNet
-from ddrlib.paths import ROOT
-from ddrlib.zoo import load_network, networks, random_network, save_network
-from ddrlib.zoo.cards import NETWORKS
+from ddrlib.files import ROOT
+from ddrlib.networks.rdn import RDN
+from ddrlib.networks.rrdbnet import RRDBNet
+from ddrlib.networks.srresnet import SRResNet
+from ddrlib.zoo.cards import NETWORKS, networks
+from ddrlib.zoo.loading import load_network, random_network, save_network
 from ddrlib.zoo.weights import file_sha256
 
 CARD = {

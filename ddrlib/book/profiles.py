@@ -18,7 +18,7 @@ import nbformat
 import yaml
 
 from ddrlib.errors import DDRError
-from ddrlib.paths import ROOT
+from ddrlib.files import ROOT
 
 BOOK = ROOT / "book"
 

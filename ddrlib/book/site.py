@@ -16,7 +16,7 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 
 from ddrlib.book.profiles import BOOK
 from ddrlib.errors import DDRError
-from ddrlib.paths import ROOT
+from ddrlib.files import ROOT
 
 CONFIG = ROOT / "_config.yml"
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ddrlib.errors import DDRError
-from ddrlib.metrics import FACTORS, Interval, VarianceSplit
+from ddrlib.measure.metrics import FACTORS, Interval, VarianceSplit
 
 
 @dataclass(frozen=True)

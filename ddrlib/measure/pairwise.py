@@ -16,12 +16,13 @@ import pandas as pd
 import torch
 from scipy.stats import rankdata
 
-from ddrlib.data import Patches
-from ddrlib.degrade import degrade, parse
-from ddrlib.features import extract
-from ddrlib.metrics import Interval, TwoWay, bootstrap, calinski_harabasz
-from ddrlib.projection import gram, pca, subgram, tsne, usable_perplexity
-from ddrlib.zoo import Network
+from ddrlib.data.photographs import Patches
+from ddrlib.degrade.degradation import degrade, parse
+from ddrlib.features.extraction import extract
+from ddrlib.measure.metrics import Interval, TwoWay, bootstrap, calinski_harabasz
+from ddrlib.measure.projection import gram, pca, subgram
+from ddrlib.measure.tsne import tsne, usable_perplexity
+from ddrlib.zoo.loading import Network
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from efficientnet_lite_pytorch import EfficientNet, get_model_params
 from torch import Tensor, nn
 
-from ddrlib.degrade import upsample
+from ddrlib.degrade.degradation import upsample
 
 
 class EfficientNetLite0(EfficientNet):

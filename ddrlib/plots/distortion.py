@@ -1,4 +1,4 @@
-"""How well distortions are identified. Tables are those of `ddrlib.distortion.identification`."""
+"""How well distortions are identified. Tables are those of `ddrlib.applications.identification`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blind super-resolution with guidance. Tables are those of `ddrlib.blind`."""
+"""Blind super-resolution with guidance. Tables are those of `ddrlib.applications.blind`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from ddrlib.metrics import Interval
+from ddrlib.measure.metrics import Interval
 from ddrlib.plots.theme import PALETTE
 
 

@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 from ddrlib.errors import DDRError
-from ddrlib.features import resolve_device
-from ddrlib.paths import DATA
-from ddrlib.training import train
+from ddrlib.features.extraction import resolve_device
+from ddrlib.files import DATA
 from ddrlib.training.acceleration import join_processes
 from ddrlib.training.config import read_configs
+from ddrlib.training.loop import train
 
 
 def train_from_config(

@@ -86,7 +86,14 @@ class TrainingConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("iterations", "batch_size", "patch", "learning_rate", "guide_rate", "critic_rate"):
+        for name in (
+            "iterations",
+            "batch_size",
+            "patch",
+            "learning_rate",
+            "guide_rate",
+            "critic_rate",
+        ):
             self._require(getattr(self, name) > 0, name, "above 0")
         for name in ("pixel_weight", "perceptual_weight", "adversarial_weight", "blur", "noise"):
             self._require(getattr(self, name) >= 0, name, "0 or more")

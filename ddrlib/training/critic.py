@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ddrlib.data import load_photos
-from ddrlib.networks import VGGDiscriminator
+from ddrlib.data.photographs import load_photos
+from ddrlib.networks.discriminator import VGGDiscriminator
 from ddrlib.networks.guided import takes_truth
 from ddrlib.training.sampling import Batch, Sampler
 

@@ -16,17 +16,18 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from ddrlib.data import load_patches, load_photos
-from ddrlib.degrade import degrade, downsample, upsample
+from ddrlib.data.photographs import load_patches, load_photos
+from ddrlib.degrade.degradation import degrade, downsample, upsample
 from ddrlib.errors import DDRError
-from ddrlib.features import extract
-from ddrlib.generalization.response import beyond
-from ddrlib.metrics import calinski_harabasz, knn_purity, variance_components
+from ddrlib.features.extraction import extract
+from ddrlib.measure.fidelity import psnr
+from ddrlib.measure.metrics import calinski_harabasz, knn_purity, variance_components
+from ddrlib.measure.projection import gram, pca
+from ddrlib.measure.response import beyond
+from ddrlib.measure.tsne import tsne
 from ddrlib.networks.guided import GuidedSRResNet, takes_truth
-from ddrlib.projection import gram, pca, tsne
-from ddrlib.quality import psnr
-from ddrlib.zoo import Network
 from ddrlib.zoo.cards import NETWORKS
+from ddrlib.zoo.loading import Network
 
 HELD_OUT, HELD_OUT_SIZE = 24, 192  # photographs, and the side of the centre crop of each
 GRID = [(blur, noise) for blur in (1.0, 3.0) for noise in (5.0, 15.0)]  # of psnr_degraded

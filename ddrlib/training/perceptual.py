@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ddrlib.zoo import load_network
+from ddrlib.zoo.loading import load_network
 
 CLASSIFIERS = ("efficientnet-lite0",)  # that the loss knows the stages of
 

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ddrlib.degrade import downsample
+from ddrlib.degrade.degradation import downsample
 from ddrlib.errors import DDRError
 
 TABLE_STRIDE = 8  # pixels between the crop positions whose texture is known

@@ -17,13 +17,13 @@ from PIL import Image
 from scipy.linalg import orthogonal_procrustes
 from torch import Tensor
 
-from ddrlib.data import Patches
-from ddrlib.degrade import parse
+from ddrlib.data.photographs import Patches
+from ddrlib.degrade.degradation import parse
 from ddrlib.errors import DDRError
-from ddrlib.measure import LayerMeasurement, Measurement
-from ddrlib.metrics import calinski_harabasz
-from ddrlib.plots import MARKERS, PALETTE, SHARES
-from ddrlib.projection import tsne_each, usable_perplexity
+from ddrlib.measure.measurement import LayerMeasurement, Measurement
+from ddrlib.measure.metrics import calinski_harabasz
+from ddrlib.measure.tsne import tsne_each, usable_perplexity
+from ddrlib.plots.theme import MARKERS, PALETTE, SHARES
 
 THUMBNAIL = 32  # pixels a side, at most
 ATLAS_QUALITY = 80  # thumbnails are for recognising; the gallery shows exact pixels

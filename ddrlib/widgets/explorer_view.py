@@ -12,13 +12,14 @@ import torch
 import traitlets
 from torch import Tensor
 
-from ddrlib.data import Patches, load_patches
-from ddrlib.degrade import degrade
+from ddrlib.data.photographs import Patches, load_patches
+from ddrlib.degrade.degradation import degrade
 from ddrlib.errors import DDRError
-from ddrlib.measure import Measurement, measure
+from ddrlib.measure.measurement import Measurement
+from ddrlib.measure.network import measure
 from ddrlib.widgets.explorer_data import Packed, pack
 from ddrlib.widgets.live import LiveWidget, Progress, static
-from ddrlib.zoo import Network, load_network
+from ddrlib.zoo.loading import Network, load_network
 
 
 class ExplorerData(ipywidgets.Widget):

@@ -10,14 +10,14 @@ import numpy as np
 import traitlets
 from torch import Tensor
 
-from ddrlib.data import Patches
-from ddrlib.degrade import degrade, parse, upsample
+from ddrlib.data.photographs import Patches
+from ddrlib.degrade.degradation import degrade, parse, upsample
 from ddrlib.errors import DDRError
-from ddrlib.features import super_resolve
-from ddrlib.quality import psnr
+from ddrlib.features.extraction import super_resolve
+from ddrlib.measure.fidelity import psnr
 from ddrlib.widgets.explorer_data import THUMBNAIL, photograph_name, webp
 from ddrlib.widgets.live import LiveWidget, Progress, static
-from ddrlib.zoo import Network
+from ddrlib.zoo.loading import Network
 
 # A picture is a caption and an image (3, H, W) in [0, 1], or a caption and a text.
 Picture = tuple[str, Tensor | str]

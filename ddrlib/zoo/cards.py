@@ -17,7 +17,7 @@ import safetensors.torch
 from torch import Tensor
 
 from ddrlib.errors import DDRError
-from ddrlib.paths import DATA
+from ddrlib.files import DATA
 from ddrlib.zoo.weights import write_atomically
 
 NETWORKS = DATA / "networks"

@@ -16,8 +16,8 @@ from conftest import CHROMIUM
 from harness import to_json, write_page
 from PIL import Image
 
-from ddrlib.metrics import calinski_harabasz
-from ddrlib.paths import ROOT
+from ddrlib.files import ROOT
+from ddrlib.measure.metrics import calinski_harabasz
 
 if CHROMIUM is None:
     pytest.skip("no Chromium on this machine", allow_module_level=True)

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup
 
-from ddrlib.paths import ROOT
+from ddrlib.files import ROOT
 
 MEGABYTE = 2**20
 

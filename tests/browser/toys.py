@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from ddrlib.data import Patches
-from ddrlib.metrics import Interval
-from ddrlib.widgets import Explorer, ExplorerData
+from ddrlib.data.photographs import Patches
+from ddrlib.measure.metrics import Interval
 from ddrlib.widgets.explorer_data import pack
+from ddrlib.widgets.explorer_view import Explorer, ExplorerData
 
 DEGRADATIONS = ("clean", "blur4", "noise20", "noise40")
 SIDE = 16  # contents lie on a grid of SIDE x SIDE

@@ -7,14 +7,14 @@ from functools import cache
 
 from torch import Tensor
 
-from ddrlib.blind import Degradation, restore
-from ddrlib.data import Patches
-from ddrlib.degrade import degrade, upsample
+from ddrlib.applications.blind import Degradation, restore
+from ddrlib.data.photographs import Patches
+from ddrlib.degrade.degradation import degrade, upsample
+from ddrlib.measure.fidelity import psnr
 from ddrlib.networks.guided import takes_truth
-from ddrlib.quality import psnr
 from ddrlib.widgets.explorer_data import photograph_name
 from ddrlib.widgets.frame_viewer import FrameViewer, Picture
-from ddrlib.zoo import Network
+from ddrlib.zoo.loading import Network
 
 LIVE = "any degradation, such as blur1.5+noise10 or jpeg30"
 

@@ -16,13 +16,13 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from ddrlib.degrade import Chain, degrade, parse, upsample
-from ddrlib.features import resolve_device
+from ddrlib.degrade.degradation import Chain, degrade, parse, upsample
+from ddrlib.features.extraction import resolve_device
 from ddrlib.features.forward import in_parallel
-from ddrlib.metrics import Interval, Spread, bootstrap, mean_interval, over_seeds
+from ddrlib.measure.fidelity import psnr, ssim
+from ddrlib.measure.metrics import Interval, Spread, bootstrap, mean_interval, over_seeds
 from ddrlib.networks.guided import takes_truth
-from ddrlib.quality import psnr, ssim
-from ddrlib.zoo import Network
+from ddrlib.zoo.loading import Network
 
 BATCH = 4  # images at a time on a CPU core, as fast as any number
 

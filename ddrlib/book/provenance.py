@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ddrlib.files import BUILD, DATA
 from ddrlib.machine import device_name, environment, peak_memory
-from ddrlib.paths import BUILD, DATA
 
 if TYPE_CHECKING:
     import pandas as pd

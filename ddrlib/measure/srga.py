@@ -20,9 +20,9 @@ import numpy as np
 from scipy.stats import rankdata
 
 from ddrlib.errors import DDRError
-from ddrlib.generalization.ggd import GGD, fit_ggd, ggd_kl
-from ddrlib.metrics import Interval, bootstrap
-from ddrlib.projection import columns, gram, pca
+from ddrlib.measure.ggd import GGD, fit_ggd, ggd_kl
+from ddrlib.measure.metrics import Interval, bootstrap
+from ddrlib.measure.projection import columns, gram, pca
 
 BLOCK_VALUES = 2**22  # of a column block: 8 MiB in float16
 OUTLIER = 5  # standard deviations from the mean

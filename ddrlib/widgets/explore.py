@@ -13,11 +13,11 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ddrlib.data import load_patches
-from ddrlib.measure import measure
-from ddrlib.widgets import Explorer, ExplorerData, explorer, recompute
+from ddrlib.data.photographs import load_patches
+from ddrlib.measure.network import measure
 from ddrlib.widgets.explorer_data import Packed
-from ddrlib.zoo import Network, open_network
+from ddrlib.widgets.explorer_view import Explorer, ExplorerData, explorer, recompute
+from ddrlib.zoo.loading import Network, open_network
 
 # Alike but for the global residual, and small: a first look takes a minute.
 NETWORKS = ("srresnet-wgr-reduced-s0", "srresnet-wogr-reduced-s0")
@@ -30,7 +30,7 @@ A point is a patch of a photograph after one degradation; it lies where the netw
 it. "How to use it" stands below the plots. "Compute anew" takes any degradations, such as
 `clean, blur2, noise10, blur2+noise10`, and any folder of photographs on this machine.
 """
-CELL = "from pathlib import Path\nfrom ddrlib.explore import view\nview(Path({folder!r}))"
+CELL = "from pathlib import Path\nfrom ddrlib.widgets.explore import view\nview(Path({folder!r}))"
 
 
 def explore(
@@ -63,7 +63,9 @@ def explore(
     data = explorer(measurements, photographs, perplexities=PERPLEXITIES, folder=str(images)).data
     sources = {network.name: name for name, network in networks.items()}
 
-    from ddrlib.serve import serve  # here, since the page's kernel, too, imports this module
+    from ddrlib.widgets.serve import (
+        serve,  # here, since the page's kernel, too, imports this module
+    )
 
     with TemporaryDirectory(prefix="ddr-explore-") as folder:
         _keep(data, sources, Path(folder))

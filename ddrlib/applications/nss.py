@@ -12,7 +12,7 @@ from scipy.special import gamma
 from torch import Tensor
 
 from ddrlib.degrade.kernels import convolve, gaussian_kernel
-from ddrlib.generalization.ggd import shape_of
+from ddrlib.measure.ggd import shape_of
 
 LUMA = (0.299, 0.587, 0.114)
 TINY = 1e-9  # keeps flat images, which have no statistics, from dividing by zero

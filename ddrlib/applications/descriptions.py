@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ddrlib.distortion.nss import brisque, gradient_statistics
+from ddrlib.applications.nss import brisque, gradient_statistics
 from ddrlib.errors import DDRError
-from ddrlib.features import layer_paths, resolve_device
+from ddrlib.features.extraction import layer_paths, resolve_device
 from ddrlib.features.forward import in_parallel, watch
-from ddrlib.zoo import Network
+from ddrlib.zoo.loading import Network
 
 BATCH = 4  # a CPU is fastest with few images at a time, and photographs are large
 TINY = 1e-6  # keeps the logarithm of a channel that never changes finite

@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ddrlib.data import Patches
-from ddrlib.degrade import degrade
+from ddrlib.data.photographs import Patches
+from ddrlib.degrade.degradation import degrade
 from ddrlib.errors import DDRError
-from ddrlib.features import extract, layer_paths
-from ddrlib.generalization import principal_scores, srga_interval
-from ddrlib.measure import Measurement, measure
-from ddrlib.metrics import Interval
-from ddrlib.zoo import Network
+from ddrlib.features.extraction import extract, layer_paths
+from ddrlib.measure.measurement import Measurement
+from ddrlib.measure.metrics import Interval
+from ddrlib.measure.network import measure
+from ddrlib.measure.srga import principal_scores, srga_interval
+from ddrlib.zoo.loading import Network
 
 COMPONENTS = 300  # of the published index, where there are samples enough
 

@@ -58,7 +58,7 @@ def serve(
             "--Voila.ip=127.0.0.1",
             "--Voila.auto_token=True",
             "--Voila.log_level=ERROR",
-            "--VoilaConfiguration.kernel_spec_manager_class=ddrlib.serve.ThisInterpreter",
+            "--VoilaConfiguration.kernel_spec_manager_class=ddrlib.widgets.serve.ThisInterpreter",
             *(f"--VoilaConfiguration.extension_allowlist={name}" for name in EXTENSIONS),
             "--KernelManager.transport_encryption=auto",  # else every kernel warns of its absence
         ]

@@ -9,12 +9,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from ddrlib.data import load_image
+from ddrlib.data.images import load_image
 from ddrlib.data.quality_sets import READERS
-from ddrlib.degrade import degrade
+from ddrlib.degrade.degradation import degrade
 from ddrlib.errors import DDRError
 
-# Five degrees a type, in the units of `ddrlib.degrade.distortions`, weakest first. The first five
+# Five degrees a type, in the units of `ddrlib.degrade.steps`, weakest first. The first five
 # types are those of LIVE, the others are in KADID-10k.
 TYPES: dict[str, tuple[float, ...]] = {
     "jp2k": (12, 24, 40, 70, 110),

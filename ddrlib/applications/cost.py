@@ -8,9 +8,9 @@ from typing import NamedTuple
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from ddrlib.blind import Degradation, truth_for
-from ddrlib.features import resolve_device
-from ddrlib.zoo import Network
+from ddrlib.applications.blind import Degradation, truth_for
+from ddrlib.features.extraction import resolve_device
+from ddrlib.zoo.loading import Network
 
 
 class Cost(NamedTuple):

@@ -17,12 +17,20 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ddrlib.errors import DDRError
-from ddrlib.features import extract
-from ddrlib.generalization import srga_interval
-from ddrlib.metrics import FACTORS, Interval, TwoWay, VarianceSplit, bootstrap, mean_interval
-from ddrlib.projection import gram, pca, subgram, tsne_each
-from ddrlib.quality import psnr
-from ddrlib.zoo import Network
+from ddrlib.features.extraction import extract
+from ddrlib.measure.fidelity import psnr
+from ddrlib.measure.metrics import (
+    FACTORS,
+    Interval,
+    TwoWay,
+    VarianceSplit,
+    bootstrap,
+    mean_interval,
+)
+from ddrlib.measure.projection import gram, pca, subgram
+from ddrlib.measure.srga import srga_interval
+from ddrlib.measure.tsne import tsne_each
+from ddrlib.zoo.loading import Network
 
 TRUNK = "deepest trunk layer"
 BEYOND = "the same, beyond the picture"  # less what is linear in the input: `beyond`
@@ -51,7 +59,7 @@ class Response:
     def srga(self, place: str, degradation: str) -> Interval:
         """SRGA against the reference, from all components that n samples have.
 
-        Signs of components are those of `ddrlib.projection.pca`: the features are no longer there.
+        Signs of components are those of `ddrlib.measure.projection.pca`: the features are no longer there.
         """
         reference, test = (
             pca(self._gram(place, [name]), self.n).scores

@@ -21,7 +21,7 @@ import numpy as np
 import scipy.linalg
 from threadpoolctl import threadpool_limits
 
-from ddrlib.projection.embedding import tsne, tsne_each, usable_perplexity
+from ddrlib.measure.tsne import tsne, tsne_each, usable_perplexity
 
 __all__ = ["PCA", "columns", "gram", "pca", "subgram", "tsne", "tsne_each", "usable_perplexity"]
 

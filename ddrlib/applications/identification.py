@@ -5,7 +5,7 @@ lie on one side of a split. All methods are judged on the same splits, so that t
 split by split.
 
 `features` are the rows (N, d) of a method, `methods` maps the names of methods to their features,
-`labels` is the table of `ddrlib.distortion`, a row an image too. Results are tables with a row for
+`labels` is the table of `ddrlib.applications`, a row an image too. Results are tables with a row for
 each method, split, ..., for figures to be drawn from and `over_splits` to sum up.
 """
 
@@ -27,7 +27,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from ddrlib.errors import DDRError
-from ddrlib.metrics import Interval, mean_interval
+from ddrlib.measure.metrics import Interval, mean_interval
 
 Methods = Mapping[str, np.ndarray]
 

@@ -1,7 +1,7 @@
 """What sorts a set of features: the degradation or the content.
 
 All measures but the Calinski-Harabasz index take the centred Gram matrix of the features
-(`ddrlib.projection.gram`) and so depend on no projection. The design is two-way: each of n
+(`ddrlib.measure.projection.gram`) and so depend on no projection. The design is two-way: each of n
 contents (which photograph) is seen under each of k degradations, one sample each, N = n k. Labels
 are integer arrays of length N.
 

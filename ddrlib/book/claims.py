@@ -10,7 +10,7 @@ from html import escape
 
 from IPython.display import HTML, display
 
-from ddrlib.provenance import load_results, save_result
+from ddrlib.book.provenance import load_results, save_result
 
 _VERDICTS = {True: ("tip", "Found in this run"), False: ("warning", "Not found in this run")}
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from ddrlib.degrade import degrade
-from ddrlib.distortion.descriptions import Describe
-from ddrlib.distortion.identification import Identifier
-from ddrlib.widgets import FrameViewer, Picture
+from ddrlib.applications.descriptions import Describe
+from ddrlib.applications.identification import Identifier
+from ddrlib.degrade.degradation import degrade
+from ddrlib.widgets.frame_viewer import FrameViewer, Picture
 
 SHOWN = 64  # pixels a side, at most, of what is shown; the methods see all
 LIVE = "any degradation, such as noise12 or blur1.5+jpeg30"

@@ -13,12 +13,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from ddrlib.blind import Degradation, embed, restore
-from ddrlib.degrade import degrade
+from ddrlib.applications.blind import Degradation, embed, restore
+from ddrlib.degrade.degradation import degrade
 from ddrlib.errors import DDRError
-from ddrlib.metrics import Interval, mean_interval
-from ddrlib.quality import psnr
-from ddrlib.zoo import Network
+from ddrlib.measure.fidelity import psnr
+from ddrlib.measure.metrics import Interval, mean_interval
+from ddrlib.zoo.loading import Network
 
 FOLDS = 5
 

@@ -1,0 +1,1 @@
+"""What the representations serve for: identifying distortions, guiding blind SR."""

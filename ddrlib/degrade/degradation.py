@@ -1,0 +1,162 @@
+"""From high resolution to degraded low resolution: chains of distortions, as values and as text.
+
+    HR image -> HR-side steps -> antialiased bicubic x1/4 -> LR-side steps -> LR image
+               (blur4)                                      (noise20, jpeg30)
+
+A low-resolution image is 8-bit at every stage, as files are: after the downsampling and after each
+LR-side step it is clamped to [0, 1] and rounded to a multiple of 1/255.
+
+What is random is drawn, image by image, from a generator seeded by (seed, text of the chain, pixels
+of the HR image). It depends neither on the other images of the batch nor on the device.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import pairwise
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ddrlib.degrade.steps import KINDS, Blur, Distortion, Jpeg, Jpeg2000, Noise
+from ddrlib.errors import DDRError
+
+__all__ = [
+    "Blur",
+    "Chain",
+    "Jpeg",
+    "Jpeg2000",
+    "Noise",
+    "clean",
+    "degrade",
+    "downsample",
+    "parse",
+    "upsample",
+]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Distortions in the order in which they act: all on the HR side, then all on the LR side.
+
+    A value: equal chains are equal, hashable, and `parse(str(chain)) == chain`. The empty chain is
+    `clean`: bicubic downsampling alone.
+    """
+
+    steps: tuple[Distortion, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", tuple(self.steps))
+        for before, after in pairwise(self.steps):
+            if (before.side, after.side) == ("lr", "hr"):
+                raise DDRError(
+                    f"degradation '{self}': {after} acts before the downsampling, {before} after "
+                    f"it; put {after} first"
+                )
+
+    def __str__(self) -> str:
+        return "+".join(map(str, self.steps)) or "clean"
+
+
+clean = Chain()
+
+BLOCK = 64  # images degraded at a time: bounds the memory
+
+
+def parse(text: str | Chain) -> Chain:
+    """A chain from its text: "clean", or steps like "blur2+noise10+jpeg50", each name and degree.
+
+    The names are those of `ddrlib.degrade.steps.KINDS`: blur, lens, motion on the HR side; noise,
+    impulse, contrast, quantize, jpeg, jp2k (JPEG 2000), fading on the LR side. Case and spaces do
+    not matter. A chain is returned as it is.
+    """
+    if isinstance(text, Chain):
+        return text
+    compact = re.sub(r"\s", "", text).lower()
+    if compact == "clean":
+        return clean
+    return Chain(tuple(_parse_step(step, text) for step in compact.split("+")))
+
+
+def _parse_step(step: str, text: str) -> Distortion:
+    name, degree = re.fullmatch(r"(.*?)(-?[0-9.]*)", step).groups()
+    if name not in KINDS:
+        near = get_close_matches(name, ["clean", *KINDS], 1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        kinds = ", ".join(f"{kind.name} {kind.low:g}..{kind.high:g}" for kind in KINDS.values())
+        raise DDRError(
+            f"degradation {text!r}: no step is called {name!r}; {hint}there are clean (alone) and, "
+            f"joined by +, {kinds}"
+        )
+    try:
+        return KINDS[name](float(degree))
+    except ValueError:
+        raise DDRError(f"degradation {text!r}: {name} takes {KINDS[name].span()}") from None
+
+
+def degrade(hr: Tensor, degradation: str | Chain, scale: int = 4, seed: int = 0) -> Tensor:
+    """Degraded LR images (N, 3, H/scale, W/scale) of HR images (N, 3, H, W), RGB in [0, 1].
+
+    H and W must be multiples of `scale`. The result is float32, on the device of `hr`.
+    """
+    if hr.ndim != 4 or hr.shape[1] != 3 or not hr.is_floating_point():
+        raise DDRError(
+            f"images of shape {tuple(hr.shape)}, {hr.dtype}: degrade takes (N, 3, H, W) in [0, 1]"
+        )
+    chain = parse(degradation)
+    return torch.cat([_degrade(block, chain, scale, seed) for block in hr.split(BLOCK)])
+
+
+def _degrade(hr: Tensor, chain: Chain, scale: int, seed: int) -> Tensor:
+    rngs = [_generator(seed, chain, image) for image in hr]
+    # In float64 up to the rounding, so that no value near k + 1/2 rounds this way on one device, or
+    # in one batch, and that way in another.
+    images = hr.double()
+    for step in chain.steps:
+        if step.side == "hr":
+            images = step(images, rngs)
+    images = _to_8_bit(downsample(images, scale))
+    for step in chain.steps:
+        if step.side == "lr":
+            images = _to_8_bit(step(images, rngs))
+    return images.float()
+
+
+def downsample(images: Tensor, scale: int = 4) -> Tensor:
+    """Antialiased bicubic reduction (Keys' a = -0.5, widened by `scale`), clamped to [0, 1].
+
+    As Pillow's and MATLAB's `imresize`; at the borders the weights that fall outside the image are
+    left out, as in Pillow, where MATLAB mirrors.
+    """
+    height, width = images.shape[-2:]
+    if height % scale or width % scale:
+        raise DDRError(f"images of {width} x {height}: the sides must be multiples of {scale}")
+    return _bicubic(images, (height // scale, width // scale))
+
+
+def upsample(images: Tensor, scale: int = 4) -> Tensor:
+    """Bicubic enlargement (Keys' a = -0.5, as Pillow's), clamped to [0, 1]."""
+    height, width = images.shape[-2:]
+    return _bicubic(images, (height * scale, width * scale))
+
+
+def _bicubic(images: Tensor, size: tuple[int, int]) -> Tensor:
+    # Without antialias=True PyTorch takes a = -0.75, which nobody else does.
+    return F.interpolate(images, size, mode="bicubic", antialias=True).clamp(0, 1)
+
+
+def _to_8_bit(images: Tensor) -> Tensor:
+    # Half a level goes up; the 1e-6 keeps exact halves (means of two neighbours) off the edge.
+    return images.clamp(0, 1).mul(255).add(0.5 + 1e-6).floor().div(255)
+
+
+def _generator(seed: int, chain: Chain, image: Tensor) -> np.random.Generator:
+    pixels = np.ascontiguousarray(image.cpu().numpy())
+    key = hashlib.sha256(f"{seed} {chain} {pixels.shape}".encode())
+    key.update(pixels)
+    return np.random.default_rng(int.from_bytes(key.digest()))

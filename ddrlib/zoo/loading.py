@@ -1,0 +1,250 @@
+"""Trained networks by name, each as a descriptor (`Network`) that the rest of the library works on.
+
+`load_network` knows the networks that have a card (`ddrlib.zoo.cards`); `load_custom` takes a user's
+own, `open_network` either. Weights are checked against the card's SHA-256, and no file that would
+have to run code to be read (a pickle) is ever loaded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+import ddrlib.networks
+from ddrlib.errors import DDRError
+from ddrlib.zoo.cards import NETWORKS, networks, read_card, remedy, weights_path, write_network
+from ddrlib.zoo.custom import make_module
+from ddrlib.zoo.descriptor import describe, is_own
+from ddrlib.zoo.layers import find_layers, graph_of, matching
+from ddrlib.zoo.weights import file_sha256, fill, read_weights, state_sha256
+
+__all__ = [
+    "Network",
+    "load_custom",
+    "load_network",
+    "networks",
+    "open_network",
+    "random_network",
+    "save_network",
+]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network ready to be looked into.
+
+    `module` is in eval mode and frozen. `layers` maps display names to submodule paths in order of
+    depth ("" is the module's own output). `prepare` turns LR images in [0, 1] into what the module
+    takes. `scale` is the ratio of HR to LR sides. `task` is "sr" or "classification". `card` says
+    where the network comes from.
+    """
+
+    name: str
+    module: nn.Module
+    scale: int
+    layers: dict[str, str]
+    prepare: Callable[[Tensor], Tensor]
+    task: str
+    card: dict
+
+    @property
+    def sha256(self) -> str:
+        """What identifies the weights: SHA-256 of their file, or of the tensors where none is."""
+        return self.card["sha256"]
+
+    @property
+    def trunk(self) -> list[str]:
+        """The layers of its longest stack of blocks, in order of depth; the last is the deepest.
+
+        A network that is built of no stack is all trunk, but for its output.
+        """
+        stacks = {layer: path.rpartition(".")[0] for layer, path in self.layers.items()}
+        ((longest, _),) = Counter(filter(None, stacks.values())).most_common(1) or [("", 0)]
+        return [layer for layer, path in self.layers.items() if path and stacks[layer] == longest]
+
+
+def load_network(name: str, folder: Path = NETWORKS) -> Network:
+    """The trained network of that name; "NAME@random7" is the same architecture with fresh weights.
+
+    Raises DDRError where the name is unknown, or the weights are missing, damaged or another
+    architecture's.
+    """
+    if untrained := re.fullmatch("(.+)@random([0-9]+)", name):
+        return random_network(untrained[1], int(untrained[2]), folder)
+    card = read_card(name, folder)
+    path = weights_path(card, folder)
+    if not path.is_file():
+        raise DDRError(f"weights of network {name} not found at {path}; {remedy(card, folder)}")
+    if file_sha256(path) != card["sha256"]:
+        raise DDRError(
+            f"{path} is damaged: its SHA-256 is not the one on its card; {remedy(card, folder)}"
+        )
+    module = _build(card)
+    fill(module, read_weights(path, module), path)
+    if "guide" in card:
+        _give_guide(module, card, folder)
+    return _describe(module, card)
+
+
+def random_network(name: str, seed: int = 0, folder: Path = NETWORKS) -> Network:
+    """The architecture of a trained network with fresh weights: the control that saw no training.
+
+    The weights are drawn with `seed` by the class's own initialisation: PyTorch's defaults for RDN,
+    RRDBNet and the classifier, the paper's for SRResNet. No weight file is needed.
+    """
+    trained = read_card(name, folder)
+    with _seeded(seed):
+        module = _build(trained)
+    return _describe(
+        module,
+        {
+            "name": f"{name}@random{seed}",
+            **{key: trained[key] for key in ("architecture", "arguments", "scale", "task")},
+            "source": f"fresh weights, seed {seed}",
+            "licence": "none needed",
+            "sha256": state_sha256(module.state_dict()),
+        },
+    )
+
+
+def load_custom(
+    source: str | Path,
+    checkpoint: str | Path | None = None,
+    *,
+    scale: int | None = None,
+    layers: str | Sequence[str] | None = None,
+    input_range: tuple[float, float] | None = None,
+) -> Network:
+    """A user's own super-resolution network.
+
+    `source` is "package.module:factory" of a PyTorch module, an ONNX file, a checkpoint of an
+    architecture that spandrel knows, or a file that describes any of these
+    (`ddrlib.zoo.descriptor.Descriptor`, whose fields the other arguments go over). The network
+    takes RGB images (N, 3, H, W), black to white spread over `input_range` (default 0 to 1), and
+    returns (N, 3, scale * H, scale * W). `checkpoint` is a safetensors file or a state dict saved
+    by PyTorch (also one under "params_ema", "params" or "state_dict"); without one, what the
+    factory makes keeps the weights that it got under PyTorch's seed 0. `layers` are names or
+    patterns (`ddrlib.zoo.layers.matching`); without them, the blocks that the network is built of
+    are found by tracing one pass. Raises DDRError for whatever does not fit.
+    """
+    given = {
+        "checkpoint": checkpoint,
+        "scale": scale,
+        "layers": layers,
+        "input_range": input_range,
+    }
+    wanted = describe(source, **{k: value for k, value in given.items() if value is not None})
+    with _seeded(0):
+        module = make_module(wanted).float().eval().requires_grad_(False)
+    low, high = wanted.input_range
+    prepare = partial(_spread, low=low, high=high)
+    found, scale = find_layers(module, prepare, wanted.scale, wanted.layers)
+    card = {
+        "name": str(source),
+        "architecture": type(module).__name__,
+        "scale": scale,
+        "task": "sr",
+        "source": wanted.checkpoint or wanted.onnx or "the weights its factory gave it",
+        "licence": "the user's own",
+        # Not the weights alone: the same weights in changed code give other features.
+        "sha256": state_sha256(
+            module.state_dict(), wanted.factory, f"{low} {high}", graph_of(module).definition
+        ),
+    }
+    return Network(card["name"], module, scale, found, prepare, card["task"], card)
+
+
+def open_network(
+    source: str | Path, layers: str | Sequence[str] | None = None, **own: object
+) -> Network:
+    """A network by name (`load_network`), or a user's own (`load_custom` with `own`).
+
+    Of its layers those that the names or patterns match, or all. Raises DDRError as these do.
+    """
+    if is_own(source):
+        return load_custom(source, layers=layers, **own)
+    network = load_network(str(source))
+    for option in own:
+        raise DDRError(f"{option} is for your own network, not for {source}; leave it out")
+    chosen = matching(layers or network.layers, list(network.layers))
+    return replace(network, layers={layer: network.layers[layer] for layer in chosen})
+
+
+def save_network(module: nn.Module, card: Mapping, folder: Path = NETWORKS) -> Path:
+    """Write NAME.safetensors (floating-point tensors in float16) and NAME.json; returns its path.
+
+    `card` holds name, architecture (a class in `ddrlib.networks`), arguments, scale, task, source,
+    licence and any further provenance; the SHA-256 is added here.
+    """
+    state = {
+        key: value.half() if value.is_floating_point() else value
+        for key, value in module.state_dict().items()
+    }
+    if not all(value.isfinite().all() for value in state.values()):
+        raise DDRError(f"network {card['name']} has weights that float16 cannot hold; not saved")
+    return write_network(state, card, folder)
+
+
+def _build(card: Mapping) -> nn.Module:
+    architecture = getattr(ddrlib.networks, card["architecture"], None)
+    if not hasattr(architecture, "layers"):
+        raise DDRError(
+            f"the card of network {card['name']} wants the architecture {card['architecture']}, "
+            "which ddrlib.networks does not have; correct it"
+        )
+    try:
+        return architecture(**card["arguments"])
+    except TypeError as error:
+        raise DDRError(f"the card of network {card['name']} has wrong arguments: {error}") from None
+
+
+def _give_guide(module: nn.Module, card: Mapping, folder: Path) -> None:
+    """Rebuild the frozen trunk that a guided network looks through and its own file leaves out."""
+    name, sha256 = card["guide"]["name"], card["guide"]["sha256"]
+    try:
+        guide = load_network(name, folder)
+    except DDRError as error:
+        raise DDRError(f"network {card['name']} looks through {name}: {error}") from None
+    # Fresh weights are known by their seed; their last bits may differ from machine to machine.
+    if "@random" not in name and guide.sha256 != sha256:
+        raise DDRError(
+            f"network {card['name']} looks through {name}, but through other weights "
+            "than those now there; restore them, or train it again"
+        )
+    module.guide_from(guide.module)
+
+
+def _describe(module: nn.Module, card: dict) -> Network:
+    return Network(
+        name=card["name"],
+        module=module.eval().requires_grad_(False),
+        scale=card["scale"],
+        layers=module.layers(),
+        prepare=getattr(module, "prepare", _as_is),
+        task=card["task"],
+        card=card,
+    )
+
+
+def _as_is(images: Tensor) -> Tensor:
+    return images
+
+
+def _spread(images: Tensor, low: float, high: float) -> Tensor:
+    return low + (high - low) * images
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """PyTorch's CPU random numbers from this seed; the caller's stream stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
