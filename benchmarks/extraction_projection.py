@@ -25,8 +25,9 @@ from sklearn.decomposition import PCA
 from ddrlib.data.photographs import load_patches
 from ddrlib.degrade.degradation import degrade
 from ddrlib.features.extraction import extract
+from ddrlib.features.grams import gram
 from ddrlib.machine import processor
-from ddrlib.measure.projection import gram, pca
+from ddrlib.measure.projection import pca
 from ddrlib.zoo.loading import Network, load_network
 
 LAYERS = ["F_m1", "LRL_1", "LRL_4", "LRL_7", "LRL_8", "LRL_9", "LRL_10", "GFF_2"]
@@ -137,7 +138,7 @@ file = sys.argv[1]
 print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
 """
 OURS = PEAK.format(
-    imports="from ddrlib.measure.projection import gram, pca",
+    imports="from ddrlib.features.grams import gram\nfrom ddrlib.measure.projection import pca",
     work=f"pca(gram(np.load(file, mmap_mode='r')), {COMPONENTS})",
 )
 STRAIGHTFORWARD = PEAK.format(

@@ -63,6 +63,9 @@ device_option = click.option(
     show_default=True,
     help="auto uses a GPU when there is one.",
 )
+images_option = click.option(
+    "--images", help="A folder of photographs, or eval, train, div2k-valid, div2k-train."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, not a table.")
 profile_option = click.option(
     "--profile",
@@ -106,8 +109,8 @@ def run(
     force: bool,
 ) -> None:
     """Run the chapters that have changed: those named by number or by the beginning, or all."""
-    from ddrlib.book.profiles import parse_yaml
     from ddrlib.book.run import run_chapters
+    from ddrlib.files import parse_yaml
 
     overrides = {name: parse_yaml(text, f"-p {name}") for name, text in parameters}
     if failed := run_chapters(chapters, profile, overrides, device, force):
@@ -139,7 +142,7 @@ def book(ctx: click.Context, profile: str, **options: Any) -> None:
 
 @cli.command()
 @click.argument("network")
-@click.option("--images", type=click.Path(path_type=Path), help="A folder of photographs.")
+@images_option
 @click.option("--patches", type=COUNT, default=100, show_default=True, help="How many of them.")
 @click.option("--skip-bad", is_flag=True, help="Leave out pictures that cannot be used.")
 @click.option(
@@ -169,7 +172,7 @@ def book(ctx: click.Context, profile: str, **options: Any) -> None:
 @json_option
 def measure(
     network: str,
-    images: Path | None,
+    images: str | None,
     patches: int,
     skip_bad: bool,
     degradations: list[str],
@@ -188,7 +191,9 @@ def measure(
     patterns. SRGA compares each degradation with the first.
     """
     from ddrlib.data.photographs import load_patches
-    from ddrlib.measure.report import report
+    from ddrlib.features.extraction import layer_paths
+    from ddrlib.measure.measurement import last_hidden
+    from ddrlib.measure.measurement import measure as measure_network
     from ddrlib.zoo.loading import open_network
 
     opened = open_network(
@@ -196,21 +201,22 @@ def measure(
         None if layers == ["all"] else layers,
         **{name: value for name, value in own.items() if value is not None},
     )
-    found = report(
+    (srga_layer,) = layer_paths(opened, [srga_layer or last_hidden(opened)])
+    found = measure_network(
         opened,
         load_patches(images or "eval", patches, size or 32 * opened.scale, skip_bad=skip_bad),
         degradations,
-        layer=srga_layer,
         seeds=seeds,
         device=device,
         progress=functools.partial(click.echo, err=True),
     )
     if as_json:
-        click.echo(found.to_json())
+        click.echo(found.to_json(srga_layer))
         return
-    click.echo(_readable(found.measurement.table()))
-    click.echo(f"\nSRGA at {found.layer} against {found.measurement.degradations[0]}")
-    click.echo(_readable(found.srga_table()))
+    click.echo(_readable(found.table()))
+    click.echo(f"\nSRGA at {srga_layer} against {found.degradations[0]}")
+    for degradation, index in found.srga(srga_layer).items():
+        click.echo(f"{degradation}: {index}")
 
 
 def _readable(table: pd.DataFrame) -> str:
@@ -227,14 +233,14 @@ def _readable(table: pd.DataFrame) -> str:
 
 @cli.command()
 @click.argument("networks", nargs=-1, metavar="[NETWORK]...")
-@click.option("--images", type=click.Path(path_type=Path), help="A folder of photographs.")
+@images_option
 @click.option("--patches", type=COUNT, default=100, show_default=True, help="How many of them.")
 @click.option("--port", type=COUNT, default=8866, show_default=True, help="Or the next free one.")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 @device_option
 def explore(
     networks: tuple[str, ...],
-    images: Path | None,
+    images: str | None,
     patches: int,
     port: int,
     no_browser: bool,

@@ -1,5 +1,83 @@
-"""The one exception a user can mend."""
+"""Errors that a user can mend: each is one line, whoever raised it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable
+from difflib import SequenceMatcher
+from types import ModuleType
+from typing import Any
+
+LONGEST = 300  # characters of a message that is not ours; some list every weight of a network
+FEW = 8  # names that a message lists
 
 
 class DDRError(Exception):
     """One line that says what is wrong, where, and what to do; the command line exits with 2."""
+
+
+def one_line(error: object) -> str:
+    """An error or a text as one line; the message of another library is cut where it is long.
+
+    An `OSError` is "FILE: reason", any other exception that is not a `DDRError` "Type: message".
+    """
+    if isinstance(error, OSError) and error.strerror:
+        name = f"{error.filename}: " if error.filename else ""
+        return f"{name}{error.strerror}"
+    if isinstance(error, BaseException) and not isinstance(error, DDRError):
+        line = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+        return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+    return " ".join(str(error).split())
+
+
+def few(names: Iterable[object], most: int = FEW) -> str:
+    """The first names, joined by commas, and how many more there are."""
+    names = list(map(str, names))
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def did_you_mean(name: object, choices: Iterable[str]) -> str:
+    """The hint after an unknown name: the choice nearest to it, or the first few where none is near.
+
+    "did you mean body.1?", "there are: head, body.0, body.1 and 7 more", or "there are none".
+    """
+
+    def likeness(choice: str) -> float:
+        return SequenceMatcher(None, str(name)[:100].lower(), choice.lower()).ratio()
+
+    choices = [choice for choice in choices if choice != name]
+    nearest = sorted(choices, key=likeness, reverse=True)
+    if nearest and likeness(nearest[0]) >= 0.6:
+        return f"did you mean {nearest[0]}?"
+    return f"there are: {few(choices)}" if choices else "there are none"
+
+
+def guarded(failure: str, function: Callable, *arguments: object) -> Any:
+    """What a function that is not ours returns; whatever it raises becomes a `DDRError`.
+
+    The error begins with `failure`. `SystemExit` and its like count too: code that was only asked
+    for a network must not end the program, least of all with success. Ctrl-C passes through.
+    """
+    try:
+        return function(*arguments)
+    except (DDRError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise DDRError(f"{failure}: {one_line(error)}") from error
+
+
+def optional(package: str) -> ModuleType:
+    """A package of the extra `own`; DDRError says how to get it, or what is wrong with it."""
+    try:
+        return importlib.import_module(package)
+    except ModuleNotFoundError as error:
+        raise DDRError(
+            f"this route needs {error.name}, which is not installed: "
+            "pip install -c constraints.txt -e '.[own]'"
+        ) from None
+    except Exception as error:  # parts that were not built for each other raise anything
+        raise DDRError(
+            f"{package} is installed but cannot be imported ({one_line(error)}): it, torch and "
+            "torchvision must be of one build; a CPU torch takes torchvision from its own index"
+        ) from error

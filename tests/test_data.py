@@ -6,7 +6,9 @@ import csv
 import functools
 import hashlib
 import io
+import os
 import runpy
+import shutil
 import threading
 import zipfile
 from collections import Counter
@@ -38,7 +40,7 @@ def test_photos_are_those_of_the_table(rows):
     assert Counter(row["split"] for row in rows) == {"eval": 103, "train": 306}
     files = {
         p.relative_to(PHOTOS).as_posix()
-        for split in data.SPLITS
+        for split in data.SHIPPED
         for p in (PHOTOS / split).iterdir()
     }
     assert files == {row["file"] for row in rows}
@@ -155,8 +157,8 @@ def test_images_contribute_equally(folder, n):
 
 def test_order_of_the_directory_does_not_matter(folder, monkeypatch):
     before = load_patches(folder, n=8, size=16)
-    listed = sorted(folder.rglob("*"), reverse=True)
-    monkeypatch.setattr(type(folder), "rglob", lambda *_: iter(listed))
+    listed = [(root, below, files[::-1]) for root, below, files in os.walk(folder)][::-1]
+    monkeypatch.setattr(os, "walk", lambda *_: iter(listed))
     after = load_patches(folder, n=8, size=16)
     assert torch.equal(before.images, after.images)
     assert before.source.tolist() == after.source.tolist()
@@ -216,18 +218,155 @@ def test_nothing_asked(folder, n, size):
 
 
 def test_no_such_folder(tmp_path):
-    with pytest.raises(DDRError, match=r"evla: no such folder of images; did you mean 'eval'\?"):
+    with pytest.raises(DDRError, match=r"evla: no such folder of photographs; did you mean eval\?"):
         load_patches("evla")
-    with pytest.raises(DDRError, match="no such folder of images; name one"):
+    with pytest.raises(
+        DDRError,
+        match="no such folder of photographs; name one, or one of eval, train, div2k-valid",
+    ):
         load_patches(tmp_path / "none")
-    with pytest.raises(DDRError, match="no image in this folder"):
+    with pytest.raises(DDRError, match="no photograph; give BMP, JPEG, PNG"):
         load_patches(tmp_path)
 
 
-def test_photographs_missing(tmp_path, monkeypatch):
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """A copy of what is shipped, to be damaged."""
+    shutil.copytree(PHOTOS, tmp_path / "photos")
     monkeypatch.setattr(data, "DATA", tmp_path)
+    return tmp_path / "photos"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda table: table[: len(table) // 2],
+        lambda table: table.replace(b"split", b"splat", 1),
+        lambda table: b"\xff" + table,
+        lambda table: table[: table.rindex(b"eval/")],
+        lambda table: b"",
+    ],
+)
+def test_a_damaged_table_of_photographs_is_named(shipped, damage):
+    table = shipped / "photos.tsv"
+    table.write_bytes(damage(table.read_bytes()))
+    with pytest.raises(DDRError, match=r"photos\.tsv: .*git checkout -- data/photos/photos\.tsv"):
+        load_patches("eval", 2)
+    table.unlink()
     with pytest.raises(DDRError, match=r"photos\.tsv: missing"):
+        load_photos("train")
+
+
+def test_a_photograph_that_is_not_as_shipped_is_named(shipped, rows):
+    row = next(row for row in rows if row["split"] == "eval")
+    path = shipped / row["file"]
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:])  # one bit
+    with pytest.raises(DDRError, match=f"{path.name}: not as shipped .*data/photos/eval/"):
+        load_patches("eval", 2, skip_bad=True)
+    path.unlink()
+    with pytest.raises(DDRError, match=f"{path.name}: missing; .*git checkout"):
         load_photos("eval")
+
+
+# What counts as a photograph
+
+
+def test_hidden_files_and_leftovers_are_no_photographs(folder, caplog):
+    hidden = (".ipynb_checkpoints", ".thumbnails", ".Trash-1000/files", "cats/.deep/er", "__MACOSX")
+    for place in hidden:
+        _save(folder / place / "x.png", seed=hash(place) % 100)
+    for name in ("x.png~", "x.png.bak"):
+        (folder / name).write_bytes((folder / "cats" / "0.png").read_bytes())
+    assert len(load_photos(folder)) == 6
+    # with ._loose.tiff and notes.txt of the fixture
+    assert caplog.messages == [f"{folder}: passed over 8 hidden or left by programs, 1 .txt"]
+
+
+def test_a_hidden_folder_that_is_named_itself_is_read(tmp_path):
+    _save(tmp_path / ".pictures" / "a.png")
+    assert [name for name, _ in load_photos(tmp_path / ".pictures")] == ["a.png"]
+
+
+def test_only_hidden_ones_are_none(tmp_path):
+    _save(tmp_path / ".cache" / "a.png")
+    with pytest.raises(DDRError, match="no photograph .passed over: 1 hidden or left by programs"):
+        load_photos(tmp_path)
+
+
+def test_formats_are_known_by_content(tmp_path, caplog):
+    for i, (name, format) in enumerate(
+        [
+            ("a.jfif", "JPEG"),
+            ("b.BMP", "BMP"),
+            ("c.png", "JPEG"),
+            ("d", "PNG"),
+            ("e.jpg", "WEBP"),
+            ("f.photo", "TIFF"),
+            ("g.ppm", "PPM"),
+        ]
+    ):
+        pixels = np.random.default_rng(i).integers(0, 256, (32, 32, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / name, format)
+    for name in ("x.heic", "y.heic", "z.CR2", "readme"):
+        (tmp_path / name).write_bytes(b"BM of another kind")
+    Image.fromarray(pixels).save(tmp_path / "preview.nef", "TIFF")
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere")
+    assert [name for name, _ in load_photos(tmp_path)] == [
+        "a.jfif", "b.BMP", "c.png", "d", "e.jpg", "f.photo", "g.ppm"
+    ]  # fmt: skip
+    reasons = "2 .heic, 2 that are no files, 1 .cr2, 1 .nef, 1 without ending"
+    assert caplog.messages == [f"{tmp_path}: passed over {reasons}"]
+
+
+def test_exact_copies_count_once_and_are_named(folder, caplog):
+    shutil.copy(folder / "cats" / "1.png", folder / "z.png")
+    with Image.open(folder / "cats" / "2.png") as image:
+        image.save(folder / "y.bmp")  # other bytes, the same pixels
+    assert len(load_photos(folder)) == 6
+    assert f"{folder}: left out 2 copies: y.bmp (cats/2.png), z.png (cats/1.png)" in caplog.messages
+    with pytest.raises(DDRError, match=r"hold 6 distinct .*n=7; ask for 6 \(--patches 6\)"):
+        load_patches(folder, n=7, size=32)
+
+
+def test_pictures_that_are_all_the_same(tmp_path):
+    for i in range(12):
+        _save(tmp_path / f"{i}.png")
+    with pytest.raises(DDRError, match="its 12 images are all the same picture"):
+        load_patches(tmp_path, n=1, size=32)
+
+
+def test_patches_are_distinct_even_in_pictures_that_are_not(tmp_path):
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+    Image.new("RGB", (32, 64)).save(tmp_path / "b.png")
+    with pytest.raises(DDRError, match="hold 1 distinct patches of 32 pixels"):
+        load_patches(tmp_path, n=2, size=32)
+
+
+def test_one_file_is_one_photograph(folder):
+    assert load_patches(folder / "loose.tiff", n=1, size=32).source.tolist() == ["loose.tiff"]
+    assert load_patches(str(folder / "cats" / "0.png"), n=1, size=32).source.tolist() == ["0.png"]
+
+
+def test_several_patches_of_a_photograph_are_said(folder, caplog):
+    load_patches(folder, n=9, size=16)
+    assert f"{folder}: 9 patches of 6 photographs" in caplog.messages
+
+
+def test_a_folder_called_like_a_split(tmp_path, monkeypatch, caplog):
+    _save(tmp_path / "train" / "a.png")
+    monkeypatch.chdir(tmp_path)
+    assert len(load_photos("train")) == 306
+    assert "train: the split of this name; for the folder write ./train" in caplog.messages
+    assert len(load_photos("./train")) == 1
+
+
+def test_what_was_converted_is_one_line(folder, caplog):
+    for i in range(3):
+        Image.open(folder / "cats" / f"{i}.png").convert("L").save(folder / f"grey{i}.png")
+    load_photos(folder)
+    assert f"{folder}: of 9 images: 3 mode L to RGB" in caplog.messages
 
 
 @pytest.fixture
@@ -242,15 +381,18 @@ def test_a_bad_image_is_named(spoilt):
     with pytest.raises(DDRError, match=r"cut\.png: not a readable image .*skip_bad"):
         load_patches(spoilt, n=2, size=32)
     (spoilt / "cut.png").unlink()
-    with pytest.raises(DDRError, match=r"tiny\.png: 31 x 40 pixels, less than 32; remove it"):
+    with pytest.raises(
+        DDRError, match=r"tiny\.png: 31 x 40 pixels, less than 32; remove it, or use skip_bad"
+    ):
         load_patches(spoilt, n=2, size=32)
 
 
 def test_skip_bad_goes_on_and_says_so(spoilt, caplog):
     patches = load_patches(spoilt, n=6, size=32, skip_bad=True)
     assert set(patches.source).isdisjoint({"cut.png", "tiny.png"})
-    (line,) = caplog.messages
-    assert line.startswith("left out 2 of 8 images: ") and "cut.png" in line and "tiny.png" in line
+    assert caplog.messages[0] == f"{spoilt}: passed over 1 .txt, 1 hidden or left by programs"
+    (line,) = caplog.messages[1:]
+    assert "left out 2 of 8 images: " in line and "cut.png" in line and "tiny.png" in line
     with pytest.raises(DDRError):
         load_photos(spoilt)
     assert len(load_photos(spoilt, skip_bad=True)) == 7  # tiny is no patch, but a photograph
@@ -258,7 +400,9 @@ def test_skip_bad_goes_on_and_says_so(spoilt, caplog):
 
 def test_skip_bad_with_nothing_left(tmp_path):
     _save(tmp_path / "tiny.png", (8, 8))
-    with pytest.raises(DDRError, match="hold 0 distinct patches"):
+    with pytest.raises(
+        DDRError, match="hold 0 distinct patches of 32 pixels, fewer than n=1; ask for smaller"
+    ):
         load_patches(tmp_path, n=1, size=32, skip_bad=True)
 
 
@@ -289,7 +433,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 def test_div2k_is_fetched_once(mirror, tmp_path, monkeypatch):
     url, sha256 = mirror
-    monkeypatch.setitem(data.DIV2K_SHA256, "valid", sha256)
+    monkeypatch.setitem(data.DIV2K, "valid", (range(801, 803), sha256))
     folder = fetch_div2k("valid", tmp_path / "sets", url)
     assert folder == tmp_path / "sets" / "DIV2K_valid_HR"
     assert [p.name for p in folder.parent.iterdir()] == ["DIV2K_valid_HR"]  # no archive, no scratch
@@ -298,6 +442,23 @@ def test_div2k_is_fetched_once(mirror, tmp_path, monkeypatch):
         ["0802.png", "0801.png"],
     )
     assert fetch_div2k("valid", tmp_path / "sets", "http://127.0.0.1:9/") == folder
+
+
+def test_an_incomplete_div2k_is_refused_by_number(tmp_path, monkeypatch):
+    monkeypatch.setenv("DDR_CACHE", str(tmp_path))
+    folder = tmp_path / "div2k" / "DIV2K_valid_HR"
+    folder.mkdir(parents=True)
+    with pytest.raises(DDRError, match="DIV2K_valid_HR holds 0 of the 100 photographs"):
+        load_patches("div2k-valid", n=1)
+    for i in range(801, 814):
+        _save(folder / f"0{i}.png", seed=i)
+    _save(folder / "mine.png")
+    with pytest.raises(DDRError, match="holds 13 of the 100 photographs of the set; remove"):
+        load_patches("div2k-valid", n=13, size=32)
+    monkeypatch.setitem(data.DIV2K, "valid", (range(801, 814), ""))
+    assert [name for name, _ in load_photos("div2k-valid")] == [
+        f"0{i}.png" for i in range(801, 814)
+    ]
 
 
 def test_div2k_with_a_wrong_checksum_leaves_nothing(mirror, tmp_path):

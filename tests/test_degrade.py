@@ -1,4 +1,4 @@
-"""Chains and their text, the order of steps, resampling against Pillow, determinism."""
+"""Degradations and their text, the order of steps, resampling against Pillow, determinism."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from ddrlib.degrade.degradation import Chain, clean, degrade, downsample, parse, upsample
+from ddrlib.degrade.degradation import Degradation, clean, degrade, downsample, parse, upsample
 from ddrlib.degrade.steps import KINDS, Blur, Jpeg, Jpeg2000, Noise
 from ddrlib.errors import DDRError
 
@@ -29,10 +29,10 @@ def photos():
 
 
 def test_parse():
-    assert parse("clean") == parse(" CLEAN ") == clean == Chain()
-    assert parse("blur4") == Chain((Blur(4),))
-    assert parse("Blur 2 + NOISE10.5+jpeg50") == Chain((Blur(2), Noise(10.5), Jpeg(50)))
-    assert parse("jp2k20") == Chain((Jpeg2000(20),))
+    assert parse("clean") == parse(" CLEAN ") == clean == Degradation()
+    assert parse("blur4") == Degradation((Blur(4),))
+    assert parse("Blur 2 + NOISE10.5+jpeg50") == Degradation((Blur(2), Noise(10.5), Jpeg(50)))
+    assert parse("jp2k20") == Degradation((Jpeg2000(20),))
     assert parse(clean) is clean
 
 
@@ -61,14 +61,16 @@ def _steps(side):
 
 @given(_steps("hr"), _steps("lr"))
 def test_round_trip(hr_side, lr_side):
-    chain = Chain(hr_side + lr_side)
-    assert parse(str(chain)) == chain and hash(parse(str(chain))) == hash(chain)
-    assert parse(str(chain).replace("+", " + ").upper()) == chain
-    assert str(parse(str(chain))) == str(chain)
+    degradation = Degradation(hr_side + lr_side)
+    assert parse(str(degradation)) == degradation and hash(parse(str(degradation))) == hash(
+        degradation
+    )
+    assert parse(str(degradation).replace("+", " + ").upper()) == degradation
+    assert str(parse(str(degradation))) == str(degradation)
 
 
 @given(st.text() | st.from_regex(r"(blur|noise|jpeg|jp2k|x)?-?[0-9.]{0,5}(\+noise9)?\n?"))
-def test_any_text_is_a_chain_or_one_line(text):
+def test_any_text_is_a_degradation_or_one_line(text):
     try:
         assert parse(str(parse(text))) == parse(text)
     except DDRError as error:
@@ -164,8 +166,8 @@ def test_blur_comes_before_the_downsampling(photos):
 
 
 def test_jpeg_comes_after_the_noise(photos):
-    noisy = degrade(photos, Chain((Noise(10),)))
-    # The text is part of the generator's seed, so the noise itself must be taken from the chain.
+    noisy = degrade(photos, Degradation((Noise(10),)))
+    # The text is part of the generator's seed, so the noise itself must be taken from the degradation.
     expected = _by_pillow(noisy, "JPEG", quality=30)
     assert not torch.equal(degrade(photos, "noise10+jpeg30"), expected)
     assert torch.equal(

@@ -15,7 +15,7 @@ from serving import serving
 
 from ddrlib.cli import cli
 from ddrlib.data.photographs import load_patches
-from ddrlib.measure.network import measure
+from ddrlib.measure.measurement import measure
 from ddrlib.networks.srresnet import SRResNet
 from ddrlib.widgets import explore
 from ddrlib.widgets.explorer_view import explorer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import io
 import json
@@ -17,9 +18,10 @@ from scipy.spatial.distance import pdist
 
 from ddrlib.data.photographs import Patches, load_patches
 from ddrlib.degrade.degradation import degrade
+from ddrlib.degrade.samples import Samples
 from ddrlib.errors import DDRError
+from ddrlib.measure.measurement import measure
 from ddrlib.measure.metrics import calinski_harabasz
-from ddrlib.measure.network import measure
 from ddrlib.networks.srresnet import SRResNet
 from ddrlib.widgets.explorer_data import (
     _align,
@@ -62,7 +64,6 @@ def measurement(patches):
         ["Conv1", "RB1", "RB2"],
         seeds=2,
         perplexity=4,
-        cache=False,
         device="cpu",
     )
 
@@ -135,7 +136,7 @@ def test_chi_is_that_of_the_view(packed):
 
 def test_figures_of_the_layers(packed, measurement):
     for entry, layer in zip(packed.index["networks"][1]["layers"], measurement.layers, strict=True):
-        assert (entry["name"], entry["dim"]) == (layer.layer, layer.dim)
+        assert (entry["name"], entry["dim"]) == (layer.name, layer.dim)
         assert entry["chi"]["content"] == [layer.chi_content.mean, layer.chi_content.sd, 2]
         assert entry["variance"]["rest"] == list(layer.variance.rest[:3])
     assert [name for name, _ in packed.index["shares"]] == ["degradation", "content", "rest"]
@@ -155,19 +156,21 @@ def test_labels(packed):
     }
 
 
+def remade(layer, **figures):
+    """The layer with other figures than its Gram matrix gives."""
+    other = copy.copy(layer)
+    vars(other).update(figures)
+    return other
+
+
 def test_one_network_of_many_contents_has_no_chi_of_its_samples(measurement, patches, images):
     """One label a sample: CHI is not defined, and JSON could not say infinity."""
     whole = Patches(patches.images[:1], np.arange(1), patches.category[:1], patches.source[:1])
-    one = dataclasses.replace(
-        measurement,
-        n=1,
-        content=np.zeros(3, int),
-        degradation=np.arange(3),
-        layers=[
-            dataclasses.replace(x, scores=x.scores[::N], embeddings=x.embeddings[:, ::N])
-            for x in measurement.layers
-        ],
-    )
+    samples = dataclasses.replace(measurement.samples, patches=whole, images=images[::N])
+    layers = [
+        remade(x, scores=x.scores[::N], embeddings=x.embeddings[:, ::N]) for x in measurement.layers
+    ]
+    one = dataclasses.replace(measurement, samples=samples, layers=layers)
     packed = pack([one], whole, images[::N])
     assert packed.index["views"][0]["chi"] == dict.fromkeys(
         ["degradation type", "degree", "content", "category", "photograph"]
@@ -177,7 +180,7 @@ def test_one_network_of_many_contents_has_no_chi_of_its_samples(measurement, pat
 def test_the_index_is_strict_json(packed, measurement, patches, images):
     json.dumps(packed.index, allow_nan=False)
     single = [
-        dataclasses.replace(
+        remade(
             layer,
             chi_degradation=dataclasses.replace(
                 layer.chi_degradation, values=layer.chi_degradation.values[:1]
@@ -219,7 +222,8 @@ def test_lossless_webp(pixels):
 
 
 def test_different_samples_are_refused(measurement, patches, images):
-    other = dataclasses.replace(measurement, degradations=("clean", "blur1", "noise20"))
+    samples = Samples.of(patches, ("clean", "blur1", "noise20"))
+    other = dataclasses.replace(measurement, samples=samples)
     with pytest.raises(DDRError, match="measure all networks on the same ones"):
         pack([measurement, other], patches, images)
 
@@ -242,20 +246,14 @@ def test_size_of_a_full_explorer(measurement):
     degradations = ("clean", "blur4", "noise20")
     images = torch.cat([degrade(patches.images, degradation) for degradation in degradations])
     rng = np.random.default_rng(0)
-    layer = dataclasses.replace(
+    layer = remade(
         measurement.layers[0],
         scores=rng.normal(size=(300, 5)),
         embeddings=rng.normal(size=(1, 300, 2)),
     )
-    full = dataclasses.replace(
-        measurement,
-        n=100,
-        degradations=degradations,
-        seeds=1,
-        layers=[layer] * 36,
-        content=np.tile(np.arange(100), 3),
-        degradation=np.repeat(np.arange(3), 100),
-    )  # 36 layers x 2 projections are 72 views; two such networks are 144 = 4 x 12 x 3
+    samples = Samples.of(patches, degradations)
+    full = dataclasses.replace(measurement, samples=samples, seeds=1, layers=[layer] * 36)
+    # 36 layers x 2 projections are 72 views; two such networks are 144 = 4 x 12 x 3
     packed = pack([full, full], patches, images)
     assert len(packed.coordinates) == 144 * 300 * 4
     in_page = 4 / 3 * (len(packed.coordinates) + len(packed.atlas)) + len(json.dumps(packed.index))

@@ -1,6 +1,5 @@
-"""Extraction against a plain forward pass; the cache against damage, full disks and mix-ups."""
+"""Extraction against a plain forward pass."""
 
-import resource
 import time
 
 import numpy as np
@@ -10,7 +9,8 @@ from torch import nn
 
 from ddrlib.errors import DDRError
 from ddrlib.features import extraction as features
-from ddrlib.features.extraction import extract, feature_keys, resolve_device, super_resolve
+from ddrlib.features.extraction import extract, extract_rows, resolve_device, super_resolve
+from ddrlib.features.rows import FileRows, Rows
 from ddrlib.zoo.loading import Network, load_network
 
 torch.set_num_threads(1)
@@ -42,10 +42,8 @@ def toy(gain: float = 1.0, prepare=lambda x: x, sha256: str = "0" * 64) -> Netwo
     return Network("toy", Toy(gain).eval(), 4, LAYERS, prepare, "sr", {"sha256": sha256})
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("DDR_CACHE", str(tmp_path))
-    return tmp_path / "features"
+def batches_of(monkeypatch, size):
+    monkeypatch.setattr(features, "_batch_size", lambda device: size)
 
 
 @pytest.fixture
@@ -60,11 +58,13 @@ def expected(network: Network, images: torch.Tensor) -> dict[str, np.ndarray]:
     return {"first": first.flatten(1).numpy(), "second": second.flatten(1).numpy()}
 
 
-@pytest.mark.parametrize("cached", [True, False])
 @pytest.mark.parametrize("batch_size", [1, 3, 100])
-def test_features_are_those_of_a_plain_pass(images, cached, batch_size):
+def test_features_are_those_of_a_plain_pass(images, batch_size, monkeypatch):
+    batches_of(monkeypatch, batch_size)
     network = toy()
-    found = extract(network, images, ["second", "first"], batch_size=batch_size, cache=cached)
+    found = extract(network, images, ["second", "first"])
+    on_disk = extract_rows(network, images, ["second", "first"], "cpu", FileRows)
+    assert all(np.array_equal(on_disk[name].columns(0, 999), found[name]) for name in found)
     assert list(found) == ["first", "second"]  # by depth
     for layer, values in expected(network, images).items():
         assert found[layer].dtype == np.float16
@@ -73,7 +73,7 @@ def test_features_are_those_of_a_plain_pass(images, cached, batch_size):
 
 def test_the_pass_ends_with_the_deepest_layer(images):
     network = toy()
-    extract(network, images, ["first"], cache=False)
+    extract(network, images, ["first"])
     assert network.module.passes == 0
 
 
@@ -87,11 +87,13 @@ def test_a_network_that_views_its_features_is_no_obstacle(images):
     network = toy()
     conv1, network.module.conv1 = network.module.conv1, Viewing(3, 4, 3, padding=1)
     network.module.conv1.load_state_dict(conv1.state_dict())
-    found = extract(network, images, ["first"], cache=False)["first"]
+    found = extract(network, images, ["first"])["first"]
     assert np.allclose(found, conv1(images).detach().flatten(1), rtol=1e-3, atol=1e-4)
 
 
-def test_cores_at_work_side_by_side_keep_the_order_and_do_not_meet(images):
+def test_cores_at_work_side_by_side_keep_the_order_and_do_not_meet(images, monkeypatch):
+    batches_of(monkeypatch, 1)
+
     class Forgetful(nn.Module):
         """Its forward must not run twice at a time."""
 
@@ -105,7 +107,7 @@ def test_cores_at_work_side_by_side_keep_the_order_and_do_not_meet(images):
     images = images.repeat(3, 1, 1, 1)
     torch.set_num_threads(4)
     try:
-        found = extract(network, images, ["first"], batch_size=1, cache=False)["first"]
+        found = extract(network, images, ["first"])["first"]
         assert torch.get_num_threads() == 4
     finally:
         torch.set_num_threads(1)
@@ -114,133 +116,82 @@ def test_cores_at_work_side_by_side_keep_the_order_and_do_not_meet(images):
 
 def test_inputs_are_prepared(images):
     network = toy(prepare=lambda x: 2 * x)
-    found = extract(network, images, ["first"], cache=False)["first"]
+    found = extract(network, images, ["first"])["first"]
     assert np.allclose(found, expected(network, 2 * images)["first"], rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("gain", [1e6, 1e-6])
-def test_float16_that_does_not_hold_the_values_gives_way_to_float32(images, gain):
+def test_float16_that_does_not_hold_the_values_gives_way_to_float32(images, gain, monkeypatch):
+    batches_of(monkeypatch, 2)
     network = toy(gain)
     network.module.conv2.bias.data.zero_()
-    found = extract(network, images, ["first", "second"], batch_size=2)
+    found = extract(network, images, ["first", "second"])
     values = expected(network, images)["second"]
     assert found["first"].dtype == np.float16
     assert found["second"].dtype == np.float32
     assert np.allclose(found["second"], values, rtol=1e-5, atol=1e-6 * np.abs(values).max())
 
 
-@pytest.mark.parametrize("cached", [True, False])
-def test_an_overflow_in_the_last_batch_keeps_all_rows_in_float32(images, cached):
+@pytest.mark.parametrize("kind", [Rows, FileRows])
+def test_an_overflow_in_the_last_batch_keeps_all_rows_in_float32(images, kind, monkeypatch):
+    batches_of(monkeypatch, 3)
     images[-1] *= 1e6
     network = toy()
-    found = extract(network, images, ["first"], batch_size=3, cache=cached)["first"]
+    found = extract_rows(network, images, ["first"], "cpu", kind)["first"].columns(0, 999)
     assert found.dtype == np.float32
     values = expected(network, images)["first"]
     assert np.allclose(found, values, rtol=1e-5, atol=1e-6 * np.abs(values).max(axis=1)[:, None])
 
 
-# --- the cache ---
+def test_rows_are_copied_before_the_next_step_can_change_them(images):
+    class InPlace(nn.Module):
+        """Tokens (N, L, C) in float32, of which a view would do, and a step that overwrites them."""
 
+        def __init__(self):
+            super().__init__()
+            self.tokens = nn.Identity()
 
-def test_a_second_call_reads_and_computes_only_what_is_missing(images, cache):
-    network = toy()
-    first = extract(network, images, ["second"])["second"]
-    network.module.conv2.weight.data.zero_()  # same sha256: what is read shows
-    again = extract(network, images, ["first", "second"])
-    assert isinstance(again["second"], np.memmap)
-    assert np.array_equal(again["second"], first)
-    assert np.allclose(again["first"], expected(network, images)["first"], rtol=1e-3, atol=1e-4)
-    assert sorted(f.suffix for f in cache.iterdir()) == [".npy", ".npy"]
+        def forward(self, x):
+            tokens = self.tokens(x.flatten(2).transpose(1, 2).contiguous() * 1e6)
+            return tokens.neg_()
 
-
-def test_keys_tell_apart_all_that_features_depend_on(images):
-    networks = [toy(), toy(sha256="1" * 64), toy(prepare=lambda x: 1 - x)]
-    other = images.clone()
-    other[3, 1, 2, 2] += 1e-6
-    inputs = [images, other, images[:6], images.reshape(7, 3, 4, 9)]
-    keys = [
-        key for network in networks for x in inputs for key in feature_keys(network, x).values()
-    ]
-    assert len(set(keys)) == len(keys) == 3 * 4 * 5
-    assert feature_keys(toy(), images) == feature_keys(toy(), images.clone())
-
-
-@pytest.mark.parametrize("where", [5, 100, 300, 900, -2, -100])
-def test_one_flipped_bit_is_noticed_said_and_mended(images, cache, caplog, where):
-    network = toy()
-    before = np.array(extract(network, images, ["first"])["first"])
-    (file,) = cache.iterdir()
-    data = bytearray(file.read_bytes())
-    data[where] ^= 1
-    file.write_bytes(data)
-    assert np.array_equal(extract(network, images, ["first"])["first"], before)
-    assert "is damaged" in caplog.text
-    assert str(file) in caplog.text
-    caplog.clear()
-    extract(network, images, ["first"])
-    assert not caplog.text
-
-
-@pytest.mark.parametrize("size", [0, 3, 60, 1000, -1])
-def test_a_truncated_file_is_computed_again(images, cache, caplog, size):
-    network = toy()
-    extract(network, images, ["first"])
-    (file,) = cache.iterdir()
-    file.write_bytes(file.read_bytes()[:size])
-    found = extract(network, images, ["first"])["first"]
-    assert np.allclose(found, expected(network, images)["first"], rtol=1e-3, atol=1e-4)
-    assert "is damaged" in caplog.text
-
-
-def test_a_full_disk_is_one_line_and_what_was_there_stays(images, cache):
-    network = toy()
-    kept = np.array(extract(network, images, ["first"])["first"])
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))  # "second" needs more
-    try:
-        with pytest.raises(DDRError, match=r"second: its features .* cannot be kept") as told:
-            extract(network, images, ["first", "second"])
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert str(cache) in str(told.value)
-    assert "DDR_CACHE" in str(told.value)
-    assert "\n" not in str(told.value)
-    assert len(list(cache.iterdir())) == 1
-    assert np.array_equal(extract(network, images, ["first"])["first"], kept)
-
-
-def test_a_pass_that_fails_leaves_no_file(images, cache):
-    images[5] = torch.nan
-    with pytest.raises(DDRError):
-        extract(toy(), images, ["first"], batch_size=2)
-    assert list(cache.iterdir()) == []
+    network = Network(
+        "tokens", InPlace(), 1, {"tokens": "tokens", "out": ""}, lambda x: x, "sr", {"sha256": ""}
+    )
+    for kind in (Rows, FileRows):
+        rows = extract_rows(network, images, None, "cpu", kind)
+        first = rows["tokens"].columns(0, 200)
+        assert np.allclose(first, 1e6 * images.flatten(2).transpose(1, 2).flatten(1))
+        assert np.array_equal(rows["out"].columns(0, 200), -first)
 
 
 # --- what cannot be extracted ---
 
 
-def test_values_that_are_not_finite_are_counted(images):
+def test_values_that_are_not_finite_are_counted(images, monkeypatch):
+    batches_of(monkeypatch, 2)
     images[5, 0, 0, 0] = torch.inf
     with pytest.raises(DDRError, match=r"layer first: 16 of 288 values .* images 4 to 5"):
-        extract(toy(), images, ["first"], batch_size=2, cache=False)
+        extract(toy(), images, ["first"])
 
 
 def test_large_finite_values_are_not_mistaken_for_infinite_ones():
     network = toy()
     network.module.conv1.weight.data.fill_(1e37)
-    found = extract(network, torch.ones(2, 3, 6, 6), ["first"], cache=False)["first"]
+    found = extract(network, torch.ones(2, 3, 6, 6), ["first"])["first"]
     assert np.isfinite(found).all()
     assert found.max() > 2e38
 
 
-def test_layers_that_cannot_serve_are_refused(images):
+def test_layers_that_cannot_serve_are_refused(images, monkeypatch):
+    batches_of(monkeypatch, 100)
     network = toy()
     with pytest.raises(DDRError, match="no layer 'secnd'; did you mean second[?] Its layers: fir"):
         extract(network, images, ["secnd"])
     with pytest.raises(DDRError, match="layer unused does not run"):
         extract(network, images, ["unused"])
     with pytest.raises(DDRError, match=r"layer out gives \(1, 7, 20, 3, 3\) for 7 images"):
-        extract(network, images, ["out"], batch_size=100)
+        extract(network, images, ["out"])
 
 
 def test_devices():

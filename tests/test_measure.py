@@ -1,6 +1,7 @@
 """The whole measurement on a network that is known to see content, degradation, or nothing."""
 
 import json
+from dataclasses import replace
 
 import joblib
 import numpy as np
@@ -12,9 +13,11 @@ from torch import nn
 from ddrlib.data.photographs import Patches
 from ddrlib.degrade.degradation import degrade
 from ddrlib.errors import DDRError
+from ddrlib.features.extraction import extract
+from ddrlib.features.grams import gram
+from ddrlib.measure.measurement import last_hidden, measure
 from ddrlib.measure.metrics import variance_split
-from ddrlib.measure.network import measure
-from ddrlib.measure.projection import gram
+from ddrlib.measure.srga import srga
 from ddrlib.zoo.loading import Network
 
 torch.set_num_threads(1)
@@ -130,6 +133,40 @@ def test_json_has_the_documented_shape_and_is_strict(network, patches):
         assert low <= entry["variance"]["degradation"] <= high
 
 
+def test_srga_is_that_of_the_features_but_for_the_signs_of_components(network, patches):
+    found = measure(network, patches, DEGRADATIONS, layers=["content"], seeds=1)
+    of_clean, *others = (
+        extract(network, degrade(patches.images, name), ["content"])["content"]
+        for name in DEGRADATIONS
+    )
+    indices = found.srga("content")
+    assert list(indices) == list(DEGRADATIONS[1:])
+    for index, features in zip(indices.values(), others, strict=True):
+        assert index.value == pytest.approx(srga(of_clean, features, N - 1).srga, abs=0.05)
+        assert index.low <= index.value <= index.high and index.n == N
+    told = json.loads(found.to_json("content"))["srga"]
+    assert (told["layer"], told["reference"]) == ("content", "clean")
+    assert told["degradations"]["blur4"]["value"] == indices["blur4"].value
+    with pytest.raises(DDRError, match="was not measured"):
+        found.srga("degradation")
+
+
+def test_the_last_layer_before_the_output(network):
+    assert last_hidden(network) == "nothing"
+    assert last_hidden(replace(network, layers={"content": "content", "Output": ""})) == "content"
+    assert last_hidden(replace(network, layers={"Output": ""})) == "Output"
+
+
+def test_a_layer_under_some_degradations_is_what_is_measured_of_these_alone(network, patches):
+    whole = measure(network, patches, DEGRADATIONS, layers=["content"], seeds=1)["content"]
+    pair = measure(network, patches, ["noise20", "clean"], layers=["content"], seeds=1)["content"]
+    part = whole.only(["noise20", "clean"]).embedded(1, 23 / 3)
+    assert part.degradations == ("noise20", "clean")
+    assert np.allclose(part.gram, pair.gram)
+    assert part.variance.content == pytest.approx(pair.variance.content)
+    assert part.embeddings.shape == pair.embeddings.shape == (1, 2 * N, 2)
+
+
 def test_table_has_a_row_a_layer(network, patches):
     found = measure(network, patches, layers=SEES, seeds=2)
     table = found.table().set_index("layer")
@@ -142,9 +179,9 @@ def test_table_has_a_row_a_layer(network, patches):
 
 
 def test_an_order_of_layers_or_a_backend_changes_nothing(network, patches):
-    one = measure(network, patches, layers=["degradation", "content"], seeds=2, cache=False)
+    one = measure(network, patches, layers=["degradation", "content"], seeds=2)
     with joblib.parallel_config(backend="sequential"):
-        two = measure(network, patches, layers=SEES, seeds=2, cache=False)
+        two = measure(network, patches, layers=SEES, seeds=2)
     assert one.to_json() == two.to_json()
 
 
@@ -153,26 +190,13 @@ def test_an_order_of_layers_or_a_backend_changes_nothing(network, patches):
 
 def test_a_second_measurement_reads_the_first_and_adds_seeds(network, patches, place, monkeypatch):
     first = measure(network, patches, layers=["content"], seeds=2)
-    monkeypatch.setattr("ddrlib.features.extraction.extract", pytest.fail)
-    again = measure(network, patches, layers=["content"], seeds=2)
+    monkeypatch.setattr("ddrlib.features.grams.extract_rows", pytest.fail)
     more = measure(network, patches, layers=["content"], seeds=3)
-    assert again.to_json() == first.to_json()
     assert np.array_equal(more["content"].embeddings[:2], first["content"].embeddings)
-    assert (
-        measure(network, patches, layers=["content"], seeds=1)["content"].chi_content.values
-        == (first["content"].chi_content.values[:1])
-    )
-    with np.load(next((place / "projections").iterdir())) as kept:
-        assert len(kept["embeddings"]) == 3
-
-
-@pytest.mark.parametrize("damage", [lambda d: d[:-100], lambda d: d[:5000] + b"x" + d[5001:]])
-def test_a_damaged_projection_is_said_and_computed_again(network, patches, place, caplog, damage):
-    first = measure(network, patches, layers=["content"], seeds=1)
-    (file,) = (place / "projections").iterdir()
-    file.write_bytes(damage(file.read_bytes()))
-    assert measure(network, patches, layers=["content"], seeds=1).to_json() == first.to_json()
-    assert f"{file} is damaged" in caplog.text
+    monkeypatch.setattr("ddrlib.measure.tsne.tsne", pytest.fail)
+    again = measure(network, patches, layers=["content"], seeds=2)
+    assert again.to_json() == first.to_json()
+    assert len(list((place / "arrays").iterdir())) == 1 + 3  # a Gram matrix, three projections
 
 
 def test_another_perplexity_is_another_projection(network, patches):
@@ -189,12 +213,6 @@ def test_another_perplexity_is_another_projection(network, patches):
 def test_degradations_have_to_differ(network, patches, degradations):
     with pytest.raises(DDRError, match="2 different degradations"):
         measure(network, patches, degradations)
-
-
-def test_a_layer_without_variance_is_named_and_the_others_are_kept(network, patches, place):
-    with pytest.raises(DDRError, match="layer nothing of toy gives the same for all images"):
-        measure(network, patches, layers=["content", "nothing"], seeds=1)
-    assert len(list((place / "features").iterdir())) == 2
 
 
 def test_an_unmeasured_layer_is_named(network, patches):

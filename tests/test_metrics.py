@@ -9,6 +9,7 @@ from sklearn.metrics import calinski_harabasz_score, euclidean_distances
 from sklearn.neighbors import NearestNeighbors
 
 from ddrlib.errors import DDRError
+from ddrlib.features.grams import gram
 from ddrlib.measure.metrics import (
     TwoWay,
     bootstrap,
@@ -21,7 +22,6 @@ from ddrlib.measure.metrics import (
     readout,
     variance_split,
 )
-from ddrlib.measure.projection import gram
 
 
 def labels(contents: int, degradations: int) -> tuple[np.ndarray, np.ndarray]:

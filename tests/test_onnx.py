@@ -48,7 +48,7 @@ def test_layers_are_found_without_the_side_branch(file):
 
 
 def test_tensors_are_those_of_the_module(file, wanted):
-    given = extract(load_custom(file), IMAGES, cache=False, device="cpu", batch_size=2)
+    given = extract(load_custom(file), IMAGES, device="cpu")
     assert list(given) == LAYERS
     for layer, tensor in wanted.items():
         assert (given[layer] == tensor.flatten(1).numpy()).all(), layer
@@ -80,7 +80,7 @@ def test_one_image_at_a_time_of_one_size(tmp_path, wanted):
     network = load_custom(write_onnx(tmp_path / "fixed.onnx", (1, 3, 9, 12)))
     assert torch.equal(network.module(IMAGES), wanted["Output"])
     with refused("fixed.onnx takes images (3, 9, 12)", "not (3, 8, 12)"):
-        extract(network, IMAGES[:, :, :8], cache=False, device="cpu")
+        extract(network, IMAGES[:, :, :8], device="cpu")
 
 
 def test_a_tensor_that_is_one_number_is_no_layer_and_no_harm(tmp_path, wanted):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from ddrlib.plots.theme import MARKERS, PALETTE, SHARES
+from ddrlib.plots.palette import MARKERS, PALETTE, SHARES
 
 # What is left of linear RGB: Machado, Oliveira and Fernandes 2009, table 1, severity 1.
 VISION = {

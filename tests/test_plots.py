@@ -1,5 +1,9 @@
 """Figures show the numbers they are given."""
 
+import dataclasses
+import inspect
+from types import SimpleNamespace
+
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -10,9 +14,12 @@ matplotlib.use("agg")
 
 from matplotlib import pyplot as plt
 
-from ddrlib import plots
-from ddrlib.measure.measurement import Chi, LayerMeasurement, Measurement
+from ddrlib.data.photographs import Patches
+from ddrlib.degrade.samples import Samples
+from ddrlib.measure.layer import Chi, Layer
+from ddrlib.measure.measurement import Measurement
 from ddrlib.measure.metrics import Interval, VarianceSplit
+from ddrlib.plots import curves, maps
 
 
 @pytest.fixture(autouse=True)
@@ -21,42 +28,35 @@ def close_figures():
     plt.close("all")
 
 
-def layer(name: str, chi: float, share: float) -> LayerMeasurement:
+def layer(name: str, chi: float, share: float) -> Layer:
+    """A layer of which these are the figures, whatever its Gram matrix would give."""
+
     def interval(value):
         return Interval(value, 0.9 * value, 1.1 * value, 4)
 
-    return LayerMeasurement(
-        layer=name,
-        dim=7,
+    points = np.random.default_rng(0).standard_normal((2, 8, 2))
+    found = Layer(name, 7, np.eye(8), 4, ("clean", "blur4"), points)
+    vars(found).update(
         chi_degradation=Chi((chi - 1, chi + 1), 1, 1, interval(chi)),
         chi_content=Chi((2.0, 2.0), 1, 1, interval(2.0)),
         variance=VarianceSplit(interval(share), interval(0.5), interval(0.5 - share)),
         knn_degradation=interval(0.4),
         p=0.01,
-        embeddings=np.random.default_rng(0).standard_normal((2, 8, 2)),
-        scores=np.zeros((8, 2)),
-        gram=np.eye(8),
     )
+    return found
 
 
 @pytest.fixture
 def measurement():
+    nothing = np.full(4, "")
+    patches = Patches(torch.rand(4, 3, 8, 8), np.arange(4), nothing, nothing)
+    samples = Samples.of(patches, ["clean", "blur4"])
     layers = [layer("a", 3.0, 0.1), layer("b", 40.0, 0.3)]
-    return Measurement(
-        "net",
-        4,
-        ("clean", "blur4"),
-        2,
-        30.0,
-        np.tile(np.arange(4), 2),
-        np.repeat([0, 1], 4),
-        layers,
-        ["a", "b"],
-    )
+    return Measurement("net", samples, 2, 30.0, layers, ["a", "b"])
 
 
 def test_along_depth_draws_chi_and_shares(measurement):
-    above, below = plots.along_depth([measurement]).axes
+    above, below = curves.along_depth([measurement]).axes
     chi = above.containers[0].lines[0].get_ydata()
     assert chi.tolist() == [3, 40]
     drawn = {line.get_label(): line.get_ydata().tolist() for line in below.lines}
@@ -65,7 +65,7 @@ def test_along_depth_draws_chi_and_shares(measurement):
 
 
 def test_projections_draw_every_point_under_its_label(measurement):
-    fig = plots.projections([measurement], [["b"]])
+    fig = maps.projections([measurement], [["b"]])
     ax = fig.axes[0]
     points = measurement["b"].embeddings[0]
     assert np.allclose(ax.collections[1].get_offsets(), points[4:])
@@ -75,7 +75,7 @@ def test_projections_draw_every_point_under_its_label(measurement):
 
 def test_projections_by_labels_of_the_contents(measurement):
     labels = np.array(["sky", "city", "sky", "sky"])
-    ax = plots.projections([measurement], [["a"]], labels=labels).axes[0]
+    ax = maps.projections([measurement], [["a"]], labels=labels).axes[0]
     city = measurement["a"].embeddings[0][[1, 5]]
     assert np.allclose(ax.collections[0].get_offsets(), city)
 
@@ -84,7 +84,7 @@ def test_principal_colours_order_components_by_their_variance():
     rng = np.random.default_rng(0)
     sources = rng.uniform(size=(2, 3, 20, 20)) * np.array([9.0, 3.0, 1.0])[:, None, None]
     mixed = np.einsum("nchw,kc->nkhw", sources, np.linalg.qr(rng.standard_normal((6, 3)))[0])
-    colours = plots.principal_colours(mixed)
+    colours = maps.principal_colours(mixed)
     assert colours.shape == (2, 3, 20, 20) and colours.min() >= 0 and colours.max() <= 1
     for k in range(3):
         r = np.corrcoef(colours[:, k].flatten(), sources[:, k].flatten())[0, 1]
@@ -104,13 +104,148 @@ def test_growth_averages_over_training_seeds():
         for i in (0, 10)
         for seed in (0, 1, 2)
     ]
-    ax = plots.growth(pd.DataFrame(rows), {"PSNR": ("psnr", "")}).axes[0]
+    ax = curves.growth(pd.DataFrame(rows), {"PSNR": ("psnr", "")}).axes[0]
     assert ax.lines[0].get_ydata().tolist() == [21, 31]
 
 
 def test_pictures_are_shown_row_by_row():
     rows = {"black": torch.zeros(2, 3, 4, 4), "white": torch.ones(1, 3, 4, 4)}
-    axes = plots.pictures(rows, columns=["one", "two"]).axes
+    axes = maps.pictures(rows, columns=["one", "two"]).axes
     assert [ax.get_ylabel() for ax in axes[::2]] == ["black", "white"]
     assert axes[2].images[0].get_array().min() == 1 and not axes[3].images
     assert axes[1].get_title() == "two"
+
+
+def labels(ax):
+    return [text.get_text() for text in ax.figure.legends[0].get_texts()]
+
+
+def test_overlays_have_a_panel_for_each_row_and_column_and_one_legend():
+    points = np.arange(12.0).reshape(6, 2)
+    fig = maps.overlays(
+        {("a", "x"): (points, "1"), ("a", "y"): (2 * points, "2"), ("b", "y"): (points, "3")},
+        ["clean", "blur4"],
+    )
+    ax, ay, bx, by = fig.axes
+    assert [found.get_offsets().tolist() for found in ay.collections] == [
+        (2 * points[:3]).tolist(),
+        (2 * points[3:]).tolist(),
+    ]
+    assert (ax.get_title(), ay.get_title(), ax.get_ylabel()) == ("x", "y", "a")
+    assert (ax.get_xlabel(), ay.get_xlabel(), by.get_xlabel()) == ("1", "2", "3")
+    assert not bx.axison and by.axison
+    assert labels(ax) == ["clean", "blur4"]
+
+
+def test_response_curves_draw_the_first_of_each_kind_with_its_interval():
+    rows = [
+        {
+            "network": network,
+            "training": training,
+            "family": "f",
+            "kind": "blur",
+            "degree": degree,
+            "SRGA": Interval(value * degree, value * degree - 0.5, value * degree + 0.5, 9),
+        }
+        for network, training, value in [("a0", "clean", 3), ("a1", "clean", 2), ("b0", "blur", 1)]
+        for degree in (0, 4)
+    ]
+    fig = curves.response_curves(pd.DataFrame(rows), "SRGA", "degree", "family", "kind")
+    (ax,) = fig.axes
+    assert [list(line.get_ydata()) for line in ax.lines] == [[0, 12], [0, 8], [0, 4]]
+    assert [line.get_marker() == "None" for line in ax.lines] == [False, True, False]
+    bands = [band.get_paths()[0].vertices for band in ax.collections]
+    assert len(bands) == 2 and (bands[0][:, 1].min(), bands[0][:, 1].max()) == (-0.5, 12.5)
+    assert labels(ax) == ["clean", "blur"]
+
+
+def test_against_loss_has_a_dot_for_each_network_and_degradation():
+    rows = [
+        {
+            "measure": measure,
+            "place": "output",
+            "training": training,
+            "degradation": degradation,
+            "value": value,
+            "loss of PSNR": 10 * value,
+        }
+        for measure in ("SRGA", "share")
+        for training, degradation, value in [
+            ("clean", "blur4", 1.0),
+            ("clean", "noise20", 2.0),
+            ("blur", "blur4", 0.5),
+        ]
+    ]
+    fig = curves.against_loss(pd.DataFrame(rows))
+    above, below = fig.axes
+    assert above.collections[0].get_offsets().tolist() == [[1, 10], [2, 20], [0.5, 5]]
+    assert (above.get_xscale(), below.get_xscale()) == ("linear", "log")
+    assert (above.get_xlabel(), below.get_xlabel()) == ("SRGA", "share")
+    assert above.get_title() == "output"
+    assert {"clean", "blur", "blur4", "noise20"} <= set(labels(above))
+
+
+# Names
+
+
+NAME = r"a_{b$ and $c^\d"
+
+
+def drawn(fig):
+    """All texts that a figure shows, once it has been drawn (else nothing is typeset)."""
+    fig.canvas.draw()
+    return {text.get_text() for text in fig.findobj(matplotlib.text.Text)}
+
+
+def named_figures(measurement):
+    samples = dataclasses.replace(measurement.samples, degradations=(NAME, "blur4"))
+    named = dataclasses.replace(
+        measurement, network=NAME, samples=samples, layers=[layer(NAME, 3.0, 0.1)]
+    )
+    interval = Interval(1.0, 0.5, 1.5, 4)
+    xy = np.random.default_rng(0).standard_normal((8, 2))
+    square = pd.DataFrame([[0.1, 0.2], [0.3, 0.4]], [NAME, "b"], [NAME, "b"])
+    row = {"network": NAME, "training": NAME, "family": NAME, "kind": NAME, "degree": 1}
+    loss = {"measure": NAME, "place": NAME, "training": NAME, "degradation": NAME}
+    split = {"method": NAME, "type": NAME, "shots": 2, "accuracy": 0.5, "rho": 0.5}
+    cells = pd.MultiIndex.from_product([[0, 1], [0.0, 4.0], [0.0, 20.0]])
+    gains = pd.DataFrame({NAME: 0.5}, cells.set_names(["seed", "blur", "noise"]))
+    log = {"measure": "psnr", "layer": "", "network": NAME, "iteration": 1, "value": 2.0}
+    pair = SimpleNamespace(distances=lambda: (np.array([1, 2]), np.array([0.1, 0.2])))
+    yield maps.projections([named], [[NAME]])
+    yield maps.projections([named], [[NAME]], labels=np.array([NAME, "b", "b", "b"]))
+    yield maps.overlays({(NAME, NAME): (xy, NAME)}, [NAME, "blur4"])
+    yield maps.degree_series({NAME: named})
+    yield maps.embedding_maps({NAME: xy}, {"blur": np.arange(8)})
+    yield maps.heatmap(square, NAME)
+    yield maps.layer_maps({NAME: square}, "share")
+    yield maps.confusions({NAME: square})
+    yield maps.gain_maps(gains)
+    yield maps.pictures({NAME: torch.zeros(1, 3, 4, 4)}, [NAME])
+    yield curves.along_depth([named])
+    yield curves.growth(pd.DataFrame([log]), {"PSNR": ("psnr", "")})
+    yield curves.distance_curves({(NAME, NAME): pair})
+    yield curves.response_curves(
+        pd.DataFrame([{**row, "SRGA": interval}]), "SRGA", "degree", "family", "kind"
+    )
+    yield curves.against_loss(pd.DataFrame([{**loss, "value": 1.0, "loss of PSNR": 2.0}]))
+    yield curves.few_shots(pd.DataFrame([split]), 0.1)
+    yield curves.degree_orders(pd.DataFrame([split]))
+    yield curves.gain_bars({NAME: interval}, gains)
+
+
+def test_names_with_dollar_signs_are_shown_as_they_are(measurement):
+    """Matplotlib would take what stands between two for mathematics, and fail or hide it."""
+    for fig in named_figures(measurement):
+        assert any(text.replace(r"\$", "$").startswith(NAME) for text in drawn(fig))
+        plt.close(fig)
+
+
+def test_every_figure_takes_such_names(measurement):
+    functions = {
+        name
+        for module in (maps, curves)
+        for name, made in inspect.getmembers(module, inspect.isfunction)
+        if made.__module__ == module.__name__ and not name.startswith("_")
+    }
+    assert len(functions) - len({"principal_colours"}) + 1 == len([*named_figures(measurement)])

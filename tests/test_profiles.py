@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddrlib.book.profiles import fits, parse_yaml, read_chapters, select, settle
+from ddrlib.book.profiles import fits, read_chapters, select, settle
 from ddrlib.errors import DDRError
 
 PARAMETERS = 'contents = 100\nperplexity: float = 30.0\ndevice = "auto"\ndegradations = ["clean"]'
@@ -153,11 +153,3 @@ def test_fits_is_equality_of_types_but_for_whole_numbers_as_floats(value, defaul
 
 
 SAME = {(kind, kind) for kind in (bool, int, float, str, dict)}
-
-
-@given(st.text())
-def test_any_text_is_a_value_or_a_clear_refusal(text):
-    try:
-        parse_yaml(text, "-p contents")
-    except DDRError as error:
-        assert str(error).startswith("-p contents: not YAML") and "\n" not in str(error)

@@ -1,17 +1,14 @@
 """Gram matrix, PCA and t-SNE against numpy, scikit-learn and clouds of known shape."""
 
-import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sklearn.decomposition import PCA as SklearnPCA
 from sklearn.manifold import TSNE
 
 from ddrlib.errors import DDRError
-from ddrlib.measure import projection
+from ddrlib.features.grams import gram
 from ddrlib.measure import tsne as embedding
-from ddrlib.measure.projection import gram, pca, subgram
+from ddrlib.measure.projection import pca
 from ddrlib.measure.tsne import tsne, usable_perplexity
 
 
@@ -21,52 +18,6 @@ def features(n: int, dim: int, seed: int = 0) -> np.ndarray:
     strengths = 100.0 / np.arange(1, n + 1) ** 1.5
     mixed = rng.standard_normal((n, n)) * strengths @ rng.standard_normal((n, dim))
     return (mixed + 50 * rng.standard_normal(dim)).astype(np.float32)
-
-
-def test_gram_is_the_inner_products_about_the_mean():
-    x = np.array([[0.0, 0.0], [2.0, 0.0], [1.0, 3.0]])  # mean (1, 1)
-    assert np.allclose(gram(x), [[2, 0, -2], [0, 2, -2], [-2, -2, 4]])
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    x=hnp.arrays(
-        st.sampled_from([np.float16, np.float32]),
-        st.tuples(st.integers(1, 12), st.integers(1, 40)),
-        elements=st.integers(-1000, 1000),
-    ),
-    block_values=st.integers(1, 100),
-)
-def test_gram_does_not_depend_on_the_blocks(x, block_values):
-    centred = x.astype(np.float64) - x.astype(np.float64).mean(axis=0)
-    before, projection.BLOCK_VALUES = projection.BLOCK_VALUES, block_values
-    try:
-        result = gram(x)
-    finally:
-        projection.BLOCK_VALUES = before
-    assert np.allclose(result, centred @ centred.T, rtol=1e-12, atol=1e-6)
-    assert np.allclose(result.sum(axis=0), 0, atol=1e-4)
-
-
-def test_gram_does_not_depend_on_the_number_of_cores(monkeypatch):
-    x = features(20, 3000)
-    monkeypatch.setattr(projection, "BLOCK_VALUES", 20 * 64)
-    grams = []
-    for workers in (1, 3):
-        monkeypatch.setattr(projection, "MAX_WORKERS", workers)
-        monkeypatch.setattr(projection.joblib, "cpu_count", lambda: 4)
-        grams.append(gram(x))
-    assert np.array_equal(*grams)
-
-
-def test_gram_reads_from_disk(tmp_path, monkeypatch):
-    monkeypatch.setattr(projection, "BLOCK_VALUES", 20 * 700)
-    x = features(20, 3000).astype(np.float16)
-    for order in ("C", "F"):
-        np.save(tmp_path / "x.npy", np.asarray(x, order=order))
-        mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
-        for part in (mapped, mapped[3:11], mapped[:, 5:900], mapped[::2]):
-            assert np.array_equal(gram(part), gram(np.array(part)))
 
 
 @pytest.mark.parametrize(("n", "dim"), [(60, 2000), (200, 30)])  # D > N, and N > D
@@ -101,13 +52,6 @@ def test_pca_keeps_distances():
 def test_pca_sign_is_fixed():
     scores = pca(gram(features(30, 100))).scores
     assert (scores.max(axis=0) >= -scores.min(axis=0)).all()
-
-
-def test_subgram_is_the_gram_of_the_subset():
-    x = features(20, 300).astype(np.float64)
-    index = np.array([3, 4, 9, 9, 15])
-    expected = gram(x[index])
-    assert np.allclose(subgram(gram(x), index), expected, atol=1e-9 * np.trace(expected))
 
 
 def test_tsne_separates_what_is_separate_and_repeats_itself():

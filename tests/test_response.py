@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import nn
 
+from ddrlib.data.photographs import Patches
 from ddrlib.degrade.degradation import degrade, upsample
-from ddrlib.errors import DDRError
+from ddrlib.degrade.samples import Samples
+from ddrlib.features.grams import gram
 from ddrlib.measure.fidelity import psnr
-from ddrlib.measure.metrics import calinski_harabasz, variance_split
-from ddrlib.measure.projection import gram
+from ddrlib.measure.metrics import variance_split
 from ddrlib.measure.response import (
     BEYOND,
     CORRECTION,
@@ -55,12 +56,13 @@ def network():
 
 
 def degraded(truth, levels=LEVELS):
-    return {level: degrade(truth, level) for level in levels}
+    nothing = np.full(N, "")
+    return Samples.of(Patches(truth, np.arange(N), nothing, nothing), levels)
 
 
 @pytest.fixture(scope="module")
 def found(network, truth):
-    return respond(network, truth, degraded(truth))
+    return respond(network, degraded(truth))
 
 
 def test_psnr_is_that_of_the_output_against_the_truth(found, truth):
@@ -103,9 +105,9 @@ def test_indices_are_those_of_the_features_of_the_two_sets_alone(found, network,
 def test_beyond_the_picture_only_the_steps_are_left(found):
     # They are small in a blurred image and large in a noisy one.
     pair = ["clean", "noise20"]
-    assert found.split(TRUNK, pair).degradation.high < 0.1
-    assert found.split(BEYOND, pair).degradation.low > 0.3
-    assert found.split(OUTPUT, pair).content.low > 0.9
+    assert found[TRUNK].only(pair).variance.degradation.high < 0.1
+    assert found[BEYOND].only(pair).variance.degradation.low > 0.3
+    assert found[OUTPUT].only(pair).variance.content.low > 0.9
 
 
 def test_beyond_takes_away_what_is_linear_in_the_neighbourhood_and_nothing_else():
@@ -122,8 +124,8 @@ def test_beyond_takes_away_what_is_linear_in_the_neighbourhood_and_nothing_else(
 
 
 def test_a_perfect_network_gives_the_truth_and_needs_a_correction(truth):
-    ideal = perfect(truth, degraded(truth))
-    assert ideal.split(OUTPUT, LEVELS).content[:3] == pytest.approx((1, 1, 1))
+    ideal = perfect(degraded(truth))
+    assert ideal[OUTPUT].variance.content[:3] == pytest.approx((1, 1, 1))
     missing = [
         truth.double()
         - nn.functional.interpolate(degrade(truth, level).double(), scale_factor=4, mode="bilinear")
@@ -134,24 +136,14 @@ def test_a_perfect_network_gives_the_truth_and_needs_a_correction(truth):
         np.tile(np.arange(N), 3),
         np.repeat([0, 1, 2], N),
     )
-    found = ideal.split(CORRECTION, LEVELS)
+    found = ideal[CORRECTION].variance
     assert found.content.value == pytest.approx(expected.content, rel=1e-4)
     assert found.degradation.value == pytest.approx(expected.degradation, rel=1e-3)
 
 
-def test_chi_is_that_of_the_projections(found):
-    points = found.projections(TRUNK, LEVELS, seeds=2, perplexity=5)
-    labels = np.repeat([0, 1, 2], N)
-    expected = np.mean([calinski_harabasz(p, labels).chi for p in points])
-    chi = found.chi(TRUNK, LEVELS, seeds=2, perplexity=5)
-    assert chi.value == pytest.approx(expected, rel=1e-6) and chi.low < expected < chi.high
-    fewer = found.projections(TRUNK, ["noise20", "clean"], perplexity=5)
-    assert fewer[0].shape == (2 * N, 2)
-
-
 def test_the_same_images_twice_are_one(network, truth):
     # A blur of a twentieth of a pixel is lost in the rounding to 8 bits.
-    same = respond(network, truth, degraded(truth, ["clean", "blur0.05"]))
+    same = respond(network, degraded(truth, ["clean", "blur0.05"]))
     row = same.table([OUTPUT]).iloc[1]
     assert row["SRGA"].value == pytest.approx(0, abs=1e-6)
     assert row["share of content"].value == pytest.approx(1)
@@ -165,9 +157,3 @@ def test_beyond_is_the_same_in_blocks(monkeypatch):
     whole = beyond(maps, images)
     monkeypatch.setattr("ddrlib.measure.response.BLOCK", 2)
     assert beyond(maps, images) == pytest.approx(whole, abs=1e-6)
-
-
-def test_a_response_needs_degradations_of_the_same_images(network, truth):
-    for inputs in ({}, degraded(truth, ["clean"]), {**degraded(truth), "blur2": truth[1:]}):
-        with pytest.raises(DDRError, match="2 images and 2 degradations at least"):
-            respond(network, truth, inputs)

@@ -10,9 +10,8 @@ import torch
 from compact import RANGE, weights, write_onnx
 
 from ddrlib.data.photographs import load_patches
-from ddrlib.errors import DDRError
-from ddrlib.measure.report import report
-from ddrlib.zoo.guard import optional
+from ddrlib.errors import DDRError, optional
+from ddrlib.measure.measurement import measure
 from ddrlib.zoo.loading import Network, load_custom
 
 LAYERS = ["body.*", "Output"]
@@ -68,8 +67,8 @@ def test_every_route_gives_the_same_figures(folder, by_module, route):
 
 def _figures_of(network: Network) -> dict[str, float]:
     patches = load_patches("eval", 6, 64)
-    found = report(network, patches, ("clean", "blur2", "noise20"), seeds=2, device="cpu")
-    return dict(_numbers(json.loads(found.to_json())))
+    found = measure(network, patches, ("clean", "blur2", "noise20"), seeds=2, device="cpu")
+    return dict(_numbers(json.loads(found.to_json(found.layers[-2].name))))
 
 
 def _numbers(value: object, place: str = "") -> Iterator[tuple[str, float]]:

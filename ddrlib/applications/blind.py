@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from ddrlib.degrade.degradation import Chain, degrade, parse, upsample
+from ddrlib.degrade.degradation import degrade, parse, upsample
 from ddrlib.features.extraction import resolve_device
 from ddrlib.features.forward import in_parallel
 from ddrlib.measure.fidelity import psnr, ssim
@@ -40,13 +40,13 @@ class Degradation(NamedTuple):
         return "+".join(steps) or "clean"
 
     @classmethod
-    def of(cls, chain: str | Chain) -> Degradation | None:
-        """What `chain` amounts to where it is of blur and noise alone; None where it is not.
+    def of(cls, text: str) -> Degradation | None:
+        """What `text` amounts to where it is of blur and noise alone; None where it is not.
 
         Variances add: blurring by 3 and by 4 is blurring by 5 (but for the rounding of noise).
         """
         squares = dict.fromkeys(cls._fields, 0.0)
-        for step in parse(chain).steps:
+        for step in parse(text).steps:
             if step.name not in squares:
                 return None
             squares[step.name] += step.degree**2

@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import yaml
 
 from ddrlib.errors import DDRError
-from ddrlib.files import ROOT
+from ddrlib.files import ROOT, read_yaml
 
 BOOK = ROOT / "book"
 
@@ -123,21 +122,12 @@ def _profile(
         there = sorted(path.stem for path in folder.glob("*.yml"))
         raise DDRError(f"there is no profile {name!r}; {_nearest(name, there)}")
     by_name = {"all": chapters, **{chapter.name: [chapter] for chapter in chapters}}
-    parts = _mapping(parse_yaml(path.read_text(), path.name), path.name)
+    parts = _mapping(read_yaml(path), path.name)
     for part in sorted(parts, key=lambda part: part != "all"):
         where = f"{path.name}, {part}"
         if part not in by_name:
             raise DDRError(f"{where}: there is no such chapter; {_nearest(part, by_name)}")
         yield where, _mapping(parts[part], where), by_name[part]
-
-
-def parse_yaml(text: str, where: str) -> Any:
-    """The value of a YAML text; a DDRError that names `where` if it is none."""
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2020-13-45
-        reason = getattr(error, "problem", None) or str(error)
-        raise DDRError(f"{where}: not YAML ({' '.join(reason.split())})") from None
 
 
 def _mapping(value: Any, where: str) -> dict[str, Any]:

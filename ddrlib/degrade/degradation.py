@@ -1,4 +1,4 @@
-"""From high resolution to degraded low resolution: chains of distortions, as values and as text.
+"""From high resolution to degraded low resolution: degradations as values and as text.
 
     HR image -> HR-side steps -> antialiased bicubic x1/4 -> LR-side steps -> LR image
                (blur4)                                      (noise20, jpeg30)
@@ -6,8 +6,9 @@
 A low-resolution image is 8-bit at every stage, as files are: after the downsampling and after each
 LR-side step it is clamped to [0, 1] and rounded to a multiple of 1/255.
 
-What is random is drawn, image by image, from a generator seeded by (seed, text of the chain, pixels
-of the HR image). It depends neither on the other images of the batch nor on the device.
+What is random is drawn, image by image, from a generator seeded by (seed, text of the
+degradation, pixels of the HR image). It depends neither on the other images of the batch nor on
+the device.
 """
 
 from __future__ import annotations
@@ -23,32 +24,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ddrlib.degrade.steps import KINDS, Blur, Distortion, Jpeg, Jpeg2000, Noise
+from ddrlib.degrade.steps import KINDS, Step
 from ddrlib.errors import DDRError
-
-__all__ = [
-    "Blur",
-    "Chain",
-    "Jpeg",
-    "Jpeg2000",
-    "Noise",
-    "clean",
-    "degrade",
-    "downsample",
-    "parse",
-    "upsample",
-]
 
 
 @dataclass(frozen=True)
-class Chain:
-    """Distortions in the order in which they act: all on the HR side, then all on the LR side.
+class Degradation:
+    """Steps in the order in which they act: all on the HR side, then all on the LR side.
 
-    A value: equal chains are equal, hashable, and `parse(str(chain)) == chain`. The empty chain is
-    `clean`: bicubic downsampling alone.
+    A value: equal degradations are equal and hashable, and `parse(str(d)) == d`. Without steps it
+    is `clean`: bicubic downsampling alone.
     """
 
-    steps: tuple[Distortion, ...] = ()
+    steps: tuple[Step, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", tuple(self.steps))
@@ -63,27 +51,27 @@ class Chain:
         return "+".join(map(str, self.steps)) or "clean"
 
 
-clean = Chain()
+clean = Degradation()
 
 BLOCK = 64  # images degraded at a time: bounds the memory
 
 
-def parse(text: str | Chain) -> Chain:
-    """A chain from its text: "clean", or steps like "blur2+noise10+jpeg50", each name and degree.
+def parse(text: str | Degradation) -> Degradation:
+    """A degradation from its text: "clean", or steps like "blur2+noise10+jpeg50".
 
-    The names are those of `ddrlib.degrade.steps.KINDS`: blur, lens, motion on the HR side; noise,
-    impulse, contrast, quantize, jpeg, jp2k (JPEG 2000), fading on the LR side. Case and spaces do
-    not matter. A chain is returned as it is.
+    A step is a name and a degree. The names are the keys of `ddrlib.degrade.steps.KINDS`: blur,
+    lens, motion on the HR side; noise, impulse, contrast, quantize, jpeg, jp2k (JPEG 2000), fading
+    on the LR side. Case and spaces do not matter. A degradation is returned as it is.
     """
-    if isinstance(text, Chain):
+    if isinstance(text, Degradation):
         return text
     compact = re.sub(r"\s", "", text).lower()
     if compact == "clean":
         return clean
-    return Chain(tuple(_parse_step(step, text) for step in compact.split("+")))
+    return Degradation(tuple(_parse_step(step, text) for step in compact.split("+")))
 
 
-def _parse_step(step: str, text: str) -> Distortion:
+def _parse_step(step: str, text: str) -> Step:
     name, degree = re.fullmatch(r"(.*?)(-?[0-9.]*)", step).groups()
     if name not in KINDS:
         near = get_close_matches(name, ["clean", *KINDS], 1)
@@ -99,7 +87,7 @@ def _parse_step(step: str, text: str) -> Distortion:
         raise DDRError(f"degradation {text!r}: {name} takes {KINDS[name].span()}") from None
 
 
-def degrade(hr: Tensor, degradation: str | Chain, scale: int = 4, seed: int = 0) -> Tensor:
+def degrade(hr: Tensor, degradation: str | Degradation, scale: int = 4, seed: int = 0) -> Tensor:
     """Degraded LR images (N, 3, H/scale, W/scale) of HR images (N, 3, H, W), RGB in [0, 1].
 
     H and W must be multiples of `scale`. The result is float32, on the device of `hr`.
@@ -108,20 +96,20 @@ def degrade(hr: Tensor, degradation: str | Chain, scale: int = 4, seed: int = 0)
         raise DDRError(
             f"images of shape {tuple(hr.shape)}, {hr.dtype}: degrade takes (N, 3, H, W) in [0, 1]"
         )
-    chain = parse(degradation)
-    return torch.cat([_degrade(block, chain, scale, seed) for block in hr.split(BLOCK)])
+    parsed = parse(degradation)
+    return torch.cat([_degrade(block, parsed, scale, seed) for block in hr.split(BLOCK)])
 
 
-def _degrade(hr: Tensor, chain: Chain, scale: int, seed: int) -> Tensor:
-    rngs = [_generator(seed, chain, image) for image in hr]
+def _degrade(hr: Tensor, degradation: Degradation, scale: int, seed: int) -> Tensor:
+    rngs = [_generator(seed, degradation, image) for image in hr]
     # In float64 up to the rounding, so that no value near k + 1/2 rounds this way on one device, or
     # in one batch, and that way in another.
     images = hr.double()
-    for step in chain.steps:
+    for step in degradation.steps:
         if step.side == "hr":
             images = step(images, rngs)
     images = _to_8_bit(downsample(images, scale))
-    for step in chain.steps:
+    for step in degradation.steps:
         if step.side == "lr":
             images = _to_8_bit(step(images, rngs))
     return images.float()
@@ -155,8 +143,8 @@ def _to_8_bit(images: Tensor) -> Tensor:
     return images.clamp(0, 1).mul(255).add(0.5 + 1e-6).floor().div(255)
 
 
-def _generator(seed: int, chain: Chain, image: Tensor) -> np.random.Generator:
+def _generator(seed: int, degradation: Degradation, image: Tensor) -> np.random.Generator:
     pixels = np.ascontiguousarray(image.cpu().numpy())
-    key = hashlib.sha256(f"{seed} {chain} {pixels.shape}".encode())
+    key = hashlib.sha256(f"{seed} {degradation} {pixels.shape}".encode())
     key.update(pixels)
     return np.random.default_rng(int.from_bytes(key.digest()))

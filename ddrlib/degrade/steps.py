@@ -1,4 +1,4 @@
-"""Distortions as values: what is done to an image, and how much of it.
+"""The steps of a degradation, as values: what is done to an image, and how much of it.
 
 Each kind is a frozen dataclass of one number, its degree, in the unit that its docstring gives.
 `side` says where it acts: "hr" before the downsampling (optics and motion, in HR pixels), "lr"
@@ -26,12 +26,12 @@ from ddrlib.errors import DDRError
 
 Rngs = Sequence[np.random.Generator]
 
-KINDS: dict[str, type[Distortion]] = {}
+KINDS: dict[str, type[Step]] = {}
 
 
 @dataclass(frozen=True)
-class Distortion:
-    """A kind of distortion and its degree, in [low, high]; `str` gives its text, like "blur4"."""
+class Step:
+    """A kind of step and its degree, in [low, high]; `str` gives its text, like "blur4"."""
 
     name: ClassVar[str]
     side: ClassVar[str]
@@ -70,7 +70,7 @@ class Distortion:
 
 
 @dataclass(frozen=True)
-class Blur(Distortion):
+class Blur(Step):
     """Gaussian blur, HR side: `sigma` in HR pixels, 0 to 16; the kernel reaches 4 sigma."""
 
     sigma: float
@@ -81,7 +81,7 @@ class Blur(Distortion):
 
 
 @dataclass(frozen=True)
-class Lens(Distortion):
+class Lens(Step):
     """Out of focus, HR side: a disc of `radius` HR pixels, 0 to 16."""
 
     radius: float
@@ -92,7 +92,7 @@ class Lens(Distortion):
 
 
 @dataclass(frozen=True)
-class Motion(Distortion):
+class Motion(Step):
     """Camera shake, HR side: a line of `length` HR pixels, 1 to 64; its direction is random."""
 
     length: float
@@ -107,7 +107,7 @@ class Motion(Distortion):
 
 
 @dataclass(frozen=True)
-class Noise(Distortion):
+class Noise(Step):
     """White Gaussian noise, LR side, independent in R, G and B: `sigma` of 255, 0 to 255."""
 
     sigma: float
@@ -119,7 +119,7 @@ class Noise(Distortion):
 
 
 @dataclass(frozen=True)
-class Impulse(Distortion):
+class Impulse(Step):
     """Salt and pepper, LR side: `percent` of the values, R, G and B apart, become 0 or 1."""
 
     percent: float
@@ -132,7 +132,7 @@ class Impulse(Distortion):
 
 
 @dataclass(frozen=True)
-class Contrast(Distortion):
+class Contrast(Step):
     """Contrast change, LR side: distances from the image's mean grey times `factor`, 0 to 4."""
 
     factor: float
@@ -143,7 +143,7 @@ class Contrast(Distortion):
 
 
 @dataclass(frozen=True)
-class Quantize(Distortion):
+class Quantize(Step):
     """Few colours, LR side: a palette of `colors` of the image's own, 2 to 256, dithered.
 
     Median cut and Floyd-Steinberg dithering, as Pillow has them.
@@ -169,7 +169,7 @@ def _draw(images: Tensor, values: Iterable[np.ndarray]) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Jpeg(Distortion):
+class Jpeg(Step):
     """JPEG, LR side: `quality` as libjpeg counts it, 1 (worst) to 95; colour at half resolution."""
 
     quality: int
@@ -180,7 +180,7 @@ class Jpeg(Distortion):
 
 
 @dataclass(frozen=True)
-class Jpeg2000(Distortion):
+class Jpeg2000(Step):
     """JPEG 2000 (irreversible wavelet), LR side: `ratio` of raw to coded bytes, 1 to 200.
 
     The file's header does not count: it would take most of the share of a 32 x 32 image. Nor can
@@ -195,7 +195,7 @@ class Jpeg2000(Distortion):
 
 
 @dataclass(frozen=True)
-class Fading(Distortion):
+class Fading(Step):
     """Fast fading, LR side: `rate` of wrong bits in a thousand of a JPEG 2000 stream, 0 to 20.
 
     The stream (ratio 4) keeps its headers. Damage that the decoder refuses is drawn anew: a viewer

@@ -1,29 +1,21 @@
-"""Deep features: what a network's layers give for a set of images, kept on disk.
+"""Deep features: what a network's layers give for a set of images.
 
-One forward pass a batch serves all layers asked for and ends with the deepest of them. Each layer's
-features go to a `.npy` file as they come, so that memory holds one batch, however large N x D is.
-A file is found again by what made it: weights, images, layer, version of this code.
+One forward pass a batch serves all layers asked for and ends with the deepest of them.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from difflib import get_close_matches
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ddrlib.errors import DDRError
+from ddrlib.errors import DDRError, guarded
 from ddrlib.features.forward import in_parallel, watch
-from ddrlib.features.rows import FileRows, Rows, is_intact, to_rows
-from ddrlib.files import cache_dir
-from ddrlib.zoo.guard import guarded
+from ddrlib.features.rows import Rows, to_rows
 from ddrlib.zoo.loading import Network
-
-VERSION = 1  # raise it where the same network and images get other features
 
 
 def resolve_device(device: str | torch.device = "auto") -> torch.device:
@@ -44,39 +36,45 @@ def extract(
     images: Tensor,
     layers: Sequence[str] | None = None,
     *,
-    batch_size: int | None = None,
     device: str | torch.device = "auto",
-    cache: bool = True,
 ) -> dict[str, np.ndarray]:
-    """The features (N, D) of images (N, 3, H, W), LR RGB in [0, 1], by layer (default: all layers).
+    """The features of images, in memory.
 
     They are computed in float32 and kept in float16, or in float32 where float16 has not the range.
-    A feature map is flattened channel by channel. With `cache` the arrays are read-only maps of
-    files under `cache_dir()`, and only layers that are not there are computed; without, they are in
-    memory. A submodule that runs several times in a pass counts with its first output.
 
-    Raises DDRError for an unknown layer, a layer that does not give one finite row an image, and a
-    full disk; what lay in the cache stays.
+    Parameters
+    ----------
+    images : Tensor
+        (N, 3, H, W), low-resolution RGB in [0, 1].
+    layers : sequence of str, optional
+        Names of `network.layers`; all by default.
+
+    Returns
+    -------
+    dict of str to ndarray
+        By layer, in order of depth: (N, D), a feature map flattened channel by channel. A submodule
+        that runs several times in a pass counts with its first output.
+
+    Raises
+    ------
+    DDRError
+        For an unknown layer, and one that does not give a finite row for each image.
     """
-    paths = layer_paths(network, layers)
-    device = resolve_device(device)
-    batch_size = batch_size or _batch_size(device)
-    if not cache:
-        rows = {layer: Rows(layer, len(images)) for layer in paths}
-        _fill(rows, network, images, batch_size, device)
-        return {layer: kept.array for layer, kept in rows.items()}
-    folder = cache_dir() / "features"
-    keys = feature_keys(network, images, layers)
-    files = {layer: folder / f"{key}.npy" for layer, key in keys.items()}
-    missing = [layer for layer, file in files.items() if not is_intact(file)]
-    if missing:
-        with ExitStack() as stack:
-            rows = {
-                layer: stack.enter_context(FileRows(layer, len(images), files[layer]))
-                for layer in missing
-            }
-            _fill(rows, network, images, batch_size, device)
-    return {layer: np.load(file, mmap_mode="r") for layer, file in files.items()}
+    rows = extract_rows(network, images, layers, device, Rows)
+    return {layer: kept.array for layer, kept in rows.items()}
+
+
+def extract_rows(
+    network: Network,
+    images: Tensor,
+    layers: Sequence[str] | None,
+    device: str | torch.device,
+    kind: type[Rows],
+) -> dict[str, Rows]:
+    """`extract` into rows of this kind, in memory or on disk."""
+    rows = {layer: kind(layer, len(images)) for layer in layer_paths(network, layers)}
+    _fill(rows, network, images, resolve_device(device))
+    return rows
 
 
 def super_resolve(network: Network, images: Tensor, device: str | torch.device = "auto") -> Tensor:
@@ -114,27 +112,10 @@ def layer_paths(network: Network, layers: Sequence[str] | None = None) -> dict[s
     return {k: path for k, path in network.layers.items() if layers is None or k in layers}
 
 
-def feature_keys(
-    network: Network, images: Tensor, layers: Sequence[str] | None = None
-) -> dict[str, str]:
-    """What identifies the features of each layer: a hash of all that they depend on."""
-    made_by = [VERSION, network.sha256, *map(network.card.get, ("architecture", "arguments"))]
-    common = hashlib.blake2b(repr([*made_by, tuple(images.shape)]).encode(), digest_size=16)
-    for tensor in (images, network.prepare(images[:1])):  # the latter tells how images are prepared
-        common.update(tensor.cpu().contiguous().numpy())
-    keys = {}
-    for layer, path in layer_paths(network, layers).items():
-        digest = common.copy()
-        digest.update(path.encode())
-        keys[layer] = digest.hexdigest()
-    return keys
-
-
 def _fill(
     rows: Mapping[str, Rows],
     network: Network,
     images: Tensor,
-    batch_size: int,
     device: torch.device,
 ) -> None:
     """Run the images through the network until each layer has all rows: one pass, rarely two."""
@@ -162,7 +143,8 @@ def _fill(
             (first,) = guarded(failure, list, parallel_map(look, [(0, 1)]))
         for layer, values in first.items():
             rows[layer].dtype = values.dtype
-        spans = [(i, min(i + batch_size, len(images))) for i in range(0, len(images), batch_size)]
+        size = _batch_size(device)
+        spans = [(i, min(i + size, len(images))) for i in range(0, len(images), size)]
         while paths:
             for (start, _), found in zip(spans, parallel_map(look, spans), strict=True):
                 for layer, values in found.items():

@@ -1,34 +1,25 @@
-"""The features of one layer on their way into memory or into a cache file, a batch at a time."""
+"""The features of one layer as they come, a batch at a time, in memory or in a file without a name."""
 
 from __future__ import annotations
 
-import io
-import logging
 import math
 import os
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Self
+import tempfile
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ddrlib.errors import DDRError
+from ddrlib.files import cache_dir
 
 # A layer whose largest value lies outside is kept in float32: float16 ends at 65,504, and below
 # 1e-3 too many of a layer's values would fall where it loses its 11 bits of precision.
 FLOAT16_RANGE = (1e-3, 65504.0)
 
-READ_BYTES = 2**22
-
-logger = logging.getLogger(__name__)
-
 
 def to_rows(layer: str, output: object, span: tuple[int, int], dtype: np.dtype) -> np.ndarray:
-    """What a layer gives for images span[0]..span[1] - 1 as rows (images, D), flattened.
+    """A copy of what a layer gives for images span[0]..span[1] - 1, as rows (images, D).
 
     They are float16 where that is wanted and holds them, else float32. DDRError unless there is a
     row of finite numbers for each image.
@@ -49,8 +40,10 @@ def to_rows(layer: str, output: object, span: tuple[int, int], dtype: np.dtype) 
         )
     largest = max(-low, high)
     fits = largest == 0 or FLOAT16_RANGE[0] <= largest <= FLOAT16_RANGE[1]
-    narrow = dtype == np.float16 and fits
-    return output.to(torch.float16 if narrow else torch.float32).flatten(1).cpu().numpy()
+    kind = torch.float16 if dtype == np.float16 and fits else torch.float32
+    # Always a copy: the network may go on to change its output in place.
+    rows = torch.empty(output.shape, dtype=kind, device="cpu").copy_(output)
+    return rows.flatten(1).numpy()
 
 
 class Rows:
@@ -58,6 +51,7 @@ class Rows:
 
     def __init__(self, layer: str, n: int) -> None:
         self.layer, self.n = layer, n
+        self.shape = (n, 0)
         self.dtype = np.dtype(np.float16)
         self.count = 0
 
@@ -68,97 +62,63 @@ class Rows:
     def add(self, rows: np.ndarray, first: int) -> None:
         """Append rows; `first` is the number of the first of them.
 
-        With float32 rows among float16 ones, all begin anew in float32, with the next pass over the
-        images; what comes until then is left.
+        Where float32 rows follow float16 ones, the array starts over in float32 with the next pass
+        over the images, and the rest of this pass is ignored.
         """
         if rows.dtype != self.dtype:
             self.dtype, self.count = np.dtype(np.float32), 0
         elif first == self.count:
             if first == 0:
-                self._begin((self.n, rows.shape[1]), rows.dtype)
+                self.shape = (self.n, rows.shape[1])
+                self._begin()
             self._append(rows)
             self.count += len(rows)
 
-    def _begin(self, shape: tuple[int, int], dtype: np.dtype) -> None:
-        self.array = np.empty(shape, dtype)
+    def _begin(self) -> None:
+        self.array = np.empty(self.shape, self.dtype)
 
     def _append(self, rows: np.ndarray) -> None:
         self.array[self.count : self.count + len(rows)] = rows
 
+    def columns(self, start: int, stop: int) -> np.ndarray:
+        """Columns start..stop - 1 of all rows."""
+        return self.array[:, start:stop]
+
 
 class FileRows(Rows):
-    """The same in a `.npy` file, which appears when it is whole, at the end of the `with` block.
+    """The same in a temporary file, which is gone with the process, however that ends.
 
-    Four bytes after the array hold the CRC-32 of all before them. Rows are written, not mapped: a
-    full disk is then an error to be reported, where a mapping would end the process.
+    Rows are written and read, not mapped: a full disk is then an error to be reported, where a
+    mapping would end the process, and a few columns do not pull whole rows into memory.
     """
 
-    def __init__(self, layer: str, n: int, path: Path) -> None:
-        super().__init__(layer, n)
-        self.path = path
-        self.needed = 0
-
-    def __enter__(self) -> Self:
-        with self._explained():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.file = open(self.path.with_suffix(f".{os.getpid()}"), "wb")
-        return self
-
-    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+    def _begin(self) -> None:
+        folder = cache_dir()
         try:
-            if failure is None:
-                self._put(self.crc.to_bytes(4, "little"))
-                with self._explained():
-                    self.file.close()
-                    os.replace(self.file.name, self.path)
-        finally:
-            self.file.close()
-            Path(self.file.name).unlink(missing_ok=True)
-
-    def _begin(self, shape: tuple[int, int], dtype: np.dtype) -> None:
-        header = io.BytesIO()
-        described = {"descr": dtype.str, "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(header, described)
-        self.needed = header.tell() + shape[0] * shape[1] * dtype.itemsize + 4
-        self.crc = 0
-        with self._explained():
-            self.file.seek(0)
-            self.file.truncate()
-            # Reserved now, so that a disk too small is noticed with the first batch, not the last.
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(self.file.fileno(), 0, self.needed)
-        self._put(header.getvalue())
+            folder.mkdir(parents=True, exist_ok=True)
+            self.file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
+        except OSError:  # a folder that cannot be written
+            self.file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
 
     def _append(self, rows: np.ndarray) -> None:
-        self._put(rows.data.cast("B"))
-
-    def _put(self, data: bytes | memoryview) -> None:
-        self.crc = zlib.crc32(data, self.crc)
-        with self._explained():
-            self.file.write(data)
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
+        data = memoryview(np.ascontiguousarray(rows)).cast("B")
         try:
-            yield
+            while data:
+                data = data[self.file.write(data) :]
         except OSError as error:
+            needed = self.n * self.shape[1] * self.dtype.itemsize / 1e6
             raise DDRError(
-                f"layer {self.layer}: its features ({self.needed / 1e6:,.1f} MB) cannot be kept in "
-                f"{self.path.parent}: {error.strerror}; make room there, or set DDR_CACHE to "
-                "another folder"
-            ) from error
+                f"layer {self.layer}: no room for its features ({needed:,.1f} MB, for the time of "
+                f"the run) in {cache_dir()}: {error.strerror}; make room, or set DDR_CACHE"
+            ) from None
 
-
-def is_intact(path: Path) -> bool:
-    """Whether a cache file is there and undamaged; damage is said."""
-    if not path.exists():
-        return False
-    crc, unread = 0, max(path.stat().st_size - 4, 0)
-    with path.open("rb") as file:
-        while chunk := file.read(min(unread, READ_BYTES)):
-            crc = zlib.crc32(chunk, crc)
-            unread -= len(chunk)
-        intact = file.read() == crc.to_bytes(4, "little")
-    if not intact:
-        logger.warning("%s is damaged; its features are computed again", path)
-    return intact
+    def columns(self, start: int, stop: int) -> np.ndarray:
+        stop = min(stop, self.shape[1])
+        size = self.dtype.itemsize
+        values = np.empty((self.n, stop - start), self.dtype)
+        for i, row in enumerate(values):
+            at = (i * self.shape[1] + start) * size
+            row.view(np.uint8)[:] = np.frombuffer(
+                os.pread(self.file.fileno(), row.nbytes, at), np.uint8
+            )
+        return values

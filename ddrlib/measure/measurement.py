@@ -1,120 +1,165 @@
-"""What a measurement found, as values: attributes, a table, JSON."""
+"""How the layers of a network sort their inputs: by what was done to them, or by what they show.
+
+samples -> features -> Gram matrix -> PCA -> t-SNE, several seeds -> CHI
+                            |-> variance split, neighbours, permutation p, SRGA
+"""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import torch
 
+from ddrlib.data.photographs import Patches
+from ddrlib.degrade.samples import Samples
 from ddrlib.errors import DDRError
-from ddrlib.measure.metrics import FACTORS, Interval, VarianceSplit
+from ddrlib.measure.layer import Chi, Layer, embedded_each, layers_of
+from ddrlib.measure.metrics import FACTORS, Interval
+from ddrlib.measure.tsne import usable_perplexity
+from ddrlib.zoo.loading import Network
 
 
-@dataclass(frozen=True)
-class Chi:
-    """The Calinski-Harabasz index of a layer's t-SNE projections, one for each t-SNE seed.
-
-    `interval` is that of their mean, over contents, the projections being given. `wd` and `bd` are
-    means of the dispersions within and between the groups.
-    """
-
-    values: tuple[float, ...]
-    wd: float
-    bd: float
-    interval: Interval
-
-    @property
-    def mean(self) -> float:
-        return self.interval.value
-
-    def __str__(self) -> str:
-        _, low, high, _ = self.interval
-        return f"{self.mean:.3g} ± {self.sd:.2g} [{low:.3g}, {high:.3g}]"
-
-    @property
-    def sd(self) -> float:
-        """The standard deviation over t-SNE seeds; not a number where there is one seed."""
-        return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else math.nan
-
-
-@dataclass(frozen=True)
-class LayerMeasurement:
-    """What was found in one layer, of `dim` values an image.
-
-    `variance`: shares of the sum of squares of the features. `knn_degradation`: the share of a
-    sample's 10 nearest neighbours (fewer with fewer than 11 contents) that have its degradation.
-    `p`: of the permutation test of the share of degradation. `embeddings` (seeds, N, 2): the t-SNE
-    projections of the PCA `scores` (N, 50 or fewer). `gram` (N, N): the centred Gram matrix.
-    """
-
-    layer: str
-    dim: int
-    chi_degradation: Chi
-    chi_content: Chi
-    variance: VarianceSplit[Interval]
-    knn_degradation: Interval
-    p: float
-    embeddings: np.ndarray
-    scores: np.ndarray
-    gram: np.ndarray
-
-    def intervals(self) -> dict[str, Interval]:
-        """All that has an interval, by name."""
-        return {
-            "chi_degradation": self.chi_degradation.interval,
-            "chi_content": self.chi_content.interval,
-            **{f"share_{factor}": getattr(self.variance, factor) for factor in FACTORS},
-            "knn_degradation": self.knn_degradation,
-        }
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Measurement:
-    """A network measured, layer by layer in order of depth, on n contents x k degradations.
+    """A network measured on samples, layer by layer in order of depth.
 
-    Of the N = n k samples, sample i has the degradation `degradations[i // n]` and the content
-    i % n: `degradation` and `content` (N,). `measurement["LRL_10"]` is that layer; `trunk` names
-    the measured layers of the network's stack of blocks, the last of them the deepest.
+    `measurement["LRL_10"]` is that layer; `trunk` names the measured layers of the network's stack
+    of blocks, the last of them the deepest. `perplexity` is that used, which is lower than that
+    asked for where there are few samples.
     """
 
     network: str
-    n: int
-    degradations: tuple[str, ...]
+    samples: Samples
     seeds: int
     perplexity: float
-    content: np.ndarray
-    degradation: np.ndarray
-    layers: list[LayerMeasurement]
+    layers: list[Layer]
     trunk: list[str]
 
-    def __getitem__(self, name: str) -> LayerMeasurement:
+    @property
+    def n(self) -> int:
+        """The number of contents."""
+        return self.samples.n
+
+    @property
+    def degradations(self) -> tuple[str, ...]:
+        return self.samples.degradations
+
+    @property
+    def content(self) -> np.ndarray:
+        """(N,): which content each sample shows."""
+        return self.samples.content
+
+    @property
+    def degradation(self) -> np.ndarray:
+        """(N,): the number of each sample's degradation."""
+        return self.samples.degradation
+
+    def __getitem__(self, name: str) -> Layer:
         for layer in self.layers:
-            if layer.layer == name:
+            if layer.name == name:
                 return layer
-        measured = ", ".join(layer.layer for layer in self.layers)
+        measured = ", ".join(layer.name for layer in self.layers)
         raise DDRError(f"layer {name!r} of {self.network} was not measured; there are: {measured}")
 
     def table(self) -> pd.DataFrame:
-        """A row a layer: every measure x with its interval, x_low to x_high; CHI also with x_sd."""
+        """A row for each layer: every measure x with its interval, x_low to x_high, and chi_x_sd."""
         return pd.DataFrame([_row(layer) for layer in self.layers])
 
-    def to_json(self) -> str:
-        """All numbers with their intervals as JSON; null stands for what is not a finite number."""
-        head = {
+    def srga(self, layer: str) -> dict[str, Interval]:
+        """SRGA at a layer of each degradation but the first, against the first."""
+        return {name: self[layer].srga(name) for name in self.degradations[1:]}
+
+    def to_json(self, srga_layer: str | None = None) -> str:
+        """All numbers with their intervals; null stands for what is not a finite number.
+
+        With `srga_layer` the key "srga" holds the indices at that layer.
+        """
+        content = {
             "network": self.network,
             "n": self.n,
             "degradations": self.degradations,
             "seeds": self.seeds,
             "perplexity": self.perplexity,
+            "layers": [_entry(layer) for layer in self.layers],
         }
-        return json.dumps({**head, "layers": [_entry(layer) for layer in self.layers]}, indent=2)
+        if srga_layer is not None:
+            content["srga"] = {
+                "layer": srga_layer,
+                "reference": self.degradations[0],
+                "degradations": {
+                    name: {"value": _finite(found.value), "interval": _ends(found)}
+                    for name, found in self.srga(srga_layer).items()
+                },
+            }
+        return json.dumps(content, indent=2, allow_nan=False)
 
 
-def _row(layer: LayerMeasurement) -> dict:
-    row = {"layer": layer.layer, "dim": layer.dim}
+def measure(
+    network: Network,
+    patches: Patches,
+    degradations: Sequence[str] = ("clean", "blur4", "noise20"),
+    layers: Sequence[str] | None = None,
+    *,
+    seeds: int = 5,
+    perplexity: float = 30.0,
+    device: str | torch.device = "auto",
+    progress: Callable[[str], None] | None = None,
+) -> Measurement:
+    """Measure layers of a network on every patch under every degradation.
+
+    Gram matrices and t-SNE projections are kept in the cache.
+
+    Parameters
+    ----------
+    layers : sequence of str, optional
+        Names of `network.layers`; all by default.
+    seeds : int
+        t-SNE runs with the seeds 0..seeds - 1, all side by side through joblib, whose
+        `parallel_config` can send them to a cluster.
+    perplexity : float
+        Of t-SNE; lowered to a third of the samples where it is above.
+    progress : callable, optional
+        Takes a line of text for each layer.
+
+    Raises
+    ------
+    DDRError
+        For fewer than two contents or degradations, no seed, and as `layer_grams` does.
+    """
+    if seeds < 1:
+        raise DDRError(f"{seeds} t-SNE seeds: measuring needs one at least")
+    samples = Samples.of(patches, degradations, network.scale)
+    perplexity = usable_perplexity(len(samples.images), perplexity)
+    found = layers_of(network, samples, layers, device)
+    measured = []
+    for layer in embedded_each(found, seeds, perplexity):
+        measured.append(layer)
+        if progress:
+            progress(_line(layer, len(measured), len(found)))
+    trunk = [layer.name for layer in measured if layer.name in network.trunk]
+    return Measurement(network.name, samples, seeds, perplexity, measured, trunk)
+
+
+def last_hidden(network: Network) -> str:
+    """The last layer before the output, where there is one: that which SRGA was made for."""
+    hidden = [layer for layer, path in network.layers.items() if path]
+    return (hidden or list(network.layers))[-1]
+
+
+def _line(layer: Layer, done: int, of: int) -> str:
+    return (
+        f"{layer.name} ({done} of {of}): CHI {layer.chi_degradation.mean:.3g} by degradation, "
+        f"{layer.chi_content.mean:.3g} by content"
+    )
+
+
+def _row(layer: Layer) -> dict:
+    row = {"layer": layer.name, "dim": layer.dim}
     for name, interval in layer.intervals().items():
         row |= {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
         if name.startswith("chi"):
@@ -122,19 +167,16 @@ def _row(layer: LayerMeasurement) -> dict:
     return row | {"p": layer.p}
 
 
-def _entry(layer: LayerMeasurement) -> dict:
+def _entry(layer: Layer) -> dict:
     return {
-        "layer": layer.layer,
+        "layer": layer.name,
         "dim": layer.dim,
         "chi_degradation": _chi_entry(layer.chi_degradation),
         "chi_content": _chi_entry(layer.chi_content),
-        "variance": {factor: getattr(layer.variance, factor).value for factor in FACTORS},
-        "knn_degradation": layer.knn_degradation.value,
+        "variance": {factor: _finite(getattr(layer.variance, factor).value) for factor in FACTORS},
+        "knn_degradation": _finite(layer.knn_degradation.value),
         "p": layer.p,
-        "intervals": {
-            name: [_finite(interval.low), _finite(interval.high)]
-            for name, interval in layer.intervals().items()
-        },
+        "intervals": {name: _ends(interval) for name, interval in layer.intervals().items()},
     }
 
 
@@ -142,6 +184,10 @@ def _chi_entry(chi: Chi) -> dict:
     numbers = {"mean": chi.mean, "sd": chi.sd, "wd": chi.wd, "bd": chi.bd}
     finite = {name: _finite(number) for name, number in numbers.items()}
     return {**finite, "values": list(map(_finite, chi.values))}
+
+
+def _ends(interval: Interval) -> list[float | None]:
+    return [_finite(interval.low), _finite(interval.high)]
 
 
 def _finite(number: float) -> float | None:

@@ -20,9 +20,10 @@ import numpy as np
 from scipy.stats import rankdata
 
 from ddrlib.errors import DDRError
+from ddrlib.features.grams import columns, gram
 from ddrlib.measure.ggd import GGD, fit_ggd, ggd_kl
 from ddrlib.measure.metrics import Interval, bootstrap
-from ddrlib.measure.projection import columns, gram, pca
+from ddrlib.measure.projection import pca
 
 BLOCK_VALUES = 2**22  # of a column block: 8 MiB in float16
 OUTLIER = 5  # standard deviations from the mean

@@ -8,13 +8,16 @@ gains) is scikit-learn's, so that from the same start both go the same way.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import joblib
 import numpy as np
 from numba import njit
 
 from ddrlib.errors import DDRError
+from ddrlib.features.cache import load_arrays, save_arrays, source_hash
 
 EXAGGERATION = 12.0  # at first the pull is harder, so that neighbours find each other
 STAGES = ((250, EXAGGERATION, 0.5), (750, 1.0, 0.8))  # iterations, exaggeration, momentum
@@ -59,11 +62,24 @@ def tsne(scores: np.ndarray, seed: int = 0, perplexity: float = 30.0) -> np.ndar
 def tsne_each(tasks: Sequence[tuple[np.ndarray, int, float]]) -> Iterator[np.ndarray]:
     """`tsne(scores, seed, perplexity)` of each task, in their order, as they come.
 
-    They run side by side through joblib, in threads; its `parallel_config` can send them elsewhere.
+    Those that an earlier run computed are read from the cache. The others run side by side through
+    joblib, in threads; its `parallel_config` can send them elsewhere.
     """
-    runs = [joblib.delayed(tsne)(*task) for task in tasks]
+    runs = [joblib.delayed(_kept_tsne)(*task) for task in tasks]
     parallel = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")
     return parallel(runs) if runs else iter(())
+
+
+def _kept_tsne(scores: np.ndarray, seed: int, perplexity: float) -> np.ndarray:
+    made_by = repr([source_hash(Path(__file__)), scores.shape, seed, float(perplexity)])
+    digest = hashlib.blake2b(made_by.encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(scores, dtype=np.float64))
+    key = f"tsne-{digest.hexdigest()}"
+    if kept := load_arrays(key):
+        return kept["points"]
+    points = tsne(scores, seed, perplexity)
+    save_arrays(key, points=points)
+    return points
 
 
 def joint_probabilities(scores: np.ndarray, perplexity: float) -> np.ndarray:

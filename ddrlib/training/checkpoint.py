@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from ddrlib.zoo.weights import write_atomically
+from ddrlib.files import write_atomically
 
 CURRENT, PREVIOUS = "checkpoint.pt", "previous.pt"
 DIGEST_BYTES = 32

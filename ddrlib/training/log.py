@@ -20,9 +20,10 @@ from ddrlib.data.photographs import load_patches, load_photos
 from ddrlib.degrade.degradation import degrade, downsample, upsample
 from ddrlib.errors import DDRError
 from ddrlib.features.extraction import extract
+from ddrlib.features.grams import gram
 from ddrlib.measure.fidelity import psnr
 from ddrlib.measure.metrics import calinski_harabasz, knn_purity, variance_components
-from ddrlib.measure.projection import gram, pca
+from ddrlib.measure.projection import pca
 from ddrlib.measure.response import beyond
 from ddrlib.measure.tsne import tsne
 from ddrlib.networks.guided import GuidedSRResNet, takes_truth
@@ -104,7 +105,7 @@ class TrainingLog:
                 return
         trunk = [name for name, path in model.layers().items() if path.startswith("body.")]
         network = Network("in training", model, model.scale, model.layers(), lambda x: x, "sr", {})
-        features = extract(network, self.probe, trunk, device=self.device, cache=False)
+        features = extract(network, self.probe, trunk, device=self.device)
         for layer, values in features.items():
             matrix = gram(values)
             self._sorting(iteration, layer, matrix, chi=layer == trunk[-1])

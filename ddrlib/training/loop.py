@@ -1,10 +1,10 @@
 """Training: one loop for pixel, perceptual and adversarial losses, resumable to the bit.
 
 The generator minimises pixel_weight * (L1 or MSE) + perceptual_weight * (`PerceptualLoss`) +
-adversarial_weight * softplus(-critic(restored)). The critic (`ddrlib.networks.discriminator.VGGDiscriminator`)
-minimises softplus(-critic(real)) + softplus(critic(restored)): the non-saturating logistic loss of
-the first GAN paper. It learns alone for `critic_warmup` iterations. Both learn with Adam. What is
-measured and shipped is the exponential moving average of the generator's weights.
+adversarial_weight * softplus(-critic(restored)). The critic, a `VGGDiscriminator`, minimises
+softplus(-critic(real)) + softplus(critic(restored)): the non-saturating logistic loss of the first
+GAN paper. It learns alone for `critic_warmup` iterations. Both learn with Adam. What is measured
+and shipped is the exponential moving average of the generator's weights.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from torch import Tensor, nn
 from ddrlib import networks
 from ddrlib.data.photographs import load_photos
 from ddrlib.errors import DDRError
-from ddrlib.files import BUILD
+from ddrlib.files import BUILD, write_atomically
 from ddrlib.machine import device_name
+from ddrlib.networks.discriminator import VGGDiscriminator
 from ddrlib.training import critic as criticism
 from ddrlib.training.acceleration import (
     accelerated,
@@ -43,7 +44,7 @@ from ddrlib.training.log import TrainingLog, is_measured
 from ddrlib.training.perceptual import PerceptualLoss
 from ddrlib.training.sampling import Sampler, digest
 from ddrlib.zoo.loading import load_network, save_network
-from ddrlib.zoo.weights import fill, write_atomically
+from ddrlib.zoo.weights import fill
 
 CHECKPOINT_SECONDS = 120
 PROGRESS_SECONDS = 30
@@ -84,7 +85,7 @@ class Trainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             model = _architecture(config)(**config.arguments)
-            critic = networks.VGGDiscriminator() if config.adversarial_weight else None
+            critic = VGGDiscriminator() if config.adversarial_weight else None
         self.guide = None
         if config.guide:
             self.guide = load_network(config.guide, folder)

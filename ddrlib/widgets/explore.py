@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ddrlib.data.photographs import load_patches
-from ddrlib.measure.network import measure
+from ddrlib.measure.measurement import measure
 from ddrlib.widgets.explorer_data import Packed
 from ddrlib.widgets.explorer_view import Explorer, ExplorerData, explorer, recompute
 from ddrlib.zoo.loading import Network, open_network

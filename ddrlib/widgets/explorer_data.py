@@ -20,10 +20,11 @@ from torch import Tensor
 from ddrlib.data.photographs import Patches
 from ddrlib.degrade.degradation import parse
 from ddrlib.errors import DDRError
-from ddrlib.measure.measurement import LayerMeasurement, Measurement
+from ddrlib.measure.layer import Layer
+from ddrlib.measure.measurement import Measurement
 from ddrlib.measure.metrics import calinski_harabasz
 from ddrlib.measure.tsne import tsne_each, usable_perplexity
-from ddrlib.plots.theme import MARKERS, PALETTE, SHARES
+from ddrlib.plots.palette import MARKERS, PALETTE, SHARES
 
 THUMBNAIL = 32  # pixels a side, at most
 ATLAS_QUALITY = 80  # thumbnails are for recognising; the gallery shows exact pixels
@@ -200,11 +201,11 @@ def _chi(points: np.ndarray, codes: np.ndarray) -> float | None:
     return _finite(calinski_harabasz(points, codes).chi)
 
 
-def _figures(layer: LayerMeasurement) -> dict:
+def _figures(layer: Layer) -> dict:
     """What the measurement says of a layer, apart from any one projection."""
     chi = {"degradation": layer.chi_degradation, "content": layer.chi_content}
     return {
-        "name": layer.layer,
+        "name": layer.name,
         "dim": layer.dim,
         "chi": {k: [_finite(c.mean), _finite(c.sd), len(c.values)] for k, c in chi.items()},
         "variance": {

@@ -15,8 +15,7 @@ from torch import Tensor
 from ddrlib.data.photographs import Patches, load_patches
 from ddrlib.degrade.degradation import degrade
 from ddrlib.errors import DDRError
-from ddrlib.measure.measurement import Measurement
-from ddrlib.measure.network import measure
+from ddrlib.measure.measurement import Measurement, measure
 from ddrlib.widgets.explorer_data import Packed, pack
 from ddrlib.widgets.live import LiveWidget, Progress, static
 from ddrlib.zoo.loading import Network, load_network

@@ -17,8 +17,7 @@ import safetensors.torch
 from torch import Tensor
 
 from ddrlib.errors import DDRError
-from ddrlib.files import DATA
-from ddrlib.zoo.weights import write_atomically
+from ddrlib.files import DATA, write_atomically
 
 NETWORKS = DATA / "networks"
 

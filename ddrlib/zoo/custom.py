@@ -9,9 +9,8 @@ from pathlib import Path
 
 from torch import nn
 
-from ddrlib.errors import DDRError
+from ddrlib.errors import DDRError, guarded
 from ddrlib.zoo.descriptor import Descriptor
-from ddrlib.zoo.guard import guarded
 from ddrlib.zoo.onnx_network import read_onnx
 from ddrlib.zoo.spandrel_network import recognise
 from ddrlib.zoo.weights import fill, read_weights

@@ -11,8 +11,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from ddrlib.errors import DDRError
-from ddrlib.zoo.guard import guarded
+from ddrlib.errors import DDRError, guarded
 from ddrlib.zoo.onnx_network import ANY, OnnxNetwork
 
 OUTPUT = "Output"  # name of the network's own output, whose path is ""

@@ -13,8 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ddrlib.errors import DDRError
-from ddrlib.zoo.guard import guarded, optional
+from ddrlib.errors import DDRError, guarded, optional
 
 if TYPE_CHECKING:
     from onnx import GraphProto

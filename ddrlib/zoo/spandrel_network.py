@@ -6,8 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from ddrlib.errors import DDRError
-from ddrlib.zoo.guard import guarded, optional
+from ddrlib.errors import DDRError, guarded, optional
 from ddrlib.zoo.weights import read_weights
 
 

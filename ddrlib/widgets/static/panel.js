@@ -11,7 +11,7 @@ const PLUS = [[-0.4, -1.1], [0.4, -1.1], [0.4, -0.4], [1.1, -0.4], [1.1, 0.4], [
   [-0.4, 1.1], [-0.4, 0.4], [-1.1, 0.4], [-1.1, -0.4], [-0.4, -0.4]];
 const turned = ([x, y]) => [(x - y) * Math.SQRT1_2, (x + y) * Math.SQRT1_2];
 
-// Outlines of radius about 1, under matplotlib's names (`ddrlib.plots.MARKERS`).
+// Outlines of radius about 1, under matplotlib's names (`ddrlib.plots.palette.MARKERS`).
 const SHAPES = {
   o: ring(16, () => 1),
   s: [[-0.9, -0.9], [0.9, -0.9], [0.9, 0.9], [-0.9, 0.9]],

@@ -1,0 +1,79 @@
+"""The experiment of the whole book as one table: contents x degradations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ddrlib.data.photographs import Patches
+from ddrlib.degrade.degradation import degrade, parse
+from ddrlib.errors import DDRError
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Every patch under every degradation, as a network sees them.
+
+    Of the N = n k samples, sample i shows the content i % n under the degradation
+    `degradations[i // n]`.
+
+    Attributes
+    ----------
+    patches : Patches
+        The n contents, in high resolution.
+    degradations : tuple of str
+        The k degradations, all different.
+    scale : int
+        Ratio of the sides of high and low resolution.
+    images : Tensor
+        (N, 3, H / scale, W / scale), RGB in [0, 1].
+    """
+
+    patches: Patches
+    degradations: tuple[str, ...]
+    scale: int
+    images: Tensor
+
+    @classmethod
+    def of(
+        cls, patches: Patches, degradations: Sequence[str], scale: int = 4, seed: int = 0
+    ) -> Samples:
+        """Degrade every patch in every way; `seed` is that of noise.
+
+        Raises
+        ------
+        DDRError
+            For fewer than two patches or two different degradations, and as `degrade` does.
+        """
+        names = tuple(str(parse(degradation)) for degradation in degradations)
+        if len(patches) < 2 or len(names) < 2 or len(set(names)) < len(names):
+            raise DDRError(
+                f"{len(patches)} patches under {', '.join(names)}: measuring needs 2 patches and "
+                "2 different degradations at least"
+            )
+        images = torch.cat([degrade(patches.images, name, scale, seed) for name in names])
+        return cls(patches, names, scale, images)
+
+    @property
+    def n(self) -> int:
+        """The number of contents."""
+        return len(self.patches)
+
+    @property
+    def content(self) -> np.ndarray:
+        """(N,): which content each sample shows."""
+        return np.tile(np.arange(self.n), len(self.degradations))
+
+    @property
+    def degradation(self) -> np.ndarray:
+        """(N,): the number of each sample's degradation."""
+        return np.repeat(np.arange(len(self.degradations)), self.n)
+
+    def under(self, degradation: str) -> Tensor:
+        """The images (n, 3, h, w) of one degradation."""
+        first = self.n * self.degradations.index(degradation)
+        return self.images[first : first + self.n]

@@ -1,0 +1,83 @@
+"""The one cache of computed arrays: Gram matrices and projections, by what they were made from."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import io
+import logging
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from ddrlib.errors import DDRError, one_line
+from ddrlib.files import cache_dir, write_atomically
+
+LARGEST_ENTRY = 2**31  # bytes of a cached array; a file that promises more is damaged
+ABANDONED = 600  # seconds after which a temporary file belongs to a process that was killed
+
+logger = logging.getLogger(__name__)
+
+
+@functools.cache
+def source_hash(*paths: Path) -> str:
+    """SHA-256 of what Python files say, their comments and layout apart."""
+    code = [ast.dump(ast.parse(path.read_text(encoding="utf-8"))) for path in sorted(paths)]
+    return hashlib.sha256("\n".join(code).encode()).hexdigest()
+
+
+def load_arrays(key: str) -> dict[str, np.ndarray] | None:
+    """The arrays kept under a key; None where there are none, or they are damaged."""
+    path = _entry(key)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if any(entry.file_size > LARGEST_ENTRY for entry in archive.infolist()):
+                raise zipfile.BadZipFile
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}  # checks each CRC-32
+        if str(arrays.pop("key")) != key:  # a file that was renamed
+            raise KeyError(key)
+    except FileNotFoundError:
+        return None
+    except Exception:  # noqa: BLE001  a damaged file can make the reader raise anything
+        logger.warning("%s is damaged; its content is computed again", path)
+        return None
+    return arrays
+
+
+def save_arrays(key: str, **arrays: np.ndarray) -> None:
+    """Keep arrays under a key; where the cache cannot be written, this is said and they are not."""
+    path = _entry(key)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path.parent)
+        buffer = io.BytesIO()
+        np.savez(buffer, key=np.array(key), **arrays)
+        write_atomically(path, buffer.getvalue())
+    except (OSError, DDRError) as error:
+        _warn_once(
+            f"{cache_dir()}: results cannot be kept there ({one_line(error)}); set DDR_CACHE"
+        )
+
+
+def _entry(key: str) -> Path:
+    return cache_dir() / "arrays" / f"{key}.npz"
+
+
+@functools.cache
+def _sweep(folder: Path) -> None:
+    """Remove what processes that were killed left behind, once a process."""
+    for path in folder.glob(".*.tmp"):
+        try:
+            if time.time() - path.stat().st_mtime > ABANDONED:
+                path.unlink()
+        except OSError:
+            continue  # another process was faster, or its owner is not us
+
+
+@functools.cache
+def _warn_once(line: str) -> None:
+    logger.warning("%s", line)

@@ -1,0 +1,133 @@
+"""Centred Gram matrices: all that projections and measures need to know of a layer's features.
+
+A set of features is N points in D dimensions, N some hundreds, D up to a million. With
+
+    G[i, j] = <x_i - mean x, x_j - mean x>
+
+D is read once, in blocks of columns, and never again: PCA scores are the eigenvectors of G times
+the square roots of its eigenvalues, squared distances are G[i, i] + G[j, j] - 2 G[i, j]. So G is
+what is kept between runs, under 1 MB for a layer, and features are not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import joblib
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+from torch import Tensor
+
+from ddrlib.errors import DDRError
+from ddrlib.features.cache import load_arrays, save_arrays, source_hash
+from ddrlib.features.extraction import extract_rows, layer_paths
+from ddrlib.features.rows import FileRows, Rows
+from ddrlib.zoo.loading import Network
+
+BLOCK_VALUES = 2**21  # of a column block: 16 MiB in float64
+MAX_WORKERS = 8  # each holds a block and an N x N matrix
+SOURCES = tuple(Path(__file__).parent.glob("*.py"))
+
+
+class LayerGram(NamedTuple):
+    """The centred Gram matrix (N, N) of a layer's features, and how many numbers each image has."""
+
+    gram: np.ndarray
+    dim: int
+
+
+def layer_grams(
+    network: Network,
+    images: Tensor,
+    layers: Sequence[str] | None = None,
+    *,
+    device: str | torch.device = "auto",
+) -> dict[str, LayerGram]:
+    """The Gram matrices of layers (default: all) of a network for images, in order of depth.
+
+    Those that an earlier run computed are read from the cache. All others share one forward pass.
+
+    Parameters
+    ----------
+    images : Tensor
+        (N, 3, H, W), low-resolution RGB in [0, 1].
+
+    Raises
+    ------
+    DDRError
+        For an unknown layer, one that does not give a finite row for each image, one that gives the
+        same for all images, and a full disk.
+    """
+    keys = _keys(network, images, layers)
+    kept = {layer: load_arrays(key) for layer, key in keys.items()}
+    found = {
+        layer: LayerGram(arrays["gram"], int(arrays["dim"]))
+        for layer, arrays in kept.items()
+        if arrays
+    }
+    missing = [layer for layer in keys if layer not in found]
+    rows = extract_rows(network, images, missing, device, FileRows) if missing else {}
+    for layer in missing:
+        values = rows.pop(layer)
+        matrix = gram(values)
+        if not np.trace(matrix) > 0:
+            raise DDRError(
+                f"layer {layer} of {network.name} gives the same for all images: nothing to "
+                "measure; leave it out"
+            )
+        found[layer] = LayerGram(matrix, values.shape[1])
+        save_arrays(keys[layer], gram=matrix, dim=np.array(values.shape[1]))
+    return {layer: found[layer] for layer in keys}
+
+
+def _keys(network: Network, images: Tensor, layers: Sequence[str] | None) -> dict[str, str]:
+    """What identifies the Gram matrix of each layer: a hash of all that it depends on."""
+    made_by = [source_hash(*SOURCES), torch.__version__, network.sha256, tuple(images.shape)]
+    common = hashlib.blake2b(repr(made_by).encode(), digest_size=16)
+    for tensor in (images, network.prepare(images[:1])):  # the latter tells how images are prepared
+        common.update(tensor.cpu().contiguous().numpy())
+    keys = {}
+    for layer, path in layer_paths(network, layers).items():
+        digest = common.copy()
+        digest.update(path.encode())
+        keys[layer] = f"gram-{digest.hexdigest()}"
+    return keys
+
+
+def gram(features: np.ndarray | Rows) -> np.ndarray:
+    """The centred Gram matrix (N, N), float64, of features (N, D) in any float type.
+
+    Blocks of columns are converted, centred and multiplied in float64: float32 products would be a
+    little faster, but their rounding is a share of the largest eigenvalue, which spoils the scores
+    of the weak components (squaring the features squares their condition number).
+    """
+    n, dim = features.shape
+    width = max(BLOCK_VALUES // n, 1)
+
+    def product(start: int) -> np.ndarray:
+        block = columns(features, start, start + width).astype(np.float64)
+        block -= block.mean(axis=0)
+        return block @ block.T
+
+    # Each core has blocks of its own, since conversion and centring take as long as the product;
+    # summed in their order, so that the result does not depend on the number of cores.
+    workers = min(joblib.cpu_count(), MAX_WORKERS)
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers) as pool:
+        return sum(pool.map(product, range(0, dim, width)), start=np.zeros((n, n)))
+
+
+def columns(features: np.ndarray | Rows, start: int, stop: int) -> np.ndarray:
+    """Columns start..stop - 1 of features, in memory."""
+    return features.columns(start, stop) if isinstance(features, Rows) else features[:, start:stop]
+
+
+def subgram(gram: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """The centred Gram matrix of the chosen samples alone, centred about their own mean."""
+    chosen = gram[np.ix_(index, index)]
+    means = chosen.mean(axis=0)
+    return chosen - means - means[:, None] + means.mean()

@@ -1,0 +1,249 @@
+"""One layer of a network, measured: its Gram matrix over the samples, and all that follows from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from itertools import islice
+
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+
+from ddrlib.degrade.samples import Samples
+from ddrlib.features.grams import gram, layer_grams, subgram
+from ddrlib.measure.metrics import (
+    FACTORS,
+    Interval,
+    TwoWay,
+    VarianceSplit,
+    bootstrap,
+    calinski_harabasz,
+    knn_hits,
+    permutation_p,
+)
+from ddrlib.measure.projection import pca
+from ddrlib.measure.srga import srga_interval
+from ddrlib.measure.tsne import tsne_each, usable_perplexity
+from ddrlib.zoo.loading import Network
+
+NEIGHBOURS = 10
+COMPONENTS = 300  # of the published SRGA, where there are samples enough
+one_core = threadpool_limits.wrap(limits=1, user_api="blas")  # best for many small products
+
+
+@dataclass(frozen=True)
+class Chi:
+    """The Calinski-Harabasz index of a layer's t-SNE projections, one for each t-SNE seed.
+
+    `interval` is that of their mean, over contents, the projections being given. `wd` and `bd` are
+    means of the dispersions within and between the groups.
+    """
+
+    values: tuple[float, ...]
+    wd: float
+    bd: float
+    interval: Interval
+
+    @property
+    def mean(self) -> float:
+        return self.interval.value
+
+    @property
+    def sd(self) -> float:
+        """The standard deviation over t-SNE seeds; not a number where there is one seed."""
+        return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else math.nan
+
+    def __str__(self) -> str:
+        _, low, high, _ = self.interval
+        return f"{self.mean:.3g} ± {self.sd:.2g} [{low:.3g}, {high:.3g}]"
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A layer's features of n contents under k degradations.
+
+    Sample i shows the content i % n under the degradation `degradations[i // n]`. What is measured
+    is computed when it is asked for, once. All intervals are 95 % bootstrap intervals over
+    contents.
+
+    Attributes
+    ----------
+    name : str
+    dim : int
+        Values that the layer gives for an image.
+    gram : ndarray
+        (N, N), the centred Gram matrix, N = n k.
+    n : int
+    degradations : tuple of str
+    embeddings : ndarray
+        (seeds, N, 2), t-SNE projections; none until `embedded`.
+    """
+
+    name: str
+    dim: int
+    gram: np.ndarray
+    n: int
+    degradations: tuple[str, ...]
+    embeddings: np.ndarray
+
+    @classmethod
+    def of(cls, name: str, features: np.ndarray, samples: Samples) -> Layer:
+        """From the features (N, D) of samples."""
+        return cls._of_gram(name, gram(features), features.shape[1], samples)
+
+    @classmethod
+    def _of_gram(cls, name: str, matrix: np.ndarray, dim: int, samples: Samples) -> Layer:
+        none_yet = np.empty((0, len(matrix), 2), np.float32)
+        return cls(name, dim, matrix, samples.n, samples.degradations, none_yet)
+
+    # The samples
+
+    @property
+    def content(self) -> np.ndarray:
+        """(N,): which content each sample shows."""
+        return np.tile(np.arange(self.n), len(self.degradations))
+
+    @property
+    def degradation(self) -> np.ndarray:
+        """(N,): the number of each sample's degradation."""
+        return np.repeat(np.arange(len(self.degradations)), self.n)
+
+    def only(self, degradations: Sequence[str]) -> Layer:
+        """The same layer under these degradations alone, in this order."""
+        firsts = [self.n * self.degradations.index(name) for name in degradations]
+        index = np.add.outer(firsts, np.arange(self.n)).ravel()
+        none_yet = np.empty((0, len(index), 2), np.float32)
+        return replace(
+            self,
+            gram=subgram(self.gram, index),
+            degradations=tuple(degradations),
+            embeddings=none_yet,
+        )
+
+    # Without a projection
+
+    @cached_property
+    def scores(self) -> np.ndarray:
+        """(N, 50 or fewer): principal component scores, the strongest component first."""
+        return pca(self.gram).scores
+
+    @cached_property
+    def design(self) -> TwoWay:
+        """The two-way sums of squares."""
+        return TwoWay.of(self.gram, self.content, self.degradation)
+
+    @cached_property
+    @one_core
+    def variance(self) -> VarianceSplit[Interval]:
+        """Shares of the sum of squares: degradation, content, rest."""
+        contents = np.arange(self.n)
+        return VarianceSplit(
+            *(
+                bootstrap(partial(self.design.share, factor), contents, bounds=(0, 1))
+                for factor in FACTORS
+            )
+        )
+
+    @cached_property
+    @one_core
+    def knn_degradation(self) -> Interval:
+        """The share of a sample's 10 nearest neighbours that have its degradation.
+
+        With fewer than 11 contents there are as many neighbours as others of a degradation.
+        Neighbours are those in the full sample: a content drawn twice would be its own neighbour.
+        """
+        hits = knn_hits(self.gram, self.degradation, min(NEIGHBOURS, self.n - 1))
+        hits = hits.reshape(-1, self.n).mean(axis=0)
+        return bootstrap(lambda counts: counts @ hits / self.n, np.arange(self.n), bounds=(0, 1))
+
+    @cached_property
+    @one_core
+    def p(self) -> float:
+        """p of the permutation test of the share of degradation."""
+        return permutation_p(self.gram, self.content, self.degradation)
+
+    def srga(self, degradation: str) -> Interval:
+        """SRGA of a degradation against the first one (Liu et al. 2023; see `ddrlib.measure.srga`).
+
+        Signs of components, which matter a little, are those of `ddrlib.measure.projection.pca`.
+        """
+        components = min(COMPONENTS, self.n - 1)
+        reference, test = (
+            pca(self.only([name]).gram, components).scores
+            for name in (self.degradations[0], degradation)
+        )
+        return srga_interval(reference, test)
+
+    # On t-SNE projections
+
+    def embedded(self, seeds: int, perplexity: float = 30.0) -> Layer:
+        """The same layer with its t-SNE projections of the seeds 0..seeds - 1."""
+        return next(embedded_each([self], seeds, perplexity))
+
+    @cached_property
+    def chi_degradation(self) -> Chi:
+        """CHI of the projections by degradation."""
+        return self._chi("degradation", self.degradation)
+
+    @cached_property
+    def chi_content(self) -> Chi:
+        """CHI of the projections by content."""
+        return self._chi("content", self.content)
+
+    @cached_property
+    def _maps(self) -> list[TwoWay]:
+        return [
+            TwoWay.of(gram(points), self.content, self.degradation) for points in self.embeddings
+        ]
+
+    @one_core
+    def _chi(self, factor: str, labels: np.ndarray) -> Chi:
+        found = [calinski_harabasz(points, labels) for points in self.embeddings]
+        return Chi(
+            values=tuple(dispersion.chi for dispersion in found),
+            wd=float(np.mean([dispersion.wd for dispersion in found])),
+            bd=float(np.mean([dispersion.bd for dispersion in found])),
+            interval=bootstrap(
+                lambda counts: np.mean([m.chi(factor, counts) for m in self._maps], axis=0),
+                np.arange(self.n),
+                bounds=(0, np.inf),
+            ),
+        )
+
+    def intervals(self) -> dict[str, Interval]:
+        """All measures that have an interval, by name."""
+        return {
+            "chi_degradation": self.chi_degradation.interval,
+            "chi_content": self.chi_content.interval,
+            **{f"share_{factor}": getattr(self.variance, factor) for factor in FACTORS},
+            "knn_degradation": self.knn_degradation,
+        }
+
+
+def layers_of(
+    network: Network,
+    samples: Samples,
+    layers: Sequence[str] | None = None,
+    device: str | torch.device = "auto",
+) -> list[Layer]:
+    """Layers (default: all) of a network in order of depth, not embedded; errors: `layer_grams`."""
+    found = layer_grams(network, samples.images, layers, device=device)
+    return [Layer._of_gram(name, matrix, dim, samples) for name, (matrix, dim) in found.items()]
+
+
+def embedded_each(layers: Sequence[Layer], seeds: int, perplexity: float = 30.0) -> Iterator[Layer]:
+    """`Layer.embedded` of each, as they come; all t-SNE runs side by side."""
+    runs = tsne_each(
+        [
+            (layer.scores, seed, usable_perplexity(len(layer.gram), perplexity))
+            for layer in layers
+            for seed in range(seeds)
+        ]
+    )
+    for layer in layers:
+        embedded = replace(layer, embeddings=np.stack(list(islice(runs, seeds))))
+        vars(embedded)["scores"] = layer.scores  # they are the same
+        yield embedded

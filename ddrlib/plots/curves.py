@@ -1,0 +1,229 @@
+"""Numbers against depth, degree, iteration or one another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, PercentFormatter
+
+from ddrlib.measure.measurement import Measurement
+from ddrlib.measure.metrics import Interval
+from ddrlib.measure.pairs import Pairs
+from ddrlib.plots.palette import MARKERS, PALETTE, SHARES
+from ddrlib.plots.panels import Place, grid, grid_of, legend, literal
+
+OF_SPLITS = ("pi", 95)  # bands and bars hold 95 % of the splits
+
+
+def along_depth(measurements: Sequence[Measurement]) -> Figure:
+    """How each network's features are organised, layer by layer.
+
+    Above: CHI of the t-SNE projection by degradation and by content (mean and standard deviation
+    over t-SNE seeds; linear below 1, logarithmic above). Below: the shares of feature variance,
+    which no projection has touched, with 95 % intervals over contents.
+    """
+    rows = ["CHI of the projection", "share of feature variance"]
+    fig, axes = grid(rows, [m.network for m in measurements], (4.6, 2.9), sharey="row")
+    for (above, below), measurement in zip(axes.T, measurements, strict=True):
+        _draw_chi(above, measurement)
+        _draw_shares(below, measurement)
+    for ax in axes[:, -1]:
+        ax.legend(loc="best", fontsize="small")
+    return fig
+
+
+def _draw_chi(ax: Axes, measurement: Measurement) -> None:
+    depth = np.arange(len(measurement.layers))
+    for factor, marker in (("degradation", "o"), ("content", "s")):
+        chi = [getattr(layer, f"chi_{factor}") for layer in measurement.layers]
+        look = {"color": SHARES[factor], "marker": marker, "capsize": 3, "label": f"by {factor}"}
+        ax.errorbar(depth, [c.mean for c in chi], yerr=[c.sd for c in chi], **look)
+    ax.set_yscale("symlog", linthresh=1)
+    ax.set_ylim(bottom=0)
+    ax.set_xticks(depth, [])
+
+
+def _draw_shares(ax: Axes, measurement: Measurement) -> None:
+    depth = np.arange(len(measurement.layers))
+    for factor, marker in (("degradation", "o"), ("content", "s"), ("rest", "^")):
+        shares = [getattr(layer.variance, factor) for layer in measurement.layers]
+        _with_band(ax, depth, shares, SHARES[factor], marker, factor)
+    ax.set_ylim(0, 1)
+    ax.set_xticks(depth, [literal(layer.name) for layer in measurement.layers], rotation=90)
+
+
+def _with_band(
+    ax: Axes,
+    x: Sequence[float] | np.ndarray,
+    intervals: Sequence[Interval],
+    colour: str,
+    marker: str,
+    label: str,
+) -> None:
+    """A line of values in the band of their intervals."""
+    value, low, high, _ = zip(*intervals, strict=True)
+    ax.plot(x, value, color=colour, marker=marker, label=label)
+    ax.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+
+
+def growth(logs: pd.DataFrame, panels: Mapping[str, tuple[str, str]]) -> Figure:
+    """Training logs: one panel for each (measure, layer), one line for each network.
+
+    Lines are means over training seeds, bands run from the smallest to the largest. The iteration
+    axis is logarithmic beyond 10, so that iteration 0, the random network, has a place.
+    """
+    fig, axes = grid(["", ""], [""] * -(-len(panels) // 2), (4.5, 2.8), sharex=True)
+    for ax, (title, (measure, layer)) in zip(axes.flat, panels.items(), strict=False):
+        sns.lineplot(
+            logs[(logs.measure == measure) & (logs.layer == layer)],
+            x="iteration",
+            y="value",
+            hue="network",
+            style="network",
+            markers=True,
+            dashes=False,
+            errorbar=("pi", 100),
+            ax=ax,
+        )
+        ax.set_xscale("symlog", linthresh=10)
+        ax.set(title=title, ylabel="")
+        if measure.startswith("chi"):
+            ax.set_yscale("symlog", linthresh=1)
+    legend(fig, axes.flat[: len(panels)])
+    return fig
+
+
+def distance_curves(pairs: Mapping[Place, Pairs]) -> Figure:
+    """Discriminability of two degrees against the steps between them: rows networks, columns kinds.
+
+    Each dot is a pair of degrees, the line the mean of those equally far apart.
+    """
+    fig, axes = grid_of(pairs, (3.1, 2.2), sharex=True, sharey="row")
+    for place, found in pairs.items():
+        steps, shares = found.distances()
+        axes[place].scatter(steps, shares, s=10, alpha=0.5, linewidths=0, color=PALETTE[0])
+        means = pd.Series(shares).groupby(steps).mean()
+        axes[place].plot(means.index, means, color=PALETTE[1])
+    fig.supxlabel("steps between the two degrees")
+    fig.supylabel("share of variance between them")
+    return fig
+
+
+def response_curves(table: pd.DataFrame, measure: str, x: str, row: str, column: str) -> Figure:
+    """A measure along `x`: one panel for each (row, column), one colour for each way of training.
+
+    `table` has an `Interval` in the column `measure`, and the columns network and training. Of the
+    networks of a panel trained alike the first is drawn with its intervals, the others thinly.
+    """
+    panels = dict(list(table.groupby([row, column], sort=False)))
+    fig, axes = grid_of(panels, (3.3, 2.4), sharey="row")
+    ways = list(dict.fromkeys(table.training))
+    for place, part in panels.items():
+        firsts = set(part.drop_duplicates("training").network)
+        for (way, network), line in part.groupby(["training", "network"], sort=False):
+            ax, k = axes[place], ways.index(way)
+            if network in firsts:
+                _with_band(ax, line[x], line[measure], PALETTE[k], MARKERS[k], way)
+            else:
+                ax.plot(line[x], [v.value for v in line[measure]], color=PALETTE[k], linewidth=0.8)
+    legend(fig, axes.values())
+    fig.supylabel(literal(measure), fontsize="medium")
+    return fig
+
+
+def against_loss(table: pd.DataFrame) -> Figure:
+    """The loss of PSNR against measures: one row of panels per measure, one column per place.
+
+    `table`: one row for each network, degradation, place and measure, with the columns training,
+    value and "loss of PSNR". SRGA is a logarithm already; other measures get a logarithmic axis.
+    """
+    panels = dict(list(table.groupby(["measure", "place"], sort=False)))
+    fig, axes = grid_of(panels, (3.0, 2.2), sharey=True)
+    for place, part in panels.items():
+        ax = axes[place]
+        sns.scatterplot(
+            part,
+            x="value",
+            y="loss of PSNR",
+            hue="training",
+            style="degradation",
+            ax=ax,
+            palette=PALETTE[: table.training.nunique()],
+        )
+        ax.set(xlabel=literal(place[0]), ylabel="")
+        if place[0] != "SRGA":
+            ax.set_xscale("log")
+            ax.xaxis.set_minor_formatter(NullFormatter())
+    legend(fig, axes.values(), place="outside right center", columns=1)
+    fig.supylabel("loss of PSNR (dB)", fontsize="medium")
+    return fig
+
+
+def few_shots(found: pd.DataFrame, chance: float) -> Figure:
+    """Type accuracy against the number of reference pictures learned from, one line per method."""
+    fig, ax = plt.subplots(figsize=(8, 5.2), layout="constrained")
+    sns.lineplot(
+        found,
+        x="shots",
+        y="accuracy",
+        hue="method",
+        style="method",
+        errorbar=OF_SPLITS,
+        ax=ax,
+        markers=MARKERS[: found.method.nunique()],
+        dashes=False,
+        err_kws={"alpha": 0.12},
+    )
+    ax.axhline(chance, color="grey", linestyle=":", label=f"chance, {chance:.0%}")
+    shots = sorted(found.shots.unique())
+    ax.set_xscale("log")
+    ax.set_xticks(shots, shots)
+    ax.minorticks_off()
+    ax.set(ylim=(0, 1), xlabel="reference pictures learned from", ylabel="type accuracy")
+    ax.yaxis.set_major_formatter(PercentFormatter(1))
+    legend(fig, [ax])
+    return fig
+
+
+def degree_orders(found: pd.DataFrame) -> Figure:
+    """Spearman's rho of predicted and true levels, type by type, one colour per method."""
+    fig, ax = plt.subplots(figsize=(9.5, 4.8), layout="constrained")
+    methods = found.method.nunique()
+    sns.pointplot(
+        found.assign(type=found.type.map(literal)),
+        x="type",
+        y="rho",
+        hue="method",
+        errorbar=OF_SPLITS,
+        dodge=0.55 if methods > 1 else False,
+        linestyle="none",
+        markers=MARKERS[:methods],
+        markersize=4,
+        err_kws={"linewidth": 1},
+        ax=ax,
+    )
+    ax.set(xlabel="", ylabel="Spearman's rho, predicted and true level")
+    ax.set_ylim(top=1.02)
+    legend(fig, [ax])
+    return fig
+
+
+def gain_bars(intervals: Mapping[str, Interval], gains: pd.DataFrame) -> Figure:
+    """The mean gain of each method: large its interval over contents, small each training seed."""
+    fig, ax = plt.subplots(figsize=(7.5, 0.8 + 0.5 * len(intervals)), layout="constrained")
+    for row, (method, found) in enumerate(intervals.items()):
+        ax.plot([found.low, found.high], [row, row], color=PALETTE[0], linewidth=2)
+        ax.plot(found.value, row, "o", color=PALETTE[0], markersize=8)
+        seeds = gains[method].dropna().groupby("seed").mean()
+        ax.plot(seeds, np.full(len(seeds), row + 0.25), "|", color=PALETTE[1], markersize=9)
+    ax.axvline(0, color="grey", linewidth=1)
+    ax.set_yticks(range(len(intervals)), [literal(method) for method in intervals])
+    ax.invert_yaxis()
+    ax.set(xlabel="gain in PSNR (dB)")
+    return fig

@@ -1,0 +1,169 @@
+"""Maps of samples, matrices, and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from ddrlib.measure.measurement import Measurement
+from ddrlib.plots.panels import Place, grid, grid_of, legend, literal, matrix, points, shaded
+
+
+def projections(
+    measurements: Sequence[Measurement],
+    layers: Sequence[Sequence[str]],
+    labels: np.ndarray | None = None,
+) -> Figure:
+    """t-SNE projections: a row per network, a column per layer of it, for the first t-SNE seed.
+
+    Coloured by degradation, with the Calinski-Harabasz index by degradation (mean over the t-SNE
+    seeds) above each panel; or by `labels`, one text per content.
+    """
+    width = max(map(len, layers))
+    fig, axes = grid([m.network for m in measurements], [""] * width, (2.6, 2.8))
+    for line, measurement, names in zip(axes, measurements, layers, strict=True):
+        for ax, name in zip(line, names, strict=False):
+            layer, title = measurement[name], literal(name)
+            if labels is None:
+                points(ax, layer.embeddings[0], measurement.degradation, measurement.degradations)
+                title += f"   CHI {layer.chi_degradation.mean:.3g}"
+            else:
+                kinds, codes = np.unique(labels, return_inverse=True)
+                points(ax, layer.embeddings[0], codes[measurement.content], kinds)
+            ax.set_title(title)
+        for ax in line[len(names) :]:
+            ax.set_axis_off()
+    legend(fig, axes[:1, 0], columns=6)
+    return fig
+
+
+def overlays(panels: Mapping[Place, tuple[np.ndarray, str]], degradations: Sequence[str]) -> Figure:
+    """Clean and degraded features in one projection, one panel each.
+
+    A panel is its points (k n, 2), degradation by degradation, and the note below them.
+    """
+    fig, axes = grid_of(panels, (2.4, 2.5))
+    for place, (xy, note) in panels.items():
+        labels = np.repeat(np.arange(len(degradations)), len(xy) // len(degradations))
+        points(axes[place], xy, labels, degradations)
+        axes[place].set_xlabel(literal(note), fontsize="small")
+    legend(fig, axes.values())
+    return fig
+
+
+def degree_series(measurements: Mapping[str, Measurement]) -> Figure:
+    """The deepest layer's projection of each series of degrees, coloured from weakest to strongest."""
+    fig, axes = grid([""], list(measurements), (4.1, 3.4))
+    for ax, measurement in zip(axes[0], measurements.values(), strict=True):
+        drawn = shaded(ax, measurement.layers[-1].embeddings[0], measurement.degradation)
+        bar = fig.colorbar(drawn, ax=ax, ticks=range(len(measurement.degradations)))
+        bar.ax.set_yticklabels(measurement.degradations, fontsize="x-small")
+    return fig
+
+
+def embedding_maps(maps: Mapping[str, np.ndarray], degrees: Mapping[str, np.ndarray]) -> Figure:
+    """Projected embeddings, one column per method: each row coloured by another kind of degree.
+
+    `maps` are points (N, 2) by method, `degrees` (N,) by their name and unit.
+    """
+    fig, axes = grid([""] * len(degrees), list(maps), (3.1, 2.7))
+    for line, (label, values) in zip(axes, degrees.items(), strict=True):
+        for ax, xy in zip(line, maps.values(), strict=True):
+            drawn = shaded(ax, xy, values)
+        fig.colorbar(drawn, ax=line[-1], label=label)
+    return fig
+
+
+def heatmap(table: pd.DataFrame, label: str, fmt: str = ".2g", **options) -> Figure:
+    """A matrix with its numbers written in; `label` says what they are and in which unit."""
+    rows, columns = table.shape
+    fig, ax = plt.subplots(figsize=(1.6 + 0.62 * columns, 1.4 + 0.36 * rows), layout="constrained")
+    written = {"annot": True, "fmt": fmt, "linewidths": 0.5}
+    matrix(ax, table, cbar=True, cbar_kws={"label": literal(label)}, **written, **options)
+    return fig
+
+
+def layer_maps(tables: Mapping[str, pd.DataFrame], label: str) -> Figure:
+    """Matrices side by side on one colour scale from 0, first row lowest; `label` names the colour."""
+    fig, axes = grid([""], list(tables), (5.0, 3.2), sharey=True)
+    highest = max(table.to_numpy().max() for table in tables.values())
+    for ax, table in zip(axes[0], tables.values(), strict=True):
+        last = ax is axes[0, -1]
+        matrix(ax, table, vmin=0, vmax=highest, cbar=last, cbar_kws={"label": label})
+        ax.set(ylabel="")
+        ax.invert_yaxis()
+    return fig
+
+
+def confusions(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """Confusion matrices side by side: rows are true types, numbers shares of a row in per cent."""
+    side = 0.42 * len(next(iter(tables.values()))) + 0.6
+    fig, axes = grid(["type"], list(tables), (side, side), sharey=True)
+    written = {"annot": True, "fmt": ".0f", "annot_kws": {"size": "x-small"}}
+    for ax, table in zip(axes[0], tables.values(), strict=True):
+        matrix(ax, 100 * table, vmin=0, vmax=100, square=True, **written)
+        ax.set(ylabel="type" if ax is axes[0, 0] else "")
+    return fig
+
+
+def gain_maps(gains: pd.DataFrame) -> Figure:
+    """The mean gain in dB by blur and noise, one panel per method, on one scale centred at 0."""
+    tables = {
+        method: gain.dropna()
+        .groupby(["blur", "noise"])
+        .mean()
+        .unstack("noise")
+        .rename(index="{:g}".format, columns="{:g}".format)
+        for method, gain in gains.items()
+    }
+    columns = min(len(tables), 3)
+    rows = -(-len(tables) // columns)
+    fig, axes = grid([""] * rows, [""] * columns, (3.6, 2.8), sharex=True, sharey=True)
+    largest = max(np.abs(table.to_numpy()).max() for table in tables.values())
+    look = {"cmap": "PuOr", "annot": True, "fmt": "+.2f", "annot_kws": {"size": "small"}}
+    for ax, (method, table) in zip(axes.flat, tables.items(), strict=False):
+        matrix(ax, table, vmin=-largest, vmax=largest, **look)
+        ax.set(title=literal(method), xlabel="noise (of 255)", ylabel="blur (HR pixels)")
+        ax.label_outer()
+    for ax in axes.flat[len(tables) :]:
+        ax.set_axis_off()
+    fig.colorbar(axes[0, 0].collections[0], ax=axes, label="gain (dB)", shrink=0.8)
+    return fig
+
+
+def pictures(rows: Mapping[str, Tensor], columns: Sequence[str] = ()) -> Figure:
+    """A grid of pictures: one labelled row of (n, 3, H, W) images in [0, 1] per entry."""
+    n = max(len(images) for images in rows.values())
+    titles = [*columns, *[""] * n][:n]
+    fig, axes = grid(list(rows), titles, (1.35, 1.4))
+    for line, images in zip(axes, rows.values(), strict=True):
+        line[0].yaxis.label.set(rotation=0, ha="right", va="center", fontsize="medium")
+        for ax, image in zip(line, images, strict=False):
+            ax.imshow(image.clamp(0, 1).permute(1, 2, 0).numpy(), interpolation="nearest")
+        for ax in line:
+            ax.set(xticks=[], yticks=[])
+            sns.despine(ax=ax, left=True, bottom=True)
+    return fig
+
+
+def principal_colours(maps: np.ndarray) -> Tensor:
+    """The first three principal components of feature maps (n, C, H, W) as RGB (n, 3, H, W).
+
+    They are fitted over all positions of all images together, and stretched to [0, 1] between the
+    1st and the 99th percentile.
+    """
+    pixels = np.moveaxis(maps, 1, -1).astype(np.float64)
+    flat = pixels.reshape(-1, pixels.shape[-1])
+    flat = flat - flat.mean(axis=0)
+    _, axes = np.linalg.eigh(flat.T @ flat)
+    colours = flat @ axes[:, :-4:-1]
+    low, high = np.percentile(colours, [1, 99], axis=0)
+    colours = ((colours - low) / (high - low)).clip(0, 1)
+    return torch.from_numpy(np.moveaxis(colours.reshape(*pixels.shape[:3], 3), -1, 1))

@@ -1,0 +1,9 @@
+"""Colours and markers of all figures and widgets; it imports nothing, so that widgets stay light.
+
+The colours are Okabe and Ito's, which colour-blind readers tell apart; every category has a marker
+of its own too, so that colour is never the only sign.
+"""
+
+PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#783018", "#000000"]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]  # matplotlib's names
+SHARES = {"degradation": "#D55E00", "content": "#0072B2", "rest": "#BBBBBB"}

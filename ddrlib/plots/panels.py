@@ -1,0 +1,98 @@
+"""What all figures are made of: a grid of panels, one legend, points, a matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ddrlib.plots.palette import MARKERS, PALETTE
+
+sns.set_theme(style="whitegrid", context="notebook", palette=PALETTE)
+plt.rcParams.update({"figure.dpi": 100, "axes.titlesize": "medium", "legend.frameon": False})
+
+Place = tuple[str, str]  # row and column of a panel, as they are written
+
+
+def literal(text: object) -> str:
+    """A name as it is: matplotlib would typeset what stands between two dollar signs."""
+    return str(text).replace("$", r"\$")
+
+
+def grid(
+    rows: Sequence[object], columns: Sequence[object], size: tuple[float, float], **options
+) -> tuple[Figure, np.ndarray]:
+    """Panels of `size` inches each; names of columns stand above, names of rows at the left."""
+    fig, axes = plt.subplots(
+        len(rows),
+        len(columns),
+        figsize=(size[0] * len(columns) + 0.5, size[1] * len(rows) + 0.4),
+        squeeze=False,
+        layout="constrained",
+        **options,
+    )
+    for ax, column in zip(axes[0], columns, strict=True):
+        ax.set_title(literal(column), fontsize="small")
+    for ax, row in zip(axes[:, 0], rows, strict=True):
+        ax.set_ylabel(literal(row), fontsize="small")
+    return fig, axes
+
+
+def grid_of(
+    places: Iterable[Place], size: tuple[float, float], **options
+) -> tuple[Figure, dict[Place, Axes]]:
+    """A grid with a panel at each of `places`; the others stay empty."""
+    rows, columns = (list(dict.fromkeys(names)) for names in zip(*places, strict=True))
+    fig, axes = grid(rows, columns, size, **options)
+    found = {(r, c): axes[i, j] for i, r in enumerate(rows) for j, c in enumerate(columns)}
+    for empty in found.keys() - set(places):
+        found[empty].set_axis_off()
+    return fig, found
+
+
+def legend(
+    fig: Figure, axes: Iterable[Axes], place: str = "outside lower center", columns: int = 3
+) -> None:
+    """One legend for all panels, in the place of their own."""
+    entries = {}
+    for ax in axes:
+        entries |= {
+            label: handle for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
+        }
+        if ax.get_legend():
+            ax.get_legend().remove()
+    names = [literal(label) for label in entries]
+    fig.legend(entries.values(), names, loc=place, ncols=min(len(names), columns), fontsize="small")
+
+
+def points(ax: Axes, xy: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> None:
+    """A map: points (N, 2), each label in its own colour and marker."""
+    for k, name in enumerate(names):
+        ax.scatter(
+            *xy[labels == k].T,
+            s=14,
+            alpha=0.75,
+            linewidths=0,
+            label=name,
+            color=PALETTE[k % len(PALETTE)],
+            marker=MARKERS[k % len(MARKERS)],
+        )
+    ax.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
+
+
+def shaded(ax: Axes, xy: np.ndarray, values: np.ndarray):
+    """A map whose points (N, 2) are coloured by a number each; returns what a colour bar needs."""
+    ax.set(xticks=[], yticks=[])
+    return ax.scatter(*xy.T, c=values, cmap="viridis", s=12, linewidths=0)
+
+
+def matrix(ax: Axes, table: pd.DataFrame, **options) -> None:
+    """A matrix in colours, with its numbers written in where `annot` is set."""
+    named = table.rename(index=literal, columns=literal)
+    sns.heatmap(named, ax=ax, **{"cmap": "viridis", "cbar": False, **options})
+    ax.tick_params(axis="y", rotation=0)
