@@ -15,11 +15,11 @@ from packaging.utils import canonicalize_name
 
 from ddrlib.files import ROOT
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT, BUILD = SETTINGS["project"], SETTINGS["build-system"]["requires"]
 DEFAULT = [Requirement(text) for text in PROJECT["dependencies"]]
-EXTRAS = [
-    Requirement(text) for names in PROJECT["optional-dependencies"].values() for text in names
-]
+OPTIONAL = PROJECT["optional-dependencies"]
+EXTRAS = [Requirement(text) for names in OPTIONAL.values() for text in names]
 
 
 def pins(lines: list[str]) -> dict[str, str]:
@@ -40,9 +40,29 @@ def test_every_requirement_is_pinned_within_its_bounds(constraints):
         assert requirement.specifier.contains(constraints[canonicalize_name(requirement.name)])
 
 
+def test_the_hashed_lists_are_the_constraints_and_lack_only_torch(constraints):
+    book, tests = (hashed(name) for name in ("requirements.txt", "requirements-test.txt"))
+    assert not book.keys() & tests.keys()
+    assert (book | tests).items() <= constraints.items()
+    needed = {canonicalize_name(requirement.name) for requirement in DEFAULT}
+    assert needed - book.keys() == {"torch"}
+    needed = {canonicalize_name(Requirement(text).name) for text in OPTIONAL["test"]}
+    assert needed <= book.keys() | tests.keys()
+    assert "pip" in book
+    assert BUILD == [f"setuptools=={book['setuptools']}"]
+
+
+def hashed(name: str) -> dict[str, str]:
+    """{name: version} of a list for pip's hash-checking mode, each with a hash."""
+    text = (ROOT / name).read_text().replace(" \\\n", " ")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    assert all(re.search(r"( --hash=sha256:[0-9a-f]{64})+$", line) for line in lines)
+    return pins([re.split(r" +;| +--hash", line)[0] for line in lines])
+
+
 def test_conda_gives_the_same_versions(constraints):
     python, _, pip = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
-    assert (python, PROJECT["requires-python"]) == ("python=3.11", ">=3.11")
+    assert (python, PROJECT["requires-python"]) == ("python=3.11", ">=3.11.5")
     names = [canonicalize_name(requirement.name) for requirement in DEFAULT]
     assert pins(pip["pip"]) == {name: constraints[name] for name in names}
 
@@ -86,9 +106,17 @@ def test_the_scripts_of_the_pages_are_those_that_were_fetched():
 
 def test_no_list_names_where_a_package_comes_from():
     """A registry's address would bind every reader to it; a local version, to one machine's wheels."""
-    for name in ("pyproject.toml", "constraints.txt", "environment.yml", "package.json"):
+    names = ["pyproject.toml", "constraints.txt", "environment.yml", "package.json"]
+    for name in [*names, "requirements.txt", "requirements-test.txt"]:
         assert "://" not in (ROOT / name).read_text()
     assert "+" not in (ROOT / "constraints.txt").read_text()
+
+
+def test_every_room_has_its_page_in_the_reference():
+    pages = {page.stem: page.read_text() for page in (ROOT / "book" / "api").glob("*.md")}
+    rooms = {path.parent.name for path in (ROOT / "ddrlib").glob("*/__init__.py")}
+    assert pages.keys() == rooms | {"ddrlib"}
+    assert all(f".. room:: {room}\n" in pages[room] for room in rooms)
 
 
 def test_one_version_everywhere():

@@ -46,7 +46,7 @@ def write_notebook(path: Path, text: str, output: dict | None = None) -> None:
 def folder(tmp_path, monkeypatch):
     """A book of an introduction, a chapter with a widget and the references, all run."""
     book, executed = tmp_path / "book", tmp_path / "executed"
-    shutil.copytree(site.BOOK, book, ignore=shutil.ignore_patterns("*.ipynb"))
+    shutil.copytree(site.BOOK, book, ignore=shutil.ignore_patterns("*.ipynb", "api"))
     (book / "_toc.yml").write_text(TOC)
     figures = executed / "figures" / "01_widget"
     figures.mkdir(parents=True)

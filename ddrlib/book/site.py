@@ -50,7 +50,8 @@ def build_site(executed: Path, out: Path) -> Path:
 def _check_pages(executed: Path) -> None:
     """Every page is listed, written and run; jupyter-book would skip the others silently."""
     listed = set(parse_toc_yaml(BOOK / "_toc.yml"))
-    written = {page.stem for page in BOOK.iterdir() if page.suffix in (".ipynb", ".md")}
+    pages = (page for kind in ("*.ipynb", "*.md", "api/*.md") for page in BOOK.glob(kind))
+    written = {page.relative_to(BOOK).with_suffix("").as_posix() for page in pages}
     for name in sorted(listed - written):
         raise DDRError(
             f"book/_toc.yml lists {name}, but book/{name}.ipynb does not exist: "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import islice
@@ -139,12 +139,20 @@ class Layer:
     @one_core
     def variance(self) -> VarianceSplit[Interval]:
         """Shares of the sum of squares: degradation, content, rest."""
+        return self._split(self.design.share, (0, 1))
+
+    @cached_property
+    @one_core
+    def components(self) -> VarianceSplit[Interval]:
+        """Unbiased variance components as shares of their sum; 0 where a factor has no effect."""
+        return self._split(self.design.component, (-np.inf, 1))
+
+    def _split(
+        self, share: Callable[[str, np.ndarray], np.ndarray], bounds: tuple[float, float]
+    ) -> VarianceSplit[Interval]:
         contents = np.arange(self.n)
         return VarianceSplit(
-            *(
-                bootstrap(partial(self.design.share, factor), contents, bounds=(0, 1))
-                for factor in FACTORS
-            )
+            *(bootstrap(partial(share, factor), contents, bounds=bounds) for factor in FACTORS)
         )
 
     @cached_property

@@ -124,6 +124,18 @@ class TwoWay:
         rest = total - degradation - content
         return {"degradation": degradation, "content": content, "rest": rest}[factor] / total
 
+    def component(self, factor: str, counts: np.ndarray) -> np.ndarray:
+        """The unbiased variance component (B,) of a factor: see `variance_components`."""
+        degradation, content, total = self.sums(counts)
+        n, k = counts.sum(axis=1), self.k
+        rest = (total - degradation - content) / ((k - 1) * (n - 1))
+        parts = {
+            "degradation": (degradation / (k - 1) - rest) / n,
+            "content": (content / (n - 1) - rest) / k,
+            "rest": rest,
+        }
+        return parts[factor] / sum(parts.values())
+
     def chi(self, factor: str, counts: np.ndarray) -> np.ndarray:
         """CHI (B,) by "degradation" or "content" of the points whose Gram matrix this came from."""
         degradation, content, total = self.sums(counts)
