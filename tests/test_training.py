@@ -14,17 +14,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import load_file
 
 from ddrlib.data.photographs import load_photos
 from ddrlib.errors import DDRError
 from ddrlib.files import ROOT
+from ddrlib.measure.fidelity import psnr
 from ddrlib.networks.discriminator import VGGDiscriminator
-from ddrlib.training import campaign, checkpoint, critic, log, perceptual
-from ddrlib.training import loop as training
+from ddrlib.networks.srresnet import SRResNet
+from ddrlib.training import adversarial, campaign, checkpoint, log, loop, perceptual
+from ddrlib.training.acceleration import autocast
 from ddrlib.training.config import TrainingConfig
-from ddrlib.training.loop import Trainer, learning_rate, train
+from ddrlib.training.loop import train
+from ddrlib.training.sampling import Batch
+from ddrlib.training.trainer import EMA, Trainer, _descend, learning_rate
 from ddrlib.zoo.loading import load_network
 
 CPU = torch.device("cpu")
@@ -46,11 +51,13 @@ def photos(tmp_path):
 def config(photos, monkeypatch):
     monkeypatch.setattr(log, "PROBE_CONTENTS", 11)
     monkeypatch.setattr(log, "HELD_OUT", 2)
-    monkeypatch.setattr(training, "LOG_EVERY", 5)
-    monkeypatch.setattr(critic, "HELD_OUT", 2)
-    monkeypatch.setattr(critic, "load_photos", lambda split: load_photos(photos))
-    monkeypatch.setitem(critic.FRESH, "iterations", 2)
-    monkeypatch.setitem(critic.FRESH, "patch", 8)
+    monkeypatch.setattr(loop, "LOG_EVERY", 5)
+    monkeypatch.setattr(adversarial, "HELD_OUT", 2)
+    monkeypatch.setattr(
+        adversarial, "load_photos", lambda split: load_photos(photos if split == "eval" else split)
+    )
+    for key, value in {"iterations": 2, "patch": 8, "seeds": (0,)}.items():
+        monkeypatch.setitem(adversarial.FRESH, key, value)
     return TrainingConfig(
         name="tiny",
         photos=str(photos),
@@ -99,8 +106,8 @@ def test_interrupted_and_resumed_gives_the_same_weights_and_log(config, tmp_path
 def test_a_kill_without_warning_costs_nothing_but_time(config, tmp_path, monkeypatch):
     assert train(config, CPU, tmp_path / "whole", workspace=tmp_path / "a")
     with monkeypatch.context() as patch:
-        patch.setattr(training, "CHECKPOINT_SECONDS", 0)
-        at_iteration(patch, 7, lambda _: patch.setattr(training, "_save", None))
+        patch.setattr(loop, "CHECKPOINT_SECONDS", 0)
+        at_iteration(patch, 7, lambda _: patch.setattr(loop, "_save", None))
         with pytest.raises(TypeError):  # the loop dies where it would have saved the next time
             train(config, CPU, tmp_path / "parts", workspace=tmp_path / "b")
     assert checkpoint.load_checkpoint(tmp_path / "b" / "tiny")["iteration"] == 7
@@ -118,10 +125,10 @@ def test_the_network_is_shipped_with_card_and_log(config, tmp_path):
     assert made["data"]["photographs"] == 3 and len(made["data"]["sha256"]) == 64
     assert set(made["losses"]) == {"loss_pixel", "loss_adversarial", "loss_critic"}
     assert network.card["adversarial"]["state"] in (
-        critic.SIGNAL,
-        critic.AT_CHANCE,
-        critic.CERTAINTY,
-        critic.NO_CLOSER,
+        adversarial.SIGNAL,
+        adversarial.AT_CHANCE,
+        adversarial.ALWAYS_RIGHT,
+        adversarial.NO_CLOSER,
     )
     rows = log_of(tmp_path / "n")
     measured = [int(row["iteration"]) for row in rows if row["measure"] == "psnr"]
@@ -158,7 +165,7 @@ def test_the_average_is_what_its_formula_says(config, tmp_path):
     expected = trainer.model.conv_last.weight.detach().clone()
     for i in range(4):
         trainer.step()
-        decay = min(training.EMA, (1 + i) / (10 + i))
+        decay = min(EMA, (1 + i) / (10 + i))
         expected = decay * expected + (1 - decay) * trainer.model.conv_last.weight.detach()
     torch.testing.assert_close(trainer.average.conv_last.weight, expected)
 
@@ -169,7 +176,7 @@ def test_generator_and_critic_pull_in_opposite_directions(config, tmp_path):
 
     def scores():
         with torch.no_grad():
-            judged = critic.logits(trainer.critic, batch.hr, trainer.model(batch.lr))
+            judged = adversarial.logits(trainer.critic, batch.hr, trainer.model(batch.lr))
         return [float(logits.mean()) for logits in judged]
 
     losses = trainer._losses(trainer.model(batch.lr), batch.hr)
@@ -179,20 +186,20 @@ def test_generator_and_critic_pull_in_opposite_directions(config, tmp_path):
     trainer.model.zero_grad()
     before, restored = scores(), trainer.model(batch.lr).detach()
     for _ in range(5):
-        loss = critic.critic_loss(*critic.logits(trainer.critic, batch.hr, restored))
-        training._descend(trainer.critic_optimizer, loss, 1e-3)
+        loss = adversarial.critic_loss(*adversarial.logits(trainer.critic, batch.hr, restored))
+        _descend(trainer.critic_optimizer, loss, 1e-3)
     learned = scores()
     assert learned[0] - learned[1] > before[0] - before[1]
     for _ in range(5):
-        adversarial = trainer._losses(trainer.model(batch.lr), batch.hr)["adversarial"]
-        training._descend(trainer.optimizer, adversarial, 1e-2)
+        losses = trainer._losses(trainer.model(batch.lr), batch.hr)
+        _descend(trainer.optimizer, losses["adversarial"], 1e-2)
     assert scores()[1] > learned[1]
 
 
 def test_an_undecided_critic_costs_twice_log_2():
     undecided = torch.zeros(2)
-    assert float(critic.critic_loss(undecided, undecided)) == pytest.approx(2 * math.log(2))
-    assert float(critic.adversarial_loss(undecided)) == pytest.approx(math.log(2))
+    assert float(adversarial.critic_loss(undecided, undecided)) == pytest.approx(2 * math.log(2))
+    assert float(adversarial.generator_loss(undecided)) == pytest.approx(math.log(2))
 
 
 def test_only_the_critic_learns_while_it_warms_up(config, tmp_path):
@@ -211,20 +218,17 @@ def test_only_the_critic_learns_while_it_warms_up(config, tmp_path):
     assert not trainer.model.conv_last.bias.equal(before[0]["conv_last.bias"])
 
 
-def test_a_critic_learns_to_tell_held_out_photographs_from_grey_images(photos, monkeypatch):
+def test_fresh_critics_learn_to_tell_photographs_from_grey_images(config, photos, monkeypatch):
     class Grey(torch.nn.Module):
         scale = 4
 
         def forward(self, lr):
             return torch.full((len(lr), 3, 4 * lr.shape[2], 4 * lr.shape[3]), 0.5)
 
-    monkeypatch.setattr(critic, "load_photos", lambda split: load_photos(photos))
-    monkeypatch.setitem(critic.FRESH, "patch", 8)
-    monkeypatch.setitem(critic.FRESH, "iterations", 60)
-    (found,) = critic.fresh_accuracy(Grey(), load_photos(photos), seeds=[0])
+    monkeypatch.setitem(adversarial.FRESH, "iterations", 60)
+    (found,) = adversarial.fresh_accuracy(Grey(), str(photos))
     assert found > 0.95
-    again = critic.fresh_accuracy(Grey(), load_photos(photos), seeds=[0])
-    assert again == [found]
+    assert adversarial.fresh_accuracy(Grey(), str(photos)) == [found]
 
 
 def test_an_accuracy_counts_photographs_above_zero_and_restored_images_below():
@@ -234,24 +238,24 @@ def test_an_accuracy_counts_photographs_above_zero_and_restored_images_below():
 
     hr = torch.tensor([0.9, 0.8, 0.7, 0.2])[:, None, None, None].expand(4, 3, 4, 4)
     lr = torch.tensor([0.1, 0.6, 0.7, 0.9])[:, None, None, None].expand(4, 3, 4, 4)
-    batch = critic.Batch(lr, hr, torch.zeros(4), torch.zeros(4))
-    assert critic.accuracy(Judge(), torch.nn.Identity(), batch) == (3 + 1) / 8
+    batch = Batch(lr, hr, torch.zeros(4), torch.zeros(4))
+    assert adversarial.accuracy(Judge(), torch.nn.Identity(), batch) == (3 + 1) / 8
 
 
 @pytest.mark.parametrize(
     "logged, final, start, state",
     [
-        ([0.7, 0.8, 0.5], [0.6], [0.7], critic.SIGNAL),
-        ([0.7, 0.8, 0.5], [0.8], [0.7], critic.NO_CLOSER),
-        ([0.7, 0.8, 0.5], [0.7], [0.7], critic.NO_CLOSER),
-        ([0.5, 0.8, 0.55], [0.6], [0.7], critic.AT_CHANCE),
-        ([0.5, 0.8], [0.6], [0.7], critic.AT_CHANCE),
-        ([1.0, 1.0, 0.8], [0.6], [0.7], critic.CERTAINTY),
-        ([], [0.6], [0.7], critic.AT_CHANCE),
+        ([0.7, 0.8, 0.5], [0.6], [0.7], adversarial.SIGNAL),
+        ([0.7, 0.8, 0.5], [0.8], [0.7], adversarial.NO_CLOSER),
+        ([0.7, 0.8, 0.5], [0.7], [0.7], adversarial.NO_CLOSER),
+        ([0.5, 0.8, 0.55], [0.6], [0.7], adversarial.AT_CHANCE),
+        ([0.5, 0.8], [0.6], [0.7], adversarial.AT_CHANCE),
+        ([1.0, 1.0, 0.8], [0.6], [0.7], adversarial.ALWAYS_RIGHT),
+        ([], [0.6], [0.7], adversarial.AT_CHANCE),
     ],
 )
 def test_an_adversarial_training_ends_in_a_named_state(logged, final, start, state):
-    assert critic.verdict(logged, final, start)["state"] == state
+    assert adversarial.verdict(logged, final, start)["state"] == state
 
 
 def test_the_critic_judges_images_of_any_size_in_one_number():
@@ -266,9 +270,9 @@ def test_the_critic_judges_images_of_any_size_in_one_number():
 def test_running_statistics_are_of_photographs_and_restored_images_together():
     judge, real = VGGDiscriminator(4), torch.rand(8, 3, 32, 32)
     for _ in range(100):
-        critic.logits(judge, real, real / 4)
-    judge_now = critic.logits(judge, real, real / 4)
-    later = critic.logits(judge.eval(), real, real / 4)
+        adversarial.logits(judge, real, real / 4)
+    judge_now = adversarial.logits(judge, real, real / 4)
+    later = adversarial.logits(judge.eval(), real, real / 4)
     for now, then in zip(judge_now, later, strict=True):
         torch.testing.assert_close(now, then, rtol=0.05, atol=0.05)
 
@@ -413,8 +417,8 @@ def test_a_checkpoint_from_before_a_field_existed_goes_on(config, tmp_path):
     state = trainer.state()
     del state["config"]["guide"]
     trainer.load(state, tmp_path)
-    state["config"]["noise"] += 1
-    with pytest.raises(DDRError, match="trained with another noise;"):
+    state["config"] |= {"noise": 3.0, "milestones": [5]}
+    with pytest.raises(DDRError, match="trained with another noise, milestones;"):
         trainer.load(state, tmp_path)
 
 
@@ -429,7 +433,7 @@ def test_starting_from_a_trained_network(config, tmp_path):
 
 
 def test_nan_stops_and_the_last_good_state_is_kept(config, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0)
 
     def poison(trainer):
         trainer.model.conv_last.bias.data.fill_(math.nan)
@@ -455,6 +459,77 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path, capsys):
     assert checkpoint.load_checkpoint(tmp_path)["iteration"] == 1
     (tmp_path / "previous.pt").write_bytes(b"")
     assert checkpoint.load_checkpoint(tmp_path) is None
+
+
+@pytest.mark.parametrize("name", ["checkpoint.pt", "previous.pt"])
+def test_a_directory_in_the_place_of_a_checkpoint_is_named(tmp_path, name):
+    checkpoint.save_checkpoint(tmp_path, {"iteration": 1})
+    (tmp_path / "checkpoint.pt").write_bytes(b"")
+    (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / name).mkdir()
+    with pytest.raises(DDRError, match=f"{name}: is not a regular file; remove it"):
+        checkpoint.load_checkpoint(tmp_path)
+
+
+def test_two_trainings_of_one_network_do_not_meet(config, tmp_path, monkeypatch):
+    def second(_):
+        with pytest.raises(DDRError, match="tiny: another process is training it"):
+            train(config, CPU, tmp_path / "n", workspace=tmp_path / "w")
+
+    at_iteration(monkeypatch, 1, second)
+    assert train(replace(config, iterations=2), CPU, tmp_path / "n", workspace=tmp_path / "w")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+    ],
+)
+def test_too_little_memory_is_one_line(config, tmp_path, monkeypatch, error):
+    def starve(_):
+        raise error
+
+    at_iteration(monkeypatch, 1, starve)
+    with pytest.raises(DDRError, match="tiny: out of memory; lower batch_size"):
+        train(config, CPU, tmp_path / "n", workspace=tmp_path / "w")
+
+
+def test_an_error_in_the_code_is_not_taken_for_too_little_memory(config, tmp_path, monkeypatch):
+    def fail(_):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    at_iteration(monkeypatch, 1, fail)
+    with pytest.raises(RuntimeError, match="mat1"):
+        train(config, CPU, tmp_path / "n", workspace=tmp_path / "w")
+
+
+def test_features_that_are_linear_in_the_pixels_are_explained_by_them(monkeypatch):
+    monkeypatch.setattr(log, "PROBE_CONTENTS", 11)
+    monkeypatch.setattr(log, "HELD_OUT", 2)
+    model = SRResNet(channels=3, blocks=1).eval()
+    for weight in model.parameters():
+        weight.data.zero_()
+    model.conv_first.weight.data[:, :, 1, 1] = torch.eye(3)
+    found = log.TrainingLog(CPU)
+    found.measure(model, 0)
+    assert found.last("explained_by_pixels") == pytest.approx(1, abs=1e-6)
+    assert found.last("psnr") == pytest.approx(
+        float(
+            psnr(
+                F.interpolate(found.held_out_lr, scale_factor=4, mode="bilinear"), found.held_out
+            ).mean()
+        ),
+        abs=1e-3,
+    )
+
+
+def test_gradient_energy_by_hand():
+    ramp = torch.arange(4.0).mul(0.1).expand(1, 3, 5, 4)
+    assert log.gradient_energy(ramp) == pytest.approx(0.01)
+    assert log.gradient_energy(10 * ramp) == pytest.approx(1 / 3)  # cut to 0, 1, 1, 1
 
 
 def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch):
@@ -515,7 +590,7 @@ def test_without_its_classifier_a_perceptual_training_does_not_begin(config, tmp
 def test_the_precision_is_that_of_the_configuration(config, tmp_path):
     images = torch.rand(1, 3, 8, 8)
     for precision, kind in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
-        with training.autocast(CPU, precision):
+        with autocast(CPU, precision):
             assert torch.nn.Conv2d(3, 3, 1)(images).dtype == kind
     first, second = (
         Trainer(replace(config, precision=kind), CPU, tmp_path) for kind in ("float32", "bfloat16")
@@ -556,7 +631,7 @@ def campaign_file(folder, photos):
 
 
 def test_a_campaign_trains_what_is_missing(config, photos, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(training.train, "__defaults__", (None, tmp_path / "w"))
+    monkeypatch.setattr(loop.train, "__defaults__", (None, tmp_path / "w"))
     path = campaign_file(tmp_path, photos)
     with pytest.raises(DDRError, match="missing"):
         campaign.train_from_config(path, device="cpu", folder=tmp_path)
@@ -572,9 +647,9 @@ def test_a_campaign_trains_what_is_missing(config, photos, tmp_path, monkeypatch
 
 def test_several_processes_train_one_network(config, photos, tmp_path):
     script = (
-        "import sys\nfrom pathlib import Path\nfrom ddrlib import training\nfrom ddrlib.training import campaign, log\n"
+        "import sys\nfrom pathlib import Path\nfrom ddrlib.training import campaign, log, loop\n"
         "log.PROBE_CONTENTS, log.HELD_OUT = 11, 2\n"
-        "training.train.__defaults__ = (None, Path(sys.argv[2]) / 'w')\n"
+        "loop.train.__defaults__ = (None, Path(sys.argv[2]) / 'w')\n"
         "campaign.train_from_config(sys.argv[1], device='cpu', only='small-*', folder=sys.argv[2])\n"
     )
     (tmp_path / "run.py").write_text(script)

@@ -195,15 +195,10 @@ def variance_components(
     ----------
     Searle, Casella and McCulloch, "Variance Components", Wiley 1992, chapter 4.
     """
-    split = variance_split(gram, content, degradation)
-    k, n = len(np.unique(degradation)), len(np.unique(content))
-    rest = split.rest / ((k - 1) * (n - 1))
-    parts = (
-        (split.degradation / (k - 1) - rest) / n,
-        (split.content / (n - 1) - rest) / k,
-        rest,
-    )
-    return VarianceSplit(*(part / sum(parts) for part in parts))
+    design = TwoWay.of(gram, content, degradation)
+    _refuse_no_variance(gram)
+    once = np.ones((1, len(design.squares)))
+    return VarianceSplit(*(float(design.component(factor, once)[0]) for factor in FACTORS))
 
 
 def _refuse_no_variance(gram: np.ndarray) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from ddrlib.errors import DDRError
 from ddrlib.files import write_atomically
 
 CURRENT, PREVIOUS = "checkpoint.pt", "previous.pt"
@@ -31,7 +32,9 @@ def load_checkpoint(folder: Path, shipped: Path | None = None) -> dict | None:
     for path in filter(None, (folder / CURRENT, folder / PREVIOUS, shipped)):
         if not path.exists():
             continue
-        data = path.read_bytes() if path.is_file() else b""
+        if not path.is_file():
+            raise DDRError(f"{path}: is not a regular file; remove it")
+        data = path.read_bytes()
         if hashlib.sha256(data[DIGEST_BYTES:]).digest() == data[:DIGEST_BYTES]:
             return torch.load(io.BytesIO(data[DIGEST_BYTES:]), "cpu", weights_only=True)
         print(f"{path} is damaged; falling back to the checkpoint before it", flush=True)

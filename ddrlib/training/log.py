@@ -103,8 +103,8 @@ class TrainingLog:
             self.add(iteration, "psnr_degraded", float(np.mean(found)))
             if takes_truth(model):
                 return
-        trunk = [name for name, path in model.layers().items() if path.startswith("body.")]
         network = Network("in training", model, model.scale, model.layers(), lambda x: x, "sr", {})
+        trunk = network.trunk
         features = extract(network, self.probe, trunk, device=self.device)
         for layer, values in features.items():
             matrix = gram(values)

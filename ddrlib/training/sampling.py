@@ -12,10 +12,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from ddrlib.degrade.degradation import downsample
 from ddrlib.errors import DDRError
+from ddrlib.networks.guided import takes_truth
 
 TABLE_STRIDE = 8  # pixels between the crop positions whose texture is known
 
@@ -27,6 +28,12 @@ class Batch(NamedTuple):
     hr: Tensor  # (N, 3, scale * P, scale * P) in [0, 1]
     blur: Tensor  # (N,)
     noise: Tensor  # (N,)
+
+    def inputs(self, model: nn.Module) -> tuple[Tensor, ...]:
+        """What a network is given: the LR images, and the truth where an oracle guides it."""
+        if takes_truth(model):
+            return self.lr, torch.stack([self.blur, self.noise], dim=1)
+        return (self.lr,)
 
 
 class Sampler:
