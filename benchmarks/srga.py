@@ -23,7 +23,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 from ddrlib.measure.ggd import fit_ggd, ggd_kl
-from ddrlib.measure.srga import srga
+from ddrlib.measure.srga import read_features, srga
 
 
 def straightforward(reference: Path, test: Path, components: int) -> float:
@@ -37,7 +37,7 @@ def straightforward(reference: Path, test: Path, components: int) -> float:
 
 
 def streamed(reference: Path, test: Path, components: int) -> float:
-    return srga(reference, test, components).srga
+    return srga(read_features(reference), read_features(test), components).srga
 
 
 def measured(way, *arguments) -> tuple[float, float, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -302,10 +303,19 @@ def srga(reference: Path, tests: tuple[Path, ...], components: int, as_json: boo
     """SRGA of the features in each TEST.npy against REFERENCE.npy: smaller generalises better."""
     import pandas as pd
 
-    from ddrlib.measure.srga import srga_files
+    from ddrlib.measure.srga import principal_scores, read_features, srga_of_scores
 
-    rows = srga_files(reference, tests, components=components)
-    click.echo(json.dumps(rows, indent=2) if as_json else pd.DataFrame(rows).to_string(index=False))
+    clean = read_features(reference)
+    degraded = [read_features(path, clean.shape[1]) for path in tests]
+    scores = principal_scores(clean, components)
+    found = [srga_of_scores(scores, principal_scores(each, components)) for each in degraded]
+    table = pd.DataFrame(found)
+    table.insert(0, "test", [str(path) for path in tests])
+    if as_json:  # which has no infinity
+        rows = table.astype(object).mask(table.isin([math.inf, math.nan]), None)
+        click.echo(json.dumps(rows.to_dict("records"), indent=2, allow_nan=False))
+    else:
+        click.echo(table.to_string(index=False))
 
 
 def main() -> None:

@@ -43,24 +43,27 @@ def did_you_mean(name: object, choices: Iterable[str]) -> str:
     "did you mean body.1?", "there are: head, body.0, body.1 and 7 more", or "there are none".
     """
 
+    typed = str(name)[:100].lower()
+
     def likeness(choice: str) -> float:
-        return SequenceMatcher(None, str(name)[:100].lower(), choice.lower()).ratio()
+        within = len(typed) > 2 and typed in choice.lower()  # half a name, or more
+        return within + SequenceMatcher(None, typed, choice.lower()).ratio()
 
     choices = [choice for choice in choices if choice != name]
-    nearest = sorted(choices, key=likeness, reverse=True)
-    if nearest and likeness(nearest[0]) >= 0.6:
-        return f"did you mean {nearest[0]}?"
+    nearest = max(choices, key=likeness, default="")
+    if choices and likeness(nearest) >= 0.6:
+        return f"did you mean {nearest}?"
     return f"there are: {few(choices)}" if choices else "there are none"
 
 
-def guarded(failure: str, function: Callable, *arguments: object) -> Any:
+def guarded(failure: str, function: Callable, *arguments: object, **options: object) -> Any:
     """What a function that is not ours returns; whatever it raises becomes a `DDRError`.
 
     The error begins with `failure`. `SystemExit` and its like count too: code that was only asked
     for a network must not end the program, least of all with success. Ctrl-C passes through.
     """
     try:
-        return function(*arguments)
+        return function(*arguments, **options)
     except (DDRError, KeyboardInterrupt):
         raise
     except BaseException as error:

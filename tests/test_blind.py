@@ -10,11 +10,11 @@ from sklearn.metrics import r2_score
 from torch import nn
 
 from ddrlib.applications import blind
-from ddrlib.applications.blind import Degradation
+from ddrlib.applications.blind import blur_and_noise, blur_then_noise
 from ddrlib.applications.cost import cost
 from ddrlib.applications.editing import cost_of_error, edit, readable
 from ddrlib.data.photographs import Patches
-from ddrlib.degrade.degradation import degrade, parse, upsample
+from ddrlib.degrade.degradation import clean, degrade, parse, upsample
 from ddrlib.errors import DDRError
 from ddrlib.measure.fidelity import psnr
 from ddrlib.networks.guided import GuidedSRResNet
@@ -23,7 +23,7 @@ from ddrlib.widgets.restoration_viewer import restoration_viewer
 from ddrlib.zoo.loading import Network
 
 SIZE = {"channels": 4, "blocks": 2}
-TOLD = Degradation(2.0, 10.0)
+TRUE = blur_then_noise(2.0, 10.0)
 
 
 def network(module, name="net"):
@@ -56,7 +56,7 @@ class Bicubic(nn.Module):
 
 
 class Listener(nn.Module):
-    """Grey with an error of 0.01 where it is told rightly whether there is noise, else of 0.1."""
+    """Grey with an error of 0.01 where it is given rightly whether there is noise, else of 0.1."""
 
     scale, guide = 4, "oracle"
 
@@ -81,38 +81,37 @@ def truth():
 
 @given(st.floats(0, 16), st.floats(0, 100))
 def test_a_degradation_survives_its_text(blur, noise):
-    blur, noise = (float(f"{degree:g}") for degree in (blur, noise))
-    blur, noise = (degree if degree >= 1e-3 else 0.0 for degree in (blur, noise))
-    at = Degradation(blur, noise)
-    assert Degradation.of(str(at)) == pytest.approx(at)
-    assert parse(str(at)) == parse(f"blur{blur}+noise{noise}") or 0 in at
+    assert blur_and_noise(parse(str(blur_then_noise(blur, noise)))) == (blur, noise)
 
 
 def test_degradations_of_other_texts():
-    assert str(Degradation(0, 0)) == "clean" and Degradation.of("clean") == (0, 0)
-    assert str(Degradation(1.5, 0)) == "blur1.5" and str(Degradation(0, 20)) == "noise20"
-    assert Degradation.of("blur3+blur4+noise5") == (5, 5)
-    assert Degradation.of("blur1+jpeg30") is None
-    assert blind.grid([0, 4], [0, 20]) == [(0, 0), (0, 20), (4, 0), (4, 20)]
+    assert blur_then_noise(0, 0) == clean and blur_and_noise(clean) == (0, 0)
+    assert str(blur_then_noise(1.5, 0)) == "blur1.5" and str(blur_then_noise(0, 20)) == "noise20"
+    assert blur_and_noise(parse("blur3+blur4+noise5")) == (5, 5)
+    assert blur_and_noise(parse("blur1+jpeg30")) is None
+    texts = ["clean", "noise20", "blur4", "blur4+noise20"]
+    assert list(map(str, blind.grid([0, 4], [0, 20]))) == texts
 
 
 @pytest.mark.parametrize("guide", GuidedSRResNet.guides)
 def test_restoring_is_the_networks_own_work(guide):
     net, lr = guided(guide), torch.rand(9, 3, 8, 8)
-    told = {"degradation": torch.tensor([TOLD] * 9)} if guide == "oracle" else {}
+    told = {"degradation": torch.tensor([[2.0, 10.0]] * 9)} if guide == "oracle" else {}
     with torch.no_grad():
         expected = net.module(lr, **told).clamp(0, 1)
         own = net.module.embed(lr, **told)
-    heard = [TOLD] * 9
-    assert torch.allclose(blind.restore(net, lr, heard), expected, atol=1e-5)
-    assert torch.allclose(blind.embed(net, lr, heard), own, atol=1e-5)
-    edited = blind.restore(net, lr, heard, own.flip(0))
-    assert torch.allclose(edited.flip(0), blind.restore(net, lr.flip(0), heard, own), atol=1e-5)
-    assert not torch.allclose(blind.restore(net, lr, heard, own + 1), expected, atol=1e-3)
+    given = [TRUE] * 9
+    assert torch.allclose(blind.restore(net, lr, given), expected, atol=1e-5)
+    assert torch.allclose(blind.embed(net, lr, given), own, atol=1e-5)
+    edited = blind.restore(net, lr, given, own.flip(0))
+    assert torch.allclose(edited.flip(0), blind.restore(net, lr.flip(0), given, own), atol=1e-5)
+    assert not torch.allclose(blind.restore(net, lr, given, own + 1), expected, atol=1e-3)
     if guide == "oracle":  # what it hears is each image's own
-        lies = blind.restore(net, lr, [*heard[:8], Degradation(0, 0)])
+        lies = blind.restore(net, lr, [*given[:8], clean])
         assert torch.allclose(lies[:8], expected[:8], atol=1e-5)
         assert not torch.allclose(lies[8], expected[8], atol=1e-3)
+        with pytest.raises(DDRError, match="degradation jpeg30: an oracle knows of blur and noise"):
+            blind.restore(net, lr, [*given[:8], parse("jpeg30")])
 
 
 def test_compared_image_by_image(truth):
@@ -120,11 +119,11 @@ def test_compared_image_by_image(truth):
         "same": {0: network(Bicubic()), 1: network(Bicubic())},
         "grey": {1: network(Bicubic(0.1))},
     }
-    degradations = [Degradation(0, 0), TOLD]
+    degradations = [clean, TRUE]
     table = blind.compare(networks, truth, degradations)
     assert len(table) == 4 * 2 * 5 and not table.isna().any().any()
     bicubic = table[(table.method == "bicubic") & (table.blur == 2)]
-    assert bicubic.psnr.tolist() == psnr(upsample(degrade(truth, str(TOLD))), truth).tolist()
+    assert bicubic.psnr.tolist() == psnr(upsample(degrade(truth, str(TRUE))), truth).tolist()
     found = blind.gains(table, "bicubic")
     assert found.empty or found.columns.empty  # no seed in common
     found = blind.gains(table, "same")
@@ -181,8 +180,8 @@ def test_the_share_of_a_gain():
 
 def test_a_wrong_embedding_costs_what_it_costs():
     grey = torch.full((3, 3, 32, 32), 0.5)
-    edited = edit(network(Listener()), grey, [Degradation(0, 0), Degradation(0, 20)])
-    table = edited.pivot_table(index="true", columns="told", values="psnr")
+    edited = edit(network(Listener()), grey, [clean, blur_then_noise(0, 20)])
+    table = edited.pivot_table(index="true", columns="given", values="psnr")
     assert table.loc["clean", "clean"] == pytest.approx(40, abs=1e-3)
     assert table.loc["noise20", "noise20"] == pytest.approx(40, abs=1e-3)
     assert table.loc["noise20", "clean"] == pytest.approx(20, abs=1e-3)
@@ -200,18 +199,18 @@ def test_the_cost_of_error_by_hand():
     ]
     edited = pd.DataFrame(
         [
-            (true, told, content, value + content)
-            for true, told, value in rows
+            (true, given, content, value + content)
+            for true, given, value in rows
             for content in (0, 1)
         ],
-        columns=["true", "told", "content", "psnr"],
+        columns=["true", "given", "content", "psnr"],
     )
     assert cost_of_error(edited) == pytest.approx((2, 2, 2, 2))  # of 2, 3, 1 and 2 dB
 
 
 def test_an_embedding_that_is_not_used_costs_nothing(truth):
     torch.manual_seed(0)
-    edited = edit(network(GuidedSRResNet(**SIZE, embedding=6)), truth, [Degradation(0, 0), TOLD])
+    edited = edit(network(GuidedSRResNet(**SIZE, embedding=6)), truth, [clean, TRUE])
     assert cost_of_error(edited) == pytest.approx((0, 0, 0, 5), abs=1e-5)
 
 

@@ -245,12 +245,12 @@ def test_measure_prints_tables_for_people(photographs):
     [
         (["rdn"], "rdn-div2k-x4"),  # the names there are
         (["rdn-div2k-x4", "--scale", "2"], "scale is for your own network"),
-        (["rdn-div2k-x4", "--layers", "conv*"], "the layers are: F_m1, F_0, LRL_1"),
+        (["rdn-div2k-x4", "--layers", "conv*"], "there are: F_m1, F_0, LRL_1"),
         (["test_cli:toi"], "no callable 'toi'"),
         (["test_cli:raising"], "raising fails: ValueError: no such setting"),
         (["test_cli:grey"], "does not give images"),
         (["test_cli:toy", "--scale", "2"], "set the scale"),
-        (["test_cli:toy", "--layers", "conv9"], "the layers are: conv1, conv2, Output"),
+        (["test_cli:toy", "--layers", "conv9"], "did you mean conv1?"),
         (["test_cli:averaged", "--layers", "bent"], "bent gives (4, 32, 32) for 2 images"),
         (["test_cli:infinite"], "layer bent: "),
         (["test_cli:toy", "--srga-layer", "conv9"], "conv9"),

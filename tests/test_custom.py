@@ -136,7 +136,7 @@ def test_layers_by_path_and_pattern_in_the_order_they_run(patterns, found):
 @pytest.mark.parametrize(
     ("patterns", "words"),
     [
-        ("trunk.*", ["'trunk.*'", "head, relu, body.0.conv, body.0, ", "tail", "Output"]),
+        ("trunk.*", ["'trunk.*'", "there are: head, relu, body.0.conv, body.0, ", "and 8 more"]),
         (["head", "unused"], ["'unused'", "head"]),
         ("re:(", ["'re:('", "regular expression"]),
         ("relu", ["relu", "runs 2 times"]),
@@ -152,9 +152,10 @@ def test_layers_that_cannot_be(patterns, words):
 @pytest.mark.parametrize(
     ("factory", "words"),
     [
-        ("Toy", ["'Toy'", "package.module:callable"]),
+        ("Toy", ["'Toy'", "name the function", "package.module:make"]),
         ("no_such_module:Toy", ["no_such_module", "ModuleNotFoundError"]),
-        (HERE + "Nothing", ["'Nothing'", "package.module:callable"]),
+        (HERE + "Doubld", ["'Doubld'", "did you mean Doubled?"]),
+        (HERE + "nothing_of_this", ["there are: Block, Toy, ", "more"]),
         (HERE + "BLOCKS", ["'BLOCKS'"]),
         (HERE + "broken", ["broken fails", "ValueError: no such setting"]),
         (HERE + "not_a_module", ["not_a_module", "int"]),
@@ -163,7 +164,7 @@ def test_layers_that_cannot_be(patterns, words):
         (HERE + "Logits", ["does not give images", "(2, 3)"]),
         (HERE + "Tuple", ["does not give images", "tuple"]),
         (HERE + "Averaged", ["does not give images", "(1, 3, 32, 32)"]),
-        (HERE + "Failing", ["Given fails", "RuntimeError"]),
+        (HERE + "Failing", [HERE + "Failing fails", "RuntimeError"]),
     ],
 )
 def test_factories_that_cannot_be(factory, words):
@@ -206,7 +207,7 @@ def test_a_network_by_name_or_one_s_own():
     named = open_network("rdn-div2k-x4", "LRL_*")
     assert named.sha256 == load_network("rdn-div2k-x4").sha256
     assert list(named.layers) == named.trunk == [f"LRL_{i + 1}" for i in range(10)]
-    with refused("'RB*'", "F_m1, F_0, LRL_1"):
+    with refused("'RB*'", "there are: F_m1, F_0, LRL_1"):
         open_network("rdn-div2k-x4", "RB*")
     with refused("scale", "rdn-div2k-x4"):
         open_network("rdn-div2k-x4", scale=2)

@@ -19,8 +19,9 @@ import pytest
 import torch
 from PIL import Image
 
-from ddrlib.data import photographs as data
-from ddrlib.data.photographs import fetch_div2k, load_patches, load_photos
+from ddrlib.data import sources
+from ddrlib.data.photographs import load_patches, load_photos
+from ddrlib.data.sources import fetch_div2k
 from ddrlib.errors import DDRError
 from ddrlib.files import DATA, ROOT
 
@@ -40,7 +41,7 @@ def test_photos_are_those_of_the_table(rows):
     assert Counter(row["split"] for row in rows) == {"eval": 103, "train": 306}
     files = {
         p.relative_to(PHOTOS).as_posix()
-        for split in data.SHIPPED
+        for split in sources.SHIPPED
         for p in (PHOTOS / split).iterdir()
     }
     assert files == {row["file"] for row in rows}
@@ -218,11 +219,13 @@ def test_nothing_asked(folder, n, size):
 
 
 def test_no_such_folder(tmp_path):
-    with pytest.raises(DDRError, match=r"evla: no such folder of photographs; did you mean eval\?"):
+    with pytest.raises(
+        DDRError, match=r"evla: no such folder or split of photographs; did you mean eval\?"
+    ):
         load_patches("evla")
     with pytest.raises(
         DDRError,
-        match="no such folder of photographs; name one, or one of eval, train, div2k-valid",
+        match="none: no such folder or split of photographs; there are: eval, train, div2k-v",
     ):
         load_patches(tmp_path / "none")
     with pytest.raises(DDRError, match="no photograph; give BMP, JPEG, PNG"):
@@ -233,7 +236,7 @@ def test_no_such_folder(tmp_path):
 def shipped(tmp_path, monkeypatch):
     """A copy of what is shipped, to be damaged."""
     shutil.copytree(PHOTOS, tmp_path / "photos")
-    monkeypatch.setattr(data, "DATA", tmp_path)
+    monkeypatch.setattr(sources, "DATA", tmp_path)
     return tmp_path / "photos"
 
 
@@ -433,7 +436,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 def test_div2k_is_fetched_once(mirror, tmp_path, monkeypatch):
     url, sha256 = mirror
-    monkeypatch.setitem(data.DIV2K, "valid", (range(801, 803), sha256))
+    monkeypatch.setitem(sources.DIV2K, "valid", (range(801, 803), sha256))
     folder = fetch_div2k("valid", tmp_path / "sets", url)
     assert folder == tmp_path / "sets" / "DIV2K_valid_HR"
     assert [p.name for p in folder.parent.iterdir()] == ["DIV2K_valid_HR"]  # no archive, no scratch
@@ -455,7 +458,7 @@ def test_an_incomplete_div2k_is_refused_by_number(tmp_path, monkeypatch):
     _save(folder / "mine.png")
     with pytest.raises(DDRError, match="holds 13 of the 100 photographs of the set; remove"):
         load_patches("div2k-valid", n=13, size=32)
-    monkeypatch.setitem(data.DIV2K, "valid", (range(801, 814), ""))
+    monkeypatch.setitem(sources.DIV2K, "valid", (range(801, 814), ""))
     assert [name for name, _ in load_photos("div2k-valid")] == [
         f"0{i}.png" for i in range(801, 814)
     ]
@@ -470,5 +473,5 @@ def test_div2k_with_a_wrong_checksum_leaves_nothing(mirror, tmp_path):
 def test_div2k_that_cannot_be_had(mirror, tmp_path):
     with pytest.raises(DDRError, match="DIV2K_train_HR could not be fetched .*404"):
         fetch_div2k("train", tmp_path / "sets", mirror[0])
-    with pytest.raises(DDRError, match="DIV2K split 'test': there are train, valid"):
+    with pytest.raises(DDRError, match="DIV2K split 'test': there are: train, valid"):
         fetch_div2k("test", tmp_path)

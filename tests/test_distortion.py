@@ -1,13 +1,18 @@
 """Distorted sets are labelled as they were made; descriptions are what was pooled of the maps."""
 
+import os
+import re
+import textwrap
+
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.io
 import torch
 from PIL import Image
-from test_quality_sets import make_csiq
 from torch import nn
 
+from ddrlib.applications import sets
 from ddrlib.applications.descriptions import describers, pooled_features, profile, spread_layers
 from ddrlib.applications.sets import TYPES, distorted_set, overview, read_set
 from ddrlib.degrade.degradation import degrade
@@ -39,6 +44,8 @@ def test_overview_finds_the_first_picture_under_each_type():
     found = overview(labels, [1, 3])
     assert found.columns.tolist() == ["b", "a"] and found.index.tolist() == [1, 3]
     assert found.to_numpy().tolist() == [[1, 2], [0, 4]]
+    with pytest.raises(DDRError, match="no type has the levels 1, 7; there are 1, 1, 2, 3, 3, 3"):
+        overview(labels, [1, 7])
 
 
 def test_ten_types_of_five_levels_each_stronger_than_the_last(images):
@@ -123,17 +130,105 @@ def test_every_method_gives_a_row_an_image(images):
     }
 
 
-def test_a_public_set_is_read_image_by_image(tmp_path):
-    make_csiq(tmp_path)
-    pixels = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
-    images, labels = read_set(f"csiq:{tmp_path}")
-    assert set(labels) == {"type", "level", "reference"} and len(images) == len(labels) == 866
-    Image.fromarray(pixels).save(images.paths[3])
-    assert np.allclose(images[3].permute(1, 2, 0) * 255, pixels)
+# Tables of public sets
 
 
-@pytest.mark.parametrize("text", ["koniq:/data", "csiq", "csiq:", ""])
-def test_an_unknown_set_is_one_line(text):
-    with pytest.raises(DDRError, match="write NAME:FOLDER, NAME one of live, csiq") as error:
-        read_set(text)
+@pytest.fixture
+def table(tmp_path):
+    """A set of two types and its table, and the pixels of its third image."""
+    rng = np.random.default_rng(0)
+    lines = ["path,reference,type,level,mos"]
+    for i, (kind, level) in enumerate([("blur", 1), ("blur", 2), ("noise", 1)]):
+        pixels = rng.integers(0, 256, (5, 7, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{i}.png")
+        lines.append(f"{i}.png, 007, {kind}, {level}, 3.5")
+    (tmp_path / "set.csv").write_text("\n".join(lines))
+    return tmp_path / "set.csv", pixels
+
+
+def test_a_set_is_read_image_by_image(table):
+    path, pixels = table
+    images, labels = read_set(str(path))
+    assert labels.to_dict("list") == {
+        "reference": ["007"] * 3,
+        "type": ["blur", "blur", "noise"],
+        "level": [1, 2, 1],
+    }
+    assert len(images) == 3 and np.allclose(images[2].permute(1, 2, 0) * 255, pixels)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        (b"type", b"kind", "has no column type; it needs path, reference, type, level"),
+        (b"1.png", b"4.png", "1 of its 3 images are missing, .*4.png"),
+        (b"1.png", b"0.png", "list two types at least, and each image once"),
+        (b"noise", b"blur", "list two types at least"),
+        (b" 2,", b" nan,", "set.csv, line 3: an entry is empty, or the level is no number"),
+        (b" 2,", b" inf,", "line 3: "),
+        (b" blur, 2", b" , 2", "line 3: "),
+        (b"path", b"\xff", "is no CSV table"),
+        (b"1.png", b'"1.png', "is no CSV table"),
+        (b"3.5\n2", b"3.5,9,9,9\n2", "is no CSV table"),
+    ],
+)
+def test_a_bad_table_is_one_line(table, old, new, line):
+    path, _ = table
+    path.write_bytes(path.read_bytes().replace(old, new, 1))
+    with pytest.raises(DDRError, match=line) as error:
+        read_set(path)
     assert "\n" not in str(error.value)
+
+
+def test_what_is_no_table_is_one_line(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "empty.csv").touch()
+    for name in ("pipe.csv", "none.csv", ".", ""):
+        with pytest.raises(DDRError, match="no such table of distorted images; give a CSV file"):
+            read_set(tmp_path / name)
+    with pytest.raises(DDRError, match="is no CSV table"):
+        read_set(tmp_path / "empty.csv")
+
+
+def _run_recipe(number, folder, monkeypatch):
+    """Run a code block of the docstring in a folder; the table that it makes, by path."""
+    blocks = re.findall(r"(?:^    .*\n|^\n(?=    ))+", sets.__doc__, re.MULTILINE)
+    monkeypatch.chdir(folder)
+    exec(textwrap.dedent(blocks[number]), {})  # noqa: S102
+    return pd.read_csv("set.csv", dtype=str).set_index("path")[["reference", "type", "level"]]
+
+
+def _touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def test_the_recipe_makes_the_table(tmp_path, monkeypatch):
+    _touch(tmp_path, "src_imgs/1600.png", "readme", "dst_imgs/AWGN/1600.AWGN.4.png")
+    _touch(tmp_path, "dst_imgs/contrast/sunset_sparrow.contrast.3.png")
+    csiq = _run_recipe(0, tmp_path, monkeypatch)  # the second pattern holds
+    assert csiq.loc["dst_imgs/AWGN/1600.AWGN.4.png"].tolist() == ["1600", "awgn", "4"]
+    assert csiq.index[1:].tolist() == ["dst_imgs/contrast/sunset_sparrow.contrast.3.png"]
+    text = "".join(line for line in sets.__doc__.splitlines(True) if "# CSIQ" not in line)
+    monkeypatch.setattr(sets, "__doc__", text)
+    for name in ("distorted_images/I03_24_1.bmp", "images/I81_03_02.png", "images/I81.png"):
+        _touch(tmp_path / "other", name)
+    other = _run_recipe(0, tmp_path / "other", monkeypatch)
+    assert other.to_numpy().tolist() == [["i03", "24", "1"], ["i81", "03", "02"]]
+
+
+def test_the_recipe_for_live(tmp_path, monkeypatch):
+    copies = []
+    for kind, rising in {"jp2k": 0, "jpeg": 0, "wn": 1, "gblur": 1, "fastfading": 0}.items():
+        # img1 is a copy, the strength of the others rises with their numbers
+        lines = [f"a.bmp img{i + 1}.bmp {i if rising else 9 - i}" for i in range(11)]
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / "info.txt").write_text("\n".join(lines[::-1]))
+        copies += [1.0] + [0.0] * 10
+    scipy.io.savemat(tmp_path / "dmos.mat", {"orgs": np.array([copies])})
+    live = _run_recipe(1, tmp_path, monkeypatch)
+    assert len(live) == 50 and set(live.reference) == {"a.bmp"}
+    for kind in ("jp2k", "wn"):
+        levels = [live.loc[f"{kind}/img{i}.bmp", "level"] for i in range(2, 12)]
+        assert levels == [str(level) for level in range(1, 11)]

@@ -49,7 +49,7 @@ def test_the_hashed_lists_are_the_constraints_and_lack_only_torch(constraints):
     needed = {canonicalize_name(Requirement(text).name) for text in OPTIONAL["test"]}
     assert needed <= book.keys() | tests.keys()
     assert "pip" in book
-    assert BUILD == [f"setuptools=={book['setuptools']}"]
+    assert [f"setuptools=={book['setuptools']}"] == BUILD
 
 
 def hashed(name: str) -> dict[str, str]:

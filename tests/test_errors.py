@@ -13,6 +13,7 @@ def test_the_nearest_choice_or_the_first_few():
     layers = ["head", *(f"body.{i}" for i in range(20)), "Output"]
     assert did_you_mean("haed", layers) == "did you mean head?"
     assert did_you_mean("OUTPUT", layers) == "did you mean Output?"
+    assert did_you_mean("bod", layers) == "did you mean body.0?"
     assert did_you_mean("zzz", layers[:3]) == "there are: head, body.0, body.1"
     assert did_you_mean("zzz", layers) == "there are: " + ", ".join(layers[:8]) + " and 14 more"
     assert did_you_mean("x", []) == "there are none"

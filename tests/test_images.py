@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
-from ddrlib.data import images
+from ddrlib.data import images, png
 from ddrlib.data.images import is_image, load_image, read_pixels
 from ddrlib.errors import DDRError
 
@@ -348,7 +348,7 @@ def test_no_note_of_a_png_keeps_it_from_being_read(tmp_path, kind, data, is_inta
         ([(b"gAMA", struct.pack(">I", 45455))], []),
         ([(b"gAMA", struct.pack(">I", 100_000))], ["gamma 1 not applied"]),
         ([(b"sRGB", b"\0"), (b"gAMA", struct.pack(">I", 100_000))], []),
-        ([(b"cHRM", struct.pack(">8I", *images.PNG_SRGB_PRIMARIES))], []),
+        ([(b"cHRM", struct.pack(">8I", *png.SRGB_PRIMARIES))], []),
         ([(b"cHRM", struct.pack(">8I", *[31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000]))],
          ["primaries not applied"]),
         ([(b"cICP", bytes([1, 13, 0, 1]))], []),

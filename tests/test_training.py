@@ -123,7 +123,6 @@ def test_the_network_is_shipped_with_card_and_log(config, tmp_path):
     made = network.card["training"]
     assert made["config"]["seed"] == 0 and made["iterations"] == 12
     assert made["data"]["photographs"] == 3 and len(made["data"]["sha256"]) == 64
-    assert set(made["losses"]) == {"loss_pixel", "loss_adversarial", "loss_critic"}
     assert network.card["adversarial"]["state"] in (
         adversarial.SIGNAL,
         adversarial.AT_CHANCE,
@@ -409,7 +408,7 @@ def test_the_oracle_is_told_and_its_features_are_not_probed(config, tmp_path):
     assert train(config, CPU, tmp_path, workspace=tmp_path / "w")
     rows = log_of(tmp_path)
     assert {row["layer"] for row in rows} == {""}
-    assert {"psnr", "psnr_degraded"} <= {row["measure"] for row in rows}
+    assert "psnr" in {row["measure"] for row in rows}
 
 
 def test_a_checkpoint_from_before_a_field_existed_goes_on(config, tmp_path):

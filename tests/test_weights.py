@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from ddrlib.errors import DDRError
+from ddrlib.zoo.identity import walk
 from ddrlib.zoo.ncnn import read_convolutions
-from ddrlib.zoo.weights import dequantise, fill, quantised, read_weights, state_sha256
+from ddrlib.zoo.weights import dequantise, fill, quantised, read_weights
 
 
 def ncnn_files(path: Path, convolutions: list, half: bool = True) -> Path:
@@ -103,10 +104,12 @@ def test_a_pytorch_bin_file_is_not_taken_for_ncnn(state, tmp_path):
     assert read_weights(tmp_path / "pytorch_model.bin", Toy()).keys() == state.keys()
 
 
-def test_half_precision_is_read_as_float32(state, tmp_path):
+def test_half_precision_fills_float32_weights(state, tmp_path):
     safetensors.torch.save_file({k: v.half() for k, v in state.items()}, tmp_path / "c.safetensors")
-    read = read_weights(tmp_path / "c.safetensors", Toy())
-    assert {value.dtype for value in read.values()} == {torch.float32}
+    module = Toy()
+    fill(module, read_weights(tmp_path / "c.safetensors", module), tmp_path)
+    assert module.conv.weight.dtype == torch.float32
+    assert torch.equal(module.conv.weight, state["conv.weight"].half().float())
 
 
 class Bomb:
@@ -175,21 +178,8 @@ def test_missing_file(tmp_path):
 
 def test_fill_leaves_the_module_alone_where_something_does_not_fit(state):
     module = Toy()
-    before = state_sha256(module.state_dict())
+    before = walk(module.state_dict())
     other = {"conv.weight": state["conv.weight"], "conv.gain": torch.ones(1)}
     with pytest.raises(DDRError, match="w.pth .* Toy: missing: conv.bias; surplus: conv.gain"):
         fill(module, other, Path("w.pth"))
-    assert state_sha256(module.state_dict()) == before
-
-
-def test_state_hash_sees_names_shapes_types_values_and_context(state):
-    variants = [
-        state,
-        {"x" + key: value for key, value in state.items()},
-        {key: value.flatten() for key, value in state.items()},
-        {key: value.view(torch.int32) for key, value in state.items()},
-        {key: torch.nextafter(value, torch.tensor(9.0)) for key, value in state.items()},
-    ]
-    digests = [state_sha256(v) for v in variants] + [state_sha256(state, "other code")]
-    assert len(set(digests)) == len(digests)
-    assert state_sha256({key: value.clone() for key, value in state.items()}) == digests[0]
+    assert walk(module.state_dict()) == before

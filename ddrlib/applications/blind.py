@@ -1,4 +1,4 @@
-"""Blind super-resolution: what a network gains by being told which degradation it looks at.
+"""Blind super-resolution: what a network gains from a guide to the degradation it looks at.
 
 Methods are compared on the same photographs under the same degradations, a blur and a noise each.
 Several trainings of a method count as its seeds; a gain is paired, photograph by photograph,
@@ -8,15 +8,17 @@ saw the same batches.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from ddrlib.degrade.degradation import degrade, parse, upsample
+from ddrlib.degrade.degradation import Degradation, degrade, upsample
+from ddrlib.degrade.steps import Blur, Noise
+from ddrlib.errors import DDRError
 from ddrlib.features.extraction import resolve_device
 from ddrlib.features.forward import in_parallel
 from ddrlib.measure.fidelity import psnr, ssim
@@ -29,41 +31,37 @@ BATCH = 4  # images at a time on a CPU core, as fast as any number
 Networks = Mapping[str, Mapping[int, Network]]  # method -> training seed -> network
 
 
-class Degradation(NamedTuple):
-    """A Gaussian blur before the downsampling and Gaussian noise after it; 0 leaves it out."""
+def blur_then_noise(blur: float, noise: float) -> Degradation:
+    """Gaussian blur (sigma in HR pixels), then noise (sigma of 255); 0 leaves a step out."""
+    steps = (Blur, blur), (Noise, noise)
+    return Degradation(tuple(kind(sigma) for kind, sigma in steps if sigma))
 
-    blur: float  # sigma in HR pixels
-    noise: float  # sigma of 255
 
-    def __str__(self) -> str:
-        steps = [f"{kind}{degree:g}" for kind, degree in self._asdict().items() if degree]
-        return "+".join(steps) or "clean"
+def blur_and_noise(degradation: Degradation) -> tuple[float, float] | None:
+    """The two sigmas of a degradation, None where it has steps of other kinds.
 
-    @classmethod
-    def of(cls, text: str) -> Degradation | None:
-        """What `text` amounts to where it is of blur and noise alone; None where it is not.
-
-        Variances add: blurring by 3 and by 4 is blurring by 5 (but for the rounding of noise).
-        """
-        squares = dict.fromkeys(cls._fields, 0.0)
-        for step in parse(text).steps:
-            if step.name not in squares:
-                return None
-            squares[step.name] += step.degree**2
-        return cls(**{kind: square**0.5 for kind, square in squares.items()})
+    Variances add: blurring by 3 and by 4 is blurring by 5 (but for the rounding of noise).
+    """
+    if not all(isinstance(step, Blur | Noise) for step in degradation.steps):
+        return None
+    blur, noise = (
+        math.hypot(*(step.degree for step in degradation.steps if isinstance(step, kind)))
+        for kind in (Blur, Noise)
+    )
+    return blur, noise
 
 
 def grid(blurs: Sequence[float], noises: Sequence[float]) -> list[Degradation]:
     """Every blur with every noise."""
-    return [Degradation(blur, noise) for blur in blurs for noise in noises]
+    return [blur_then_noise(blur, noise) for blur in blurs for noise in noises]
 
 
 def under_each(
     truth: Tensor, degradations: Sequence[Degradation]
 ) -> tuple[Tensor, list[Degradation]]:
     """LR images of all photographs under each of the degradations in turn, and which that is."""
-    lr = torch.cat([degrade(truth, str(at)) for at in degradations])
-    return lr, [at for at in degradations for _ in truth]
+    lr = torch.cat([degrade(truth, degradation) for degradation in degradations])
+    return lr, [degradation for degradation in degradations for _ in truth]
 
 
 # What networks make of images
@@ -72,19 +70,32 @@ def under_each(
 def restore(
     network: Network,
     images: Tensor,
-    told: Sequence[Degradation],
+    degradations: Sequence[Degradation],
     embeddings: Tensor | None = None,
     device: str | torch.device = "auto",
 ) -> Tensor:
-    """LR images (N, 3, H, W) enlarged, RGB in [0, 1], on the CPU.
+    """Enlarge LR images.
 
-    `told` is what a network hears, image by image, that takes the truth; others do not hear it.
-    `embeddings` (N, E) take the place of a guided network's own.
+    Parameters
+    ----------
+    network : Network
+    images : tensor (N, 3, H, W)
+        RGB in [0, 1].
+    degradations : sequence of N Degradation
+        Given to a network that takes the truth (an oracle); others do not use them.
+    embeddings : tensor (N, E), optional
+        Used in place of those that a guided network makes itself.
+    device : str or torch.device
+
+    Returns
+    -------
+    tensor (N, 3, scale H, scale W)
+        RGB in [0, 1], on the CPU.
     """
 
     def run(module: nn.Module, batch: Tensor, rows: slice) -> Tensor:
         if embeddings is None:
-            return module(batch, **truth_for(module, told[rows])).clamp(0, 1)
+            return module(batch, **truth_for(module, degradations[rows])).clamp(0, 1)
         return module(batch, embedding=embeddings[rows].to(batch.device)).clamp(0, 1)
 
     return _in_batches(network, run, images, device)
@@ -93,22 +104,26 @@ def restore(
 def embed(
     network: Network,
     images: Tensor,
-    told: Sequence[Degradation],
+    degradations: Sequence[Degradation],
     device: str | torch.device = "auto",
 ) -> Tensor:
-    """The embeddings (N, E) of LR images in a guided network; for `told` see `restore`."""
+    """The embeddings (N, E) of LR images in a guided network; `restore` has the parameters."""
 
     def run(module: nn.Module, batch: Tensor, rows: slice) -> Tensor:
-        return module.embed(batch, **truth_for(module, told[rows]))
+        return module.embed(batch, **truth_for(module, degradations[rows]))
 
     return _in_batches(network, run, images, device)
 
 
-def truth_for(module: nn.Module, told: Sequence[Degradation]) -> dict[str, Tensor]:
+def truth_for(module: nn.Module, degradations: Sequence[Degradation]) -> dict[str, Tensor]:
     """What a network that takes the truth is given besides images; nothing for any other."""
     if not takes_truth(module):
         return {}
-    return {"degradation": next(module.parameters()).new_tensor(told)}
+    sigmas = [blur_and_noise(degradation) for degradation in degradations]
+    if None in sigmas:
+        other = degradations[sigmas.index(None)]
+        raise DDRError(f"degradation {other}: an oracle knows of blur and noise alone")
+    return {"degradation": next(module.parameters()).new_tensor(sigmas)}
 
 
 def _in_batches(
@@ -125,7 +140,7 @@ def _in_batches(
         return run(module, batch.contiguous(memory_format=torch.channels_last), rows).cpu()
 
     spans = [slice(start, start + BATCH) for start in range(0, len(images), BATCH)]
-    with in_parallel(network.module.to(device), device) as parallel_map:
+    with in_parallel(network.module, device) as parallel_map:
         return torch.cat(list(parallel_map(work, spans)))
 
 
@@ -142,8 +157,9 @@ def compare(
 
     Columns method, seed, blur, noise, content, psnr, ssim; bicubic interpolation has seed -1.
     """
-    lr, told = under_each(truth, degradations)
-    rows = pd.DataFrame(told).assign(content=np.tile(np.arange(len(truth)), len(degradations)))
+    lr, applied = under_each(truth, degradations)
+    rows = pd.DataFrame(map(blur_and_noise, applied), columns=["blur", "noise"])
+    rows["content"] = np.tile(np.arange(len(truth)), len(degradations))
     wanted = truth.repeat(len(degradations), 1, 1, 1)
 
     def scores(method: str, seed: int, restored: Tensor) -> pd.DataFrame:
@@ -154,7 +170,7 @@ def compare(
         [
             scores("bicubic", -1, upsample(lr)),
             *(
-                scores(method, seed, restore(network, lr, told, device=device))
+                scores(method, seed, restore(network, lr, applied, device=device))
                 for method, seeds in networks.items()
                 for seed, network in seeds.items()
             ),

@@ -8,8 +8,10 @@ from typing import NamedTuple
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from ddrlib.applications.blind import Degradation, truth_for
+from ddrlib.applications.blind import truth_for
+from ddrlib.degrade.degradation import clean
 from ddrlib.features.extraction import resolve_device
+from ddrlib.zoo.identity import copied
 from ddrlib.zoo.loading import Network
 
 
@@ -27,9 +29,9 @@ def cost(
 ) -> Cost:
     """The cost of one LR image of side x side pixels; the time is PyTorch's with all its threads."""
     device = resolve_device(device)
-    module = network.module.to(device)
+    module = copied(network.module, device)
     image = torch.rand(1, 3, side, side, device=device)
-    truth = truth_for(module, [Degradation(0.0, 0.0)])
+    truth = truth_for(module, [clean])
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         module(image, **truth)
     milliseconds = []

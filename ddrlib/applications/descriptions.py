@@ -77,7 +77,7 @@ def pooled_features(
         )
         return torch.cat([pooled[layer] for layer in paths], dim=1).cpu().numpy()
 
-    with in_parallel(network.module.to(device), device) as parallel_map:
+    with in_parallel(network.module, device) as parallel_map:
         rows = np.concatenate(list(parallel_map(look, _batches(images, BATCH))))
     if bad := np.flatnonzero(~np.isfinite(rows).all(axis=1)).tolist():
         raise DDRError(

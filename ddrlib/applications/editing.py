@@ -13,8 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from ddrlib.applications.blind import Degradation, embed, restore
-from ddrlib.degrade.degradation import degrade
+from ddrlib.applications.blind import embed, restore
+from ddrlib.degrade.degradation import Degradation, degrade
 from ddrlib.errors import DDRError
 from ddrlib.measure.fidelity import psnr
 from ddrlib.measure.metrics import Interval, mean_interval
@@ -31,10 +31,10 @@ def edit(
 ) -> pd.DataFrame:
     """PSNR under each degradation with the embedding of each: degradation editing.
 
-    The embedding is that of the same photograph under the degradation told, so that it is wrong in
-    nothing else. Columns true, told (texts), content, psnr.
+    The embedding is that of the same photograph under the degradation given, so that it is wrong in
+    nothing else. Columns true, given (texts), content, psnr.
     """
-    lr = {at: degrade(truth, str(at)) for at in degradations}
+    lr = {at: degrade(truth, at) for at in degradations}
     n = len(truth)
     embeddings = {at: embed(network, images, [at] * n, device) for at, images in lr.items()}
     return pd.concat(
@@ -42,15 +42,15 @@ def edit(
             pd.DataFrame(
                 {
                     "true": str(true),
-                    "told": str(told),
+                    "given": str(given),
                     "content": np.arange(n),
                     "psnr": psnr(
-                        restore(network, images, [told] * n, embedding, device), truth
+                        restore(network, images, [given] * n, embedding, device), truth
                     ).numpy(),
                 }
             )
             for true, images in lr.items()
-            for told, embedding in embeddings.items()
+            for given, embedding in embeddings.items()
         ],
         ignore_index=True,
     )
@@ -58,8 +58,8 @@ def edit(
 
 def cost_of_error(edited: pd.DataFrame) -> Interval:
     """The PSNR (dB) that a wrong embedding costs, mean over all wrong ones, over contents."""
-    right = edited[edited.true == edited.told].set_index(["content", "true"]).psnr
-    wrong = edited[edited.true != edited.told].set_index(["content", "true"]).psnr
+    right = edited[edited.true == edited.given].set_index(["content", "true"]).psnr
+    wrong = edited[edited.true != edited.given].set_index(["content", "true"]).psnr
     lost = right.reindex(wrong.index).sub(wrong).groupby("content").mean()
     return mean_interval(lost, lost.index)
 

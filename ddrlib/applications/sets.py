@@ -1,18 +1,50 @@
-"""Distorted images with their labels: generated from photographs, or read from a public set."""
+r"""Distorted images with their labels: generated from photographs, or listed in a table.
+
+A public set of distorted images is read by a CSV table with one row per distorted image: `path`
+(relative to the table), `reference` (the undistorted picture that it was made of), `type` and
+`level` (1 is the weakest). Run in the folder of an unpacked TID2013, KADID-10k or CSIQ, this makes
+the table (for CSIQ with the second pattern):
+
+    from pathlib import Path
+    import pandas as pd
+
+    pattern = r"(?P<reference>i\d\d)_(?P<type>\d\d)_(?P<level>\d+)[.]"  # TID2013, KADID-10k
+    pattern = r"(?P<reference>.+)[.](?P<type>\w+)[.](?P<level>\d)[.]"  # CSIQ
+    paths = pd.Series(sorted(path.as_posix() for path in Path().rglob("*.*")))
+    labels = paths.str.split("/").str[-1].str.lower().str.extract(pattern)
+    labels.assign(path=paths).dropna().to_csv("set.csv", index=False)
+
+and in the folder of LIVE (release 2), where the level is the rank of the strength and copies of the
+references are left out, this:
+
+    import pandas as pd
+    import scipy.io
+
+    parts = []
+    for kind in ("jp2k", "jpeg", "wn", "gblur", "fastfading"):  # the order of dmos.mat
+        columns = ["reference", "image", "parameter"]
+        part = pd.read_csv(f"{kind}/info.txt", sep=r"\s+", names=columns).assign(type=kind)
+        parts.append(part.iloc[part.image.str.extract(r"(\d+)")[0].astype(int).argsort()])
+    live = pd.concat(parts, ignore_index=True)
+    live = live[scipy.io.loadmat("dmos.mat")["orgs"].ravel() == 0]
+    strength = live.parameter.where(live.type.isin(["wn", "gblur"]), -live.parameter)
+    level = strength.groupby([live.reference, live.type]).rank("first").astype(int)
+    live.assign(level=level, path=live.type + "/" + live.image).to_csv("set.csv", index=False)
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
 from ddrlib.data.images import load_image
-from ddrlib.data.quality_sets import READERS
 from ddrlib.degrade.degradation import degrade
-from ddrlib.errors import DDRError
+from ddrlib.errors import DDRError, few, one_line
 
 # Five degrees a type, in the units of `ddrlib.degrade.steps`, weakest first. The first five
 # types are those of LIVE, the others are in KADID-10k.
@@ -45,11 +77,16 @@ def distorted_set(
 def overview(labels: pd.DataFrame, levels: Sequence[int]) -> pd.DataFrame:
     """Where the versions of the first reference are: row numbers, levels down and types across.
 
-    Types that have not all of the levels are left out.
+    Types without all of the levels are left out; DDRError where that leaves none.
     """
     first = labels[labels.reference == labels.reference.iloc[0]].reset_index(names="row")
-    table = first.pivot(index="level", columns="type", values="row")
-    return table.loc[list(levels), pd.unique(first.type)].dropna(axis=1).astype(int)
+    table = first.pivot_table(index="level", columns="type", values="row", aggfunc="first")
+    table = table.reindex(index=list(levels), columns=pd.unique(first.type)).dropna(axis=1)
+    if table.empty:
+        raise DDRError(
+            f"no type has the levels {few(levels)}; there are {few(sorted(first.level))}"
+        )
+    return table.astype(int)
 
 
 class ImageFiles(Sequence[Tensor]):
@@ -65,17 +102,48 @@ class ImageFiles(Sequence[Tensor]):
         return load_image(self.paths[index])
 
 
-def read_set(dataset: str) -> tuple[ImageFiles, pd.DataFrame]:
-    """The images and labels of a public set, called "NAME:FOLDER", such as "kadid10k:/data/kadid".
+COLUMNS = ["path", "reference", "type", "level"]
 
-    NAME is one of `ddrlib.data.quality_sets.READERS`; DDRError where it is not, or the folder does
-    not hold that set.
+
+def read_set(table: str | Path) -> tuple[ImageFiles, pd.DataFrame]:
+    """Read a table of distorted images (the module's docstring says how to make it).
+
+    Parameters
+    ----------
+    table : path
+        A CSV file with the columns `path`, `reference`, `type` and `level`.
+
+    Returns
+    -------
+    images : ImageFiles
+    labels : DataFrame
+        The columns `reference`, `type` and `level`, a row for each image.
+
+    Raises
+    ------
+    DDRError
+        Where the table is missing, damaged or incomplete, or images that it lists are missing.
     """
-    name, _, folder = dataset.partition(":")
-    if name not in READERS or not folder:
-        raise DDRError(
-            f"data set {dataset!r}: write NAME:FOLDER, NAME one of {', '.join(READERS)}, FOLDER "
-            "where it is unpacked; or generated"
+    path = Path(table).expanduser()
+    if not path.is_file():
+        raise DDRError(f"{path}: no such table of distorted images; give a CSV file")
+    try:
+        rows = pd.read_csv(
+            path, dtype=str, keep_default_na=False, skipinitialspace=True, index_col=False
         )
-    table = READERS[name](Path(folder).expanduser())
-    return ImageFiles(table.path.tolist()), table.drop(columns="path")
+    except ValueError as error:  # no CSV, not UTF-8, empty
+        raise DDRError(f"{path} is no CSV table: {one_line(error)}") from None
+    if missing := [name for name in COLUMNS if name not in rows]:
+        raise DDRError(f"{path} has no column {few(missing)}; it needs {few(COLUMNS)}")
+    rows = rows[COLUMNS].assign(level=pd.to_numeric(rows.level, errors="coerce"))
+    bad = np.flatnonzero((rows == "").any(axis=1) | ~np.isfinite(rows.level))
+    if len(bad):
+        raise DDRError(f"{path}, line {bad[0] + 2}: an entry is empty, or the level is no number")
+    if rows.type.nunique() < 2 or rows.path.duplicated().any():
+        raise DDRError(f"{path}: list two types at least, and each image once")
+    files = [path.parent / name for name in rows.path]
+    if missing := [file for file in files if not file.is_file()]:
+        raise DDRError(
+            f"{path}: {len(missing)} of its {len(files)} images are missing, {few(missing, 1)}"
+        )
+    return ImageFiles(files), rows.drop(columns="path")

@@ -12,9 +12,7 @@ import contextlib
 import functools
 import io
 import logging
-import struct
 import warnings
-import zlib
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,7 +21,8 @@ import torch
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 from torch import Tensor
 
-from ddrlib.errors import DDRError
+from ddrlib.data.png import SIGNATURE, open_png
+from ddrlib.errors import DDRError, one_line
 
 # Pillow decodes these by itself. For some others (EPS, WMF) it starts another program.
 FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
@@ -32,11 +31,6 @@ SUFFIXES = {end for end, name in Image.registered_extensions().items() if name i
 RAW_SUFFIXES = {".arw", ".cr2", ".dng", ".nef", ".nrw", ".orf", ".pef", ".rw2", ".srw"}
 
 SUBFILE_TYPE, BITS, PHOTOMETRIC, DNG_VERSION = 254, 258, 262, 50706  # TIFF tags
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-PNG_PICTURE = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
-PNG_SRGB_GAMMA = 45455
-PNG_SRGB_PRIMARIES = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
-MAX_PROFILE_BYTES = 2**24
 SRGB_TOLERANCE = 2  # grey levels by which sRGB profiles differ among themselves
 
 TURNS = {  # by EXIF orientation
@@ -113,8 +107,7 @@ def read_pixels(path: Path) -> tuple[np.ndarray, list[str]]:
         formats = ", ".join(FORMATS)
         raise DDRError(f"{path}: not a readable image (no {formats} that Pillow reads)") from None
     except Exception as error:  # a damaged file can make a decoder raise anything
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DDRError(f"{path}: not a readable image ({reason})") from error
+        raise DDRError(f"{path}: not a readable image ({one_line(error)})") from error
 
 
 # What a file says of its values
@@ -124,70 +117,13 @@ def _open(file: BinaryIO) -> tuple[Image.Image, list[str]]:
     """An image, not decoded yet, and what its file says that is not applied."""
     head = file.read(138)
     file.seek(0)
-    if head.startswith(PNG_SIGNATURE):
-        return _open_png(file.read())
+    if head.startswith(SIGNATURE):
+        return open_png(file.read())
     image = Image.open(file, formats=FORMATS)
     changes = []
     if image.format == "BMP" and head[14] >= 108 and head[70:74] not in (b"BGRs", b" niW"):
         changes += ["calibrated colours not applied"] if any(head[70:122]) else []
     return image, changes
-
-
-def _open_png(data: bytes) -> tuple[Image.Image, list[str]]:
-    """A PNG file without the chunks in which Pillow may stumble and that are no part of the picture."""
-    picture, notes, at = [PNG_SIGNATURE], {}, len(PNG_SIGNATURE)
-    while at + 8 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, at)
-        if kind in PNG_PICTURE:
-            picture.append(data[at : at + 12 + length])
-        else:
-            notes[kind] = data[at + 8 : at + 8 + length]
-        at += 12 + length
-    image = Image.open(io.BytesIO(b"".join(picture)), formats=["PNG"])
-    image.info.update({"exif": notes[b"eXIf"]} if b"eXIf" in notes else {})
-    if b"iCCP" in notes:
-        _, _, compressed = notes[b"iCCP"].partition(b"\0")
-        image.info["icc_profile"] = _inflate(compressed[1:])
-    if "transparency" in image.info:
-        image.info["transparency"] = _scaled_key(image.info["transparency"], data[24], image.mode)
-    return image, _not_applied(notes)
-
-
-def _inflate(data: bytes) -> bytes:
-    """Unpacked data; none where they are damaged or too many."""
-    unpacker = zlib.decompressobj()
-    with contextlib.suppress(zlib.error):
-        unpacked = unpacker.decompress(data, MAX_PROFILE_BYTES)
-        return unpacked if unpacker.eof else b""
-    return b""
-
-
-def _scaled_key(key: object, bits: int, mode: str) -> object:
-    """The transparent colour of a PNG in the units of Pillow's pixels, which it is not by itself."""
-    if mode == "RGB" and bits == 16:
-        return tuple(value >> 8 for value in key)
-    if mode == "L" and bits < 8:
-        return key * 255 // (2**bits - 1)
-    return key
-
-
-def _not_applied(notes: dict[bytes, bytes]) -> list[str]:
-    """What the chunks of a PNG file say of its colours besides a profile, other than sRGB."""
-    changes = ["first frame only"] if b"acTL" in notes else []
-    if b"cICP" in notes:
-        standard = notes[b"cICP"][:2] == bytes((1, 13))  # primaries of BT.709, transfer of sRGB
-        return changes + ([] if standard else ["cICP colour space not applied"])
-    if b"iCCP" in notes or b"sRGB" in notes:
-        return changes
-    if len(gamma := notes.get(b"gAMA", b"")) == 4:
-        (value,) = struct.unpack(">I", gamma)
-        if abs(value - PNG_SRGB_GAMMA) > 500:
-            changes.append(f"gamma {value / 100_000:g} not applied")
-    if len(primaries := notes.get(b"cHRM", b"")) == 32:
-        values = struct.unpack(">8I", primaries)
-        if max(abs(a - b) for a, b in zip(values, PNG_SRGB_PRIMARIES, strict=True)) > 200:
-            changes.append("primaries not applied")
-    return changes
 
 
 # Any image as upright 8-bit RGB

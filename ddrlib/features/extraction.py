@@ -90,7 +90,7 @@ def super_resolve(network: Network, images: Tensor, device: str | torch.device =
 
     share = -(-len(images) // torch.get_num_threads())  # a few images are shared out too
     batches = images.split(min(share, _batch_size(device)))
-    with in_parallel(network.module.to(device), device) as parallel_map:
+    with in_parallel(network.module, device) as parallel_map:
         return torch.cat(list(parallel_map(restore, batches)))
 
 
@@ -132,7 +132,7 @@ def _fill(
         watch(module, batch, paths, take)
         return found
 
-    with in_parallel(network.module.to(device), device) as parallel_map:
+    with in_parallel(network.module, device) as parallel_map:
         try:
             (first,) = parallel_map(look, [(0, 1)])
         except DDRError:

@@ -6,14 +6,19 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from copy import deepcopy
 from functools import partial
 from queue import SimpleQueue
+from threading import RLock
 
 import torch
 from torch import Tensor, nn
 
 from ddrlib.errors import DDRError
+from ddrlib.zoo.identity import copied
+
+MOST_COPIES = 8  # of a network; each holds feature maps of its own
+
+_alone = RLock()
 
 # Called with the name of a layer and what it gives, before anything can overwrite that.
 Take = Callable[[str, object], None]
@@ -59,36 +64,67 @@ def in_parallel(module: nn.Module, device: torch.device) -> Iterator[Callable]:
     Inference, in true float32, also on a GPU or within autocast. On a CPU each core works through
     items of its own, with one thread and its own copy of the module (whose forward need not be safe
     to run twice at a time). That is faster than to share out each operation among the cores, and by
-    far where something else keeps some of them busy. Few results wait to be taken: to be slow in
-    taking them costs time, not memory.
+    far where something else keeps some of them busy. Only a few results are kept for a caller who
+    is slow to take them. The module itself stays as it is and where it is; one that cannot be
+    copied works alone. A second thread waits until the first has left: it has all cores, and
+    precision is a setting of the whole process.
     """
-    threads = torch.get_num_threads()
-    workers = threads if device.type == "cpu" else 1
-    idle: SimpleQueue[nn.Module] = SimpleQueue()
-    for copy in (module, *(deepcopy(module) for _ in range(workers - 1))):
-        idle.put(copy)
-
-    def work(function: Callable, item: object) -> object:
-        copy = idle.get()
-        try:
-            with torch.inference_mode(), torch.autocast(device.type, enabled=False):
-                return function(copy, item)
-        finally:
+    with _alone, _copies(module, device) as copies, _true_float32():
+        idle: SimpleQueue[nn.Module] = SimpleQueue()
+        for copy in copies:
             idle.put(copy)
 
-    def ordered(function: Callable, items: Iterable) -> Iterator:
-        begun: deque[Future] = deque()
-        for item in items:
-            begun.append(pool.submit(work, function, item))
-            if len(begun) > 2 * workers:
-                yield begun.popleft().result()
-        while begun:
-            yield begun.popleft().result()
+        def work(function: Callable, item: object) -> object:
+            copy = idle.get()
+            try:
+                with torch.inference_mode(), torch.autocast(device.type, enabled=False):
+                    return function(copy, item)
+            finally:
+                idle.put(copy)
 
-    cudnn = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
-    pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
-    with cudnn, pool:
-        try:
-            yield ordered
-        finally:
-            torch.set_num_threads(threads)  # for threads made from now on; this one kept its own
+        def ordered(function: Callable, items: Iterable) -> Iterator:
+            begun: deque[Future] = deque()
+            for item in items:
+                begun.append(pool.submit(work, function, item))
+                if len(begun) > 2 * len(copies):
+                    yield begun.popleft().result()
+            while begun:
+                yield begun.popleft().result()
+
+        threads = torch.get_num_threads()
+        one_thread = {"initializer": torch.set_num_threads, "initargs": (1,)}
+        with ThreadPoolExecutor(len(copies), **one_thread) as pool:
+            try:
+                yield ordered
+            finally:
+                torch.set_num_threads(
+                    threads
+                )  # for threads made from now on; this one kept its own
+
+
+@contextmanager
+def _copies(module: nn.Module, device: torch.device) -> Iterator[list[nn.Module]]:
+    """A copy of the module for each core or for the GPU; where it cannot be copied, the module."""
+    n = min(torch.get_num_threads(), MOST_COPIES) if device.type == "cpu" else 1
+    copies: list[nn.Module] = []
+    with suppress(Exception):  # the module's parts can raise anything
+        copies = [copied(module, device) for _ in range(n)]
+    if copies:
+        yield copies
+        return
+    home = next((tensor.device for tensor in module.parameters()), device)
+    try:
+        yield [module.to(device)]
+    finally:
+        module.to(home)
+
+
+@contextmanager
+def _true_float32() -> Iterator[None]:
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(precision)

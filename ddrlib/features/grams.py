@@ -87,10 +87,9 @@ def layer_grams(
 
 def _keys(network: Network, images: Tensor, layers: Sequence[str] | None) -> dict[str, str]:
     """What identifies the Gram matrix of each layer: a hash of all that it depends on."""
-    made_by = [source_hash(*SOURCES), torch.__version__, network.sha256, tuple(images.shape)]
+    made_by = [source_hash(*SOURCES), network.identity, tuple(images.shape)]
     common = hashlib.blake2b(repr(made_by).encode(), digest_size=16)
-    for tensor in (images, network.prepare(images[:1])):  # the latter tells how images are prepared
-        common.update(tensor.cpu().contiguous().numpy())
+    common.update(images.cpu().contiguous().numpy())
     keys = {}
     for layer, path in layer_paths(network, layers).items():
         digest = common.copy()

@@ -54,5 +54,6 @@ def ggd_kl(p: GGD, q: GGD) -> float:
     log_ratio = p.log_scale - q.log_scale
     entropy = np.log(p.shape / q.shape) - log_ratio + gammaln(1 / q.shape) - gammaln(1 / p.shape)
     # E_p |x / a_q|^shape_q, of which E_p |x / a_p|^shape_p = 1 / shape_p is the case p = q.
-    moment = np.exp(q.shape * log_ratio + gammaln((q.shape + 1) / p.shape) - gammaln(1 / p.shape))
-    return float(entropy - 1 / p.shape + moment)
+    log_moment = q.shape * log_ratio + gammaln((q.shape + 1) / p.shape) - gammaln(1 / p.shape)
+    with np.errstate(over="ignore"):  # infinite where one is a hundred decades wider
+        return float(entropy - 1 / p.shape + np.exp(log_moment))

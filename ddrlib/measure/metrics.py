@@ -125,7 +125,16 @@ class TwoWay:
         return {"degradation": degradation, "content": content, "rest": rest}[factor] / total
 
     def component(self, factor: str, counts: np.ndarray) -> np.ndarray:
-        """The unbiased variance component (B,) of a factor: see `variance_components`."""
+        """The unbiased variance component (B,) of a factor, as a share of their sum.
+
+        The method of moments, with mean squares MS_d = SS_d / (k - 1), MS_c = SS_c / (n - 1) and
+        MS_r = SS_rest / ((k - 1) (n - 1)): the components are (MS_d - MS_r) / n, (MS_c - MS_r) / k
+        and MS_r. Labels without effect get 0 on average, whatever n and k, and may get less.
+
+        References
+        ----------
+        Searle, Casella and McCulloch, "Variance Components", Wiley 1992, chapter 4.
+        """
         degradation, content, total = self.sums(counts)
         n, k = counts.sum(axis=1), self.k
         rest = (total - degradation - content) / ((k - 1) * (n - 1))
@@ -179,26 +188,6 @@ def variance_split(
     _refuse_no_variance(gram)
     once = np.ones((1, len(design.squares)))
     return VarianceSplit(*(float(design.share(factor, once)[0]) for factor in FACTORS))
-
-
-def variance_components(
-    gram: np.ndarray, content: np.ndarray, degradation: np.ndarray
-) -> VarianceSplit[float]:
-    """Unbiased variance components as shares of their sum: the method of moments.
-
-    With k degradations of n contents and the mean squares MS_d = SS_d / (k - 1),
-    MS_c = SS_c / (n - 1) and MS_r = SS_rest / ((k - 1) (n - 1)), the components are
-    (MS_d - MS_r) / n, (MS_c - MS_r) / k and MS_r. Labels without effect get 0 on average, whatever
-    n and k, and may get less than 0. Raises DDRError where `variance_split` does.
-
-    References
-    ----------
-    Searle, Casella and McCulloch, "Variance Components", Wiley 1992, chapter 4.
-    """
-    design = TwoWay.of(gram, content, degradation)
-    _refuse_no_variance(gram)
-    once = np.ones((1, len(design.squares)))
-    return VarianceSplit(*(float(design.component(factor, once)[0]) for factor in FACTORS))
 
 
 def _refuse_no_variance(gram: np.ndarray) -> None:

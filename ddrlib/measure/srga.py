@@ -5,28 +5,29 @@ TPAMI 2023), as their published script computes it: principal component scores o
 features, fitted by a generalised Gaussian; the divergence of the two, on a logarithmic scale.
 Smaller means better generalisation; 0 means that the two fits are the same.
 
-Features (N, D) are an array or the path of a `.npy` file, whose columns are read in blocks: D may
-be a million, and memory never holds more than a block for each core and a few matrices N x N.
+Features are arrays (N, D), of which a block of columns at a time is looked at: D may be a million,
+and `read_features` leaves them in their file.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import rankdata
 
-from ddrlib.errors import DDRError
-from ddrlib.features.grams import columns, gram
+from ddrlib.errors import DDRError, guarded
+from ddrlib.features.grams import gram
 from ddrlib.measure.ggd import GGD, fit_ggd, ggd_kl
 from ddrlib.measure.metrics import Interval, bootstrap
 from ddrlib.measure.projection import pca
 
 BLOCK_VALUES = 2**22  # of a column block: 8 MiB in float16
 OUTLIER = 5  # standard deviations from the mean
+SMALLEST, LARGEST = 1e-30, 1e30  # of values: their products must not leave float32's range
 
 logger = logging.getLogger(__name__)
 
@@ -47,26 +48,23 @@ class SRGA:
     srga: float
 
 
-def srga_files(
-    reference: str | Path, tests: Iterable[str | Path], components: int = 300
-) -> list[dict]:
-    """SRGA of each `.npy` file of features against the reference file, as one dictionary each.
+def srga(reference: np.ndarray, test: np.ndarray, components: int = 300) -> SRGA:
+    """SRGA of test features against reference features.
 
-    All files are looked through before the first is computed. Raises DDRError for a file that holds
-    no features (N, D), or not of the reference's D, or values that are not finite, or all alike.
+    Parameters
+    ----------
+    reference, test : arrays (N, D)
+        Their numbers of samples may differ.
+    components : int
+        How many principal components of each are used; fewer where there are not so many.
+
+    Raises
+    ------
+    DDRError
+        Where features are not comparable numbers: see `check_features`.
     """
-    reference, tests = Path(reference), [Path(test) for test in tests]
-    for path in (reference, *tests):
-        _check(path, reference)
-    of_reference = principal_scores(reference, components)
-    found = (srga_of_scores(of_reference, principal_scores(test, components)) for test in tests)
-    return [{"test": str(test), **asdict(row)} for test, row in zip(tests, found, strict=True)]
-
-
-def srga(reference: np.ndarray | Path, test: np.ndarray | Path, components: int = 300) -> SRGA:
-    """SRGA of the test features against the reference features, both (N, D) with the same D."""
-    for features in (reference, test):
-        _check(features, reference)
+    check_features(reference, "the reference")
+    check_features(test, "the test set", reference.shape[1])
     return srga_of_scores(
         principal_scores(reference, components), principal_scores(test, components)
     )
@@ -126,22 +124,18 @@ def _rank_correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 # From features to the generalised Gaussian of their scores
 
 
-def principal_scores(features: np.ndarray | Path, components: int = 300) -> np.ndarray:
+def principal_scores(features: np.ndarray, components: int = 300) -> np.ndarray:
     """Scores (N, components) of the features' exact principal components, the strongest first.
 
     N samples have at most N - 1 components; where that is fewer, it is said in the log. Signs are
     scikit-learn's: in each component the loading of largest absolute value is positive. They
     matter, a little: the mean |x - mean x| of the fit depends on the side that outliers were on.
     """
-    scores = pca(gram(_open(features)), components).scores
+    scores = pca(gram(features), components).scores
     n, k = scores.shape
     if k < components:
         logger.warning(
-            "%s: %d samples have %d principal components, not %d; all are used",
-            _name(features),
-            n,
-            k,
-            components,
+            "%d samples have %d principal components, not %d; all are used", n, k, components
         )
     directions = (scores / np.linalg.norm(scores, axis=0)).T.astype(np.float32)
     low, high = np.zeros((2, k))
@@ -162,53 +156,65 @@ def inliers(values: np.ndarray) -> np.ndarray:
     return np.abs(from_mean) < OUTLIER * np.sqrt(from_mean @ from_mean / len(values))
 
 
-# Reading
-
-
-def _blocks(features: np.ndarray | Path) -> Iterator[np.ndarray]:
+def _blocks(features: np.ndarray) -> Iterator[np.ndarray]:
     """The columns, a block at a time."""
-    array = _open(features)
-    width = max(BLOCK_VALUES // len(array), 1)
-    for start in range(0, array.shape[1], width):
-        yield columns(array, start, start + width)
+    width = max(BLOCK_VALUES // len(features), 1)
+    for start in range(0, features.shape[1], width):
+        yield features[:, start : start + width]
 
 
-def _open(features: np.ndarray | Path) -> np.ndarray:
-    if isinstance(features, np.ndarray):
-        return features
-    try:
-        array = np.load(features, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise DDRError(f"{features} is no .npy file of features ({error}); write it anew") from None
-    if not isinstance(array, np.ndarray):
-        raise DDRError(f"{features} holds several arrays; save one with numpy.save")
-    return array
+# What are features
 
 
-def _check(features: np.ndarray | Path, reference: np.ndarray | Path) -> None:
-    array, dim, name = _open(features), _open(reference).shape[-1:], _name(features)
-    if array.ndim != 2 or len(array) < 2 or array.dtype.kind not in "fiu":
+def read_features(path: Path, dim: int | None = None) -> np.ndarray:
+    """Open a `.npy` file of features (N, D); their columns are read when they are needed.
+
+    Raises DDRError where it is none, or where `check_features` does.
+    """
+    if not path.is_file():
+        raise DDRError(f"{path}: no such file")
+    features = guarded(f"{path} is no .npy file of features", _map, path)
+    check_features(features, str(path), dim)
+    return features
+
+
+def _map(path: Path) -> np.ndarray:
+    with path.open("rb") as file:
+        np.lib.format.read_magic(file)  # np.load would take archives and pickles too
+    with np.errstate(over="ignore"):  # of a shape that is none
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def check_features(features: np.ndarray, name: str, dim: int | None = None) -> None:
+    """Raise DDRError, with the name in it, where features are no (N, D) that SRGA can be taken of.
+
+    They have to be real numbers, finite, not all alike and between 1e-30 and 1e30 at their largest,
+    N 2 or more, and D the reference's, `dim`.
+    """
+    if features.ndim != 2 or len(features) < 2 or features.dtype.kind not in "fiu":
         raise DDRError(
-            f"{name}: {array.dtype} of shape {array.shape}; features are numbers (N, D), N at "
-            "least 2"
+            f"{name}: {features.dtype} of shape {features.shape}; features are real numbers "
+            "(N, D), N at least 2"
         )
-    if array.shape[1:] != dim:
+    if dim not in (None, features.shape[1]):
         raise DDRError(
-            f"{name} has D = {array.shape[1]}, the reference D = {dim[0]}; take the same layer of "
+            f"{name} has D = {features.shape[1]}, the reference D = {dim}; use the same layer of "
             "the same network, at the same image size"
         )
-    constant = True
+    constant, largest = True, 0.0
     for block in _blocks(features):
         finite = np.isfinite(block).all(axis=1)
         if not finite.all():
             raise DDRError(
-                f"{name}: NaN or infinite values, first in sample {finite.argmin()}; leave the "
-                "sample out, or look at the network's weights"
+                f"{name}: NaN or infinite values, first in sample {finite.argmin()}; remove the "
+                "sample, or look at the network's weights"
             )
         constant = constant and bool((block == block[0]).all())
+        largest = max(largest, float(block.max()), -float(block.min()))
     if constant:
-        raise DDRError(f"{name}: all {len(array)} samples have the same features; nothing to fit")
-
-
-def _name(features: np.ndarray | Path) -> str:
-    return str(features) if isinstance(features, Path) else "features"
+        raise DDRError(f"{name}: all {len(features)} samples have the same features")
+    if not SMALLEST < largest < LARGEST:
+        raise DDRError(
+            f"{name}: values up to {largest:.0e}, not between {SMALLEST:g} and {LARGEST:g}; divide "
+            "all sets by one number"
+        )

@@ -17,6 +17,7 @@ class EfficientNetLite0(EfficientNet):
     """
 
     scale = 4
+    task = "classification"
 
     def __init__(self) -> None:
         super().__init__(*get_model_params("efficientnet-lite0", {"image_size": None}))

@@ -23,14 +23,9 @@ import torch
 
 from ddrlib.errors import DDRError, did_you_mean, one_line
 from ddrlib.files import read_yaml
-from ddrlib.networks.guided import GuidedSRResNet
-from ddrlib.networks.rdn import RDN
-from ddrlib.networks.rrdbnet import RRDBNet
-from ddrlib.networks.srresnet import SRResNet
+from ddrlib.networks.architectures import ARCHITECTURES
 from ddrlib.training.perceptual import CLASSIFIERS
-from ddrlib.zoo.cards import network_name
-
-ARCHITECTURES = {cls.__name__: cls for cls in (SRResNet, GuidedSRResNet, RDN, RRDBNet)}
+from ddrlib.zoo.cards import LARGEST_ARGUMENT, network_name
 
 # The sizes: what a recipe leaves out.
 SIZES: dict[str, dict] = {
@@ -59,7 +54,9 @@ SIZES: dict[str, dict] = {
 
 CHOICES = {
     "size": tuple(SIZES),
-    "architecture": tuple(ARCHITECTURES),
+    "architecture": tuple(
+        name for name, kind in ARCHITECTURES.items() if getattr(kind, "task", "sr") == "sr"
+    ),
     "loss": ("l1", "mse"),
     "perceptual": CLASSIFIERS,
     "decay": ("cosine", "constant"),
@@ -80,7 +77,6 @@ BOUNDS = {
     "guide_rate": (1e-8, 1),
     "seed": (0, 2**32 - 1),
 }
-ARGUMENT = (1, 1024)  # bounds of every number that an architecture takes
 MOST_RUNS = 1000
 
 
@@ -156,7 +152,7 @@ def _check_network(config: TrainingConfig, where: str) -> None:
         _choice(key, signature.parameters, what)
         _coerce(value, hints[key], f"{what}: {key}")
         if hints[key] is int:
-            _check_bounds(value, ARGUMENT, f"{what}: {key}")
+            _check_bounds(value, (1, LARGEST_ARGUMENT), f"{what}: {key}")
     guide = signature.parameters.get("guide")
     frozen = guide is not None and config.arguments.get("guide", guide.default) == "frozen"
     if frozen != bool(config.guide):

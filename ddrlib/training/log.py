@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,21 +16,18 @@ import torch
 from torch import Tensor, nn
 
 from ddrlib.data.photographs import load_patches, load_photos
-from ddrlib.degrade.degradation import degrade, downsample, upsample
+from ddrlib.degrade.degradation import downsample, upsample
+from ddrlib.degrade.samples import Samples
 from ddrlib.errors import DDRError
 from ddrlib.features.extraction import extract
-from ddrlib.features.grams import gram
 from ddrlib.measure.fidelity import psnr
-from ddrlib.measure.metrics import calinski_harabasz, knn_purity, variance_components
-from ddrlib.measure.projection import pca
+from ddrlib.measure.layer import Layer
 from ddrlib.measure.response import beyond
-from ddrlib.measure.tsne import tsne
-from ddrlib.networks.guided import GuidedSRResNet, takes_truth
+from ddrlib.networks.guided import takes_truth
 from ddrlib.zoo.cards import NETWORKS
 from ddrlib.zoo.loading import Network
 
 HELD_OUT, HELD_OUT_SIZE = 24, 192  # photographs, and the side of the centre crop of each
-GRID = [(blur, noise) for blur in (1.0, 3.0) for noise in (5.0, 15.0)]  # of psnr_degraded
 PROBE_CONTENTS = 100
 PROBE_DEGRADATIONS = ("clean", "blur4", "noise20")
 
@@ -53,10 +49,7 @@ class TrainingLog:
         self.device = device
         self.held_out = _held_out().to(device)
         self.held_out_lr = downsample(self.held_out)
-        patches = load_patches("eval", n=PROBE_CONTENTS).images
-        self.content = np.tile(np.arange(len(patches)), len(PROBE_DEGRADATIONS))
-        self.degradation = np.repeat(np.arange(len(PROBE_DEGRADATIONS)), len(patches))
-        self.probe = torch.cat([degrade(patches, kind) for kind in PROBE_DEGRADATIONS])
+        self.probe = Samples.of(load_patches("eval", n=PROBE_CONTENTS), PROBE_DEGRADATIONS)
 
     @property
     def bicubic_psnr(self) -> float:
@@ -85,59 +78,47 @@ class TrainingLog:
     def measure(self, model: nn.Module, iteration: int) -> None:
         """What a network can do on held-out photographs, and what sorts the features of the probe.
 
-        Of the whole network `psnr` and `gradient_energy` (of its outputs, relative to the truth);
-        of one that is guided also `psnr_degraded`, the mean over `GRID`. Of each trunk layer the
-        variance components and the purity of neighbours; of the deepest one also CHI, how much of
-        it the input pixels explain, and all of these "beyond" the picture (`beyond`). The features
-        of a network guided by the oracle are left out, since it takes more than images.
+        Of the whole network `psnr`, and `gradient_energy` of its outputs relative to the truth. Of
+        each trunk layer the variance components and the purity of neighbours; of the deepest one
+        also CHI, the share of its variance that the input pixels explain, and all of these beyond
+        the picture (`ddrlib.measure.response.beyond`). The features of a network guided by the
+        oracle are left out: it takes more than images.
         """
-        restored = self._restored(model, self.held_out_lr, 0.0, 0.0)
+        restored = self._restored(model)
         self.add(iteration, "psnr", float(psnr(restored, self.held_out).mean()))
         energy = gradient_energy(restored) / gradient_energy(self.held_out)
         self.add(iteration, "gradient_energy", energy)
-        if isinstance(model, GuidedSRResNet):
-            found = [
-                psnr(self._restored(model, lr, *at), self.held_out).mean()
-                for at, lr in self.degraded.items()
-            ]
-            self.add(iteration, "psnr_degraded", float(np.mean(found)))
-            if takes_truth(model):
-                return
+        if takes_truth(model):
+            return
         network = Network("in training", model, model.scale, model.layers(), lambda x: x, "sr", {})
-        trunk = network.trunk
-        features = extract(network, self.probe, trunk, device=self.device)
-        for layer, values in features.items():
-            matrix = gram(values)
-            self._sorting(iteration, layer, matrix, chi=layer == trunk[-1])
-        rest = gram(beyond(values, self.probe))
-        explained = 1 - np.trace(rest) / np.trace(matrix)
-        self.add(iteration, "explained_by_pixels", explained, layer)
-        self._sorting(iteration, layer, rest, chi=True, prefix="beyond_")
+        features = extract(network, self.probe.images, network.trunk, device=self.device)
+        for name, values in features.items():
+            layer = Layer.of(name, values, self.probe)
+            self._add_sorting(iteration, layer, chi=name == network.trunk[-1])
+        rest = Layer.of(name, beyond(values, self.probe.images), self.probe)
+        explained = 1 - np.trace(rest.gram) / np.trace(layer.gram)
+        self.add(iteration, "explained_by_pixels", explained, name)
+        self._add_sorting(iteration, rest, chi=True, prefix="beyond_")
 
-    def _sorting(
-        self, iteration: int, layer: str, matrix: np.ndarray, chi: bool, prefix: str = ""
-    ) -> None:
-        """The measures of one Gram matrix; CHI, whose t-SNE takes time, where it is wanted."""
-        found = {"knn_degradation": knn_purity(matrix, self.degradation)}
-        parts = variance_components(matrix, self.content, self.degradation)
-        found |= {"component_degradation": parts.degradation, "component_content": parts.content}
+    def _add_sorting(self, iteration: int, layer: Layer, chi: bool, prefix: str = "") -> None:
+        """The measures of one layer; CHI, whose t-SNE takes time, where it is wanted."""
+        found = {
+            "knn_degradation": layer.knn_degradation.value,
+            "component_degradation": layer.components.degradation.value,
+            "component_content": layer.components.content.value,
+        }
         if chi:
-            points = tsne(pca(matrix).scores, seed=0)
-            for label in ("degradation", "content"):
-                found[f"chi_{label}"] = calinski_harabasz(points, getattr(self, label)).chi
+            layer = layer.embedded(seeds=1)
+            found["chi_degradation"] = layer.chi_degradation.mean
+            found["chi_content"] = layer.chi_content.mean
         for name, value in found.items():
-            self.add(iteration, f"{prefix}{name}", value, layer)
+            self.add(iteration, f"{prefix}{name}", value, layer.name)
 
-    @cached_property
-    def degraded(self) -> dict[tuple[float, float], Tensor]:
-        """The held-out photographs under each blur (HR pixels) and noise (of 255) of `GRID`."""
-        return {at: degrade(self.held_out, "blur{:g}+noise{:g}".format(*at)) for at in GRID}
-
-    def _restored(self, model: nn.Module, images: Tensor, blur: float, noise: float) -> Tensor:
-        truth = torch.tensor([[blur, noise]], device=self.device)
-        given = (truth,) if takes_truth(model) else ()
+    def _restored(self, model: nn.Module) -> Tensor:
+        """The held-out photographs from their clean LR images, one at a time."""
+        nothing = (torch.zeros(1, 2, device=self.device),) if takes_truth(model) else ()
         with torch.inference_mode():
-            return torch.cat([model(lr[None], *given) for lr in images])
+            return torch.cat([model(lr[None], *nothing) for lr in self.held_out_lr])
 
     def text(self) -> str:
         """The rows as CSV with a header."""

@@ -164,7 +164,6 @@ def _card(trainer: Trainer, log: TrainingLog) -> dict:
             "minutes": round(trainer.seconds / 60, 1),
             "device": device_name(),
             "torch": torch.__version__,
-            "losses": log.last_losses(),
             "psnr": round(log.last("psnr"), 3),
             "psnr_bicubic": round(log.bicubic_psnr, 3),
         },

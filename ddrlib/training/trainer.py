@@ -20,10 +20,11 @@ from torch import Tensor, nn
 
 from ddrlib.data.photographs import load_photos
 from ddrlib.errors import DDRError
+from ddrlib.networks.architectures import ARCHITECTURES
 from ddrlib.networks.discriminator import VGGDiscriminator
 from ddrlib.training import adversarial
 from ddrlib.training.acceleration import accelerated, autocast, rank, world_size
-from ddrlib.training.config import ARCHITECTURES, TrainingConfig
+from ddrlib.training.config import TrainingConfig
 from ddrlib.training.perceptual import PerceptualLoss
 from ddrlib.training.sampling import Sampler, digest
 from ddrlib.zoo.loading import load_network

@@ -1,4 +1,4 @@
-"""Restorations side by side: blind, guided, and told the truth."""
+"""Restorations side by side: blind, guided, and given the truth."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from functools import cache
 
 from torch import Tensor
 
-from ddrlib.applications.blind import Degradation, restore
+from ddrlib.applications.blind import blur_and_noise, blur_then_noise, restore
 from ddrlib.data.photographs import Patches
-from ddrlib.degrade.degradation import degrade, upsample
+from ddrlib.degrade.degradation import degrade, parse, upsample
 from ddrlib.measure.fidelity import psnr
 from ddrlib.networks.guided import takes_truth
 from ddrlib.widgets.explorer_data import photograph_name
@@ -27,14 +27,14 @@ def restoration_viewer(
 ) -> FrameViewer:
     """Choose a photograph, a blur and a noise: see what each network makes of it, with its PSNR.
 
-    `networks` maps names to networks. A running kernel restores anew under whatever the reader
-    types; the oracle, which knows of blur and noise only, is left out where there is anything else.
+    `networks` maps names to networks. A running kernel restores under any degradation that is
+    typed; the oracle, which knows of blur and noise only, is left out where there is anything else.
     """
     names = [f"{photograph_name(source)} ({i})" for i, source in enumerate(patches.source)]
 
     @cache  # all photographs in one batch
     def rows(blur: float, noise: float) -> list[list[Picture]]:
-        return _rows(patches.images, str(Degradation(blur, noise)), networks)
+        return _rows(patches.images, str(blur_then_noise(blur, noise)), networks)
 
     def frame(photograph: str, blur: float, noise: float) -> list[Picture]:
         return rows(blur, noise)[names.index(photograph)]
@@ -48,11 +48,12 @@ def restoration_viewer(
 
 def _rows(hr: Tensor, text: str, networks: Mapping[str, Network]) -> list[list[Picture]]:
     """The row of pictures of each of the photographs (N, 3, H, W)."""
-    lr, told = degrade(hr, text), Degradation.of(text)
+    degradation = parse(text)
+    lr, is_known = degrade(hr, degradation), blur_and_noise(degradation) is not None
     restored = {"bicubic": upsample(lr)} | {
-        name: restore(network, lr, [told] * len(lr))
+        name: restore(network, lr, [degradation] * len(lr))
         for name, network in networks.items()
-        if told is not None or not takes_truth(network.module)
+        if is_known or not takes_truth(network.module)
     }
     decibels = {name: psnr(images, hr) for name, images in restored.items()}
     return [

@@ -6,40 +6,85 @@ or a file of an installed package that the card names under `package`.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import importlib.util
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import safetensors.torch
 from torch import Tensor
 
-from ddrlib.errors import DDRError, few
-from ddrlib.files import DATA, write_atomically
+from ddrlib.errors import DDRError, did_you_mean, few
+from ddrlib.files import DATA, read_yaml, write_atomically
+from ddrlib.networks.architectures import ARCHITECTURES
 
 NETWORKS = DATA / "networks"
+LARGEST_ARGUMENT = 256  # such as channels; more could not be held in memory
 
-_NEEDED = ("architecture", "arguments", "scale", "task", "source", "licence", "sha256")
+_NEEDED = {
+    "architecture": str,
+    "arguments": dict,
+    "scale": int,
+    "task": str,
+    "source": str,
+    "licence": str,
+    "sha256": str,
+}
+_GUIDE = {"name": str, "sha256": str}
+_PACKAGE = {"module": str, "file": str, "requirement": str}
 
 
 def read_card(name: str, folder: Path = NETWORKS) -> dict:
-    """The card of that name; DDRError for an unknown name lists what there is, nearest first."""
-    names = [path.stem for path in sorted(folder.glob("*.json"))]
+    """The card of that name; DDRError for an unknown name, and for a card that cannot be right."""
+    names = sorted(path.stem for path in folder.glob("*.json"))
     if name not in names:
-        nearest = sorted(names, key=lambda n: -difflib.SequenceMatcher(None, name, n).ratio())
-        there = ", ".join(nearest) or f"none (no card in {folder})"
-        raise DDRError(f"no network is called {name!r}; there are: {there}")
+        where = "`ddr networks` lists all" if names else f"no card in {folder}"
+        raise DDRError(f"no network is called {name!r}; {did_you_mean(name, names)} ({where})")
     path = folder / f"{name}.json"
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-        missing = [key for key in _NEEDED if key not in card]
-    except (ValueError, TypeError):
-        raise DDRError(f"{path} is not a network card (a JSON object); restore it") from None
-    if missing:
-        raise DDRError(f"the network card {path} lacks {', '.join(missing)}; restore it")
+    card = read_yaml(path)
+    if fault := _fault(card):
+        raise DDRError(f"the network card {path}: {fault}; restore it")
     return {**card, "name": name}
+
+
+def _fault(card: object) -> str | None:
+    """What is wrong with a card; None where nothing is."""
+    if fault := _misfit(card, _NEEDED):
+        return fault
+    architecture = ARCHITECTURES.get(card["architecture"])
+    if architecture is None:
+        hint = did_you_mean(card["architecture"], ARCHITECTURES)
+        return f"there is no architecture {card['architecture'][:60]!r}; {hint}"
+    meant = architecture.scale, getattr(architecture, "task", "sr")
+    if (card["scale"], card["task"]) != meant:
+        return f"scale and task of {card['architecture']} are {meant[0]} and {meant[1]!r}"
+    for key, value in card["arguments"].items():
+        if type(value) is int and not 1 <= value <= LARGEST_ARGUMENT:
+            return f"{key} has to be from 1 to {LARGEST_ARGUMENT}"
+    if not re.fullmatch("[0-9a-f]{64}", card["sha256"]):
+        return "sha256 has to be 64 hexadecimal digits"
+    for key, kinds in {"guide": _GUIDE, "package": _PACKAGE}.items():
+        if key in card and (fault := _misfit(card[key], kinds)):
+            return f"{key}: {fault}"
+    if "package" in card:
+        file = Path(card["package"]["file"])
+        if not card["package"]["module"].isidentifier() or file.is_absolute() or ".." in file.parts:
+            return "package: it has to be a name, with a file inside"
+    return None
+
+
+def _misfit(value: object, kinds: Mapping[str, type]) -> str | None:
+    """Which of the keys is missing or of another kind; None where none is."""
+    if not isinstance(value, dict):
+        return "it has to be a JSON object"
+    if missing := [key for key in kinds if key not in value]:
+        return f"it lacks {', '.join(missing)}"
+    wrong = [
+        f"{key} has to be a {k.__name__}" for key, k in kinds.items() if type(value[key]) is not k
+    ]
+    return wrong[0] if wrong else None
 
 
 def network_name(recipe: str, size: str, seed: int) -> str:
@@ -85,8 +130,8 @@ def weights_path(card: Mapping, folder: Path = NETWORKS) -> Path:
         return folder / f"{card['name']}.safetensors"
     # Only a file of the package is wanted: it is found without importing the package.
     spec = importlib.util.find_spec(card["package"]["module"])
-    home = spec.submodule_search_locations[0] if spec else card["package"]["module"]
-    return Path(home) / card["package"]["file"]
+    homes = (spec and spec.submodule_search_locations) or [card["package"]["module"]]
+    return Path(homes[0]) / card["package"]["file"]
 
 
 def remedy(card: Mapping, folder: Path = NETWORKS) -> str:

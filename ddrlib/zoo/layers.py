@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from ddrlib.errors import DDRError, guarded
+from ddrlib.errors import DDRError, did_you_mean, few, guarded
 from ddrlib.zoo.onnx_network import ANY, OnnxNetwork
 
 OUTPUT = "Output"  # name of the network's own output, whose path is ""
 SIDE = 32  # pixels of the traced images, where any will do
+
+
+def sample_images(module: nn.Module) -> Tensor:
+    """Two fixed images in [0, 1], of a size that the module takes."""
+    height, width = (side or SIDE for side in graph_of(module).takes[2:])
+    return torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(0))
 
 
 def find_layers(
@@ -23,20 +28,26 @@ def find_layers(
     prepare: Callable[[Tensor], Tensor],
     scale: int | None = None,
     patterns: Sequence[str] = (),
+    name: str = "the network",
 ) -> tuple[dict[str, str], int]:
     """Name -> path of the layers to look at, in order of execution, and the scale.
 
     One pass of two images tells. Its result must be two images, `scale` times as large; where none
     is given, any whole number of times. With no patterns: `automatic_layers`; else `chosen_layers`.
+    A second pass must give the same: what is random has no features to be measured.
     """
     graph = graph_of(module)
-    height, width = (side or SIDE for side in graph.takes[2:])
-    seeded = torch.Generator().manual_seed(0)
-    images = prepare(torch.rand(2, 3, height, width, generator=seeded))
-    name, shape = type(module).__name__, tuple(images.shape)
-    failure = f"{name} fails on images of shape {shape}"
+    images = prepare(sample_images(module))
+    failure = f"{name} fails on images of shape {tuple(images.shape)}"
     output, runs = guarded(failure, trace, module, images, graph.paths)
     scale = _checked_scale(output, images, scale, name)
+    output_again, runs_again = guarded(failure, trace, module, images, graph.paths)
+    passes = {**runs, OUTPUT: Run(1, output, 2)}, {**runs_again, OUTPUT: Run(1, output_again, 2)}
+    if changing := _changing(*passes):
+        raise DDRError(
+            f"{name} is not deterministic: in evaluation mode {few(changing, 3)} gives something "
+            "else in each pass; remove what is random or remembered"
+        )
     layers = chosen_layers(patterns, runs) if patterns else automatic_layers(graph, runs, output)
     return {layer: graph.paths.get(layer, "") for layer in layers}, scale
 
@@ -68,14 +79,6 @@ class PyTorchGraph:
         """Of these, the direct children and, in place of a container, its elements."""
         blocks = set(_blocks(self.module))
         return [path for path in maps if path in blocks]
-
-    @property
-    def definition(self) -> str:
-        """The text of the file that defines the module's class; "" where there is none to read."""
-        try:
-            return inspect.getsource(inspect.getmodule(type(self.module)))
-        except (OSError, TypeError):
-            return ""
 
 
 Graph = PyTorchGraph | OnnxNetwork
@@ -118,7 +121,7 @@ class Run:
 
 
 def trace(
-    module: nn.Module, images: Tensor, paths: dict[str, str]
+    module: nn.Module, images: Tensor, paths: Mapping[str, str]
 ) -> tuple[object, dict[str, Run]]:
     """One forward pass: its result, and what each layer did, in order of execution."""
     runs: dict[str, Run] = {}
@@ -136,6 +139,23 @@ def trace(
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _changing(once: dict[str, Run], again: dict[str, Run]) -> list[str]:
+    """The layers whose output is another in a second pass, beyond the last digits."""
+
+    def same(x: object, y: object) -> bool:
+        if not (torch.is_tensor(x) and torch.is_tensor(y)):
+            return type(x) is type(y)
+        if x.shape != y.shape or not (x.is_floating_point() and x.numel()):
+            return torch.equal(x, y)
+        return torch.allclose(x, y, rtol=0, atol=1e-5 * float(x.abs().amax()), equal_nan=True)
+
+    return [
+        layer
+        for layer, run in once.items()
+        if layer not in again or not same(run.output, again[layer].output)
+    ]
 
 
 def automatic_layers(graph: Graph, runs: dict[str, Run], output: object) -> list[str]:
@@ -175,7 +195,7 @@ def matching(patterns: str | Iterable[str], names: Sequence[str]) -> list[str]:
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
         matched = set(filter(_matcher(pattern), names))
         if not matched:
-            raise DDRError(f"no layer matches {pattern!r}; the layers are: {', '.join(names)}")
+            raise DDRError(f"no layer matches {pattern!r}; {did_you_mean(pattern, names)}")
         chosen |= matched
     return [name for name in names if name in chosen]
 

@@ -18,13 +18,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-import ddrlib.networks
-from ddrlib.errors import DDRError
+from ddrlib.errors import DDRError, guarded
+from ddrlib.networks.architectures import ARCHITECTURES
 from ddrlib.zoo.cards import NETWORKS, networks, read_card, remedy, weights_path, write_network
-from ddrlib.zoo.custom import make_module
-from ddrlib.zoo.descriptor import describe, is_own
-from ddrlib.zoo.layers import find_layers, graph_of, matching
-from ddrlib.zoo.weights import file_sha256, fill, read_weights, state_sha256
+from ddrlib.zoo.identity import identity, walk
+from ddrlib.zoo.layers import find_layers, matching, sample_images
+from ddrlib.zoo.own import describe, is_own, make_module
+from ddrlib.zoo.weights import file_sha256, fill, read_weights
 
 __all__ = [
     "Network",
@@ -57,8 +57,13 @@ class Network:
 
     @property
     def sha256(self) -> str:
-        """What identifies the weights: SHA-256 of their file, or of the tensors where none is."""
+        """What a record names it by: the SHA-256 on its card, of its weights' file where one is."""
         return self.card["sha256"]
+
+    @property
+    def identity(self) -> str:
+        """The SHA-256 of all that decides what it computes now; see `ddrlib.zoo.identity`."""
+        return identity(self.module, self.prepare, sample_images(self.module)[:1])
 
     @property
     def trunk(self) -> list[str]:
@@ -89,6 +94,11 @@ def load_network(name: str, folder: Path = NETWORKS) -> Network:
         )
     module = _build(card)
     fill(module, read_weights(path, module), path)
+    if ("guide" in card) != (getattr(module, "guide", "") == "frozen"):
+        raise DDRError(
+            f"the card of network {name}: it has to name a guide exactly where the architecture "
+            "is GuidedSRResNet and its own guide is 'frozen'; restore it"
+        )
     if "guide" in card:
         _give_guide(module, card, folder)
     return _describe(module, card)
@@ -110,7 +120,7 @@ def random_network(name: str, seed: int = 0, folder: Path = NETWORKS) -> Network
             **{key: trained[key] for key in ("architecture", "arguments", "scale", "task")},
             "source": f"fresh weights, seed {seed}",
             "licence": "none needed",
-            "sha256": state_sha256(module.state_dict()),
+            "sha256": walk(module.state_dict()),
         },
     )
 
@@ -142,11 +152,11 @@ def load_custom(
         "input_range": input_range,
     }
     wanted = describe(source, **{k: value for k, value in given.items() if value is not None})
-    with _seeded(0):
-        module = make_module(wanted).float().eval().requires_grad_(False)
     low, high = wanted.input_range
     prepare = partial(_spread, low=low, high=high)
-    found, scale = find_layers(module, prepare, wanted.scale, wanted.layers)
+    with _seeded(0):  # a first pass may make weights too
+        module = make_module(wanted)
+        found, scale = find_layers(module, prepare, wanted.scale, wanted.layers, str(source))
     card = {
         "name": str(source),
         "architecture": type(module).__name__,
@@ -154,12 +164,10 @@ def load_custom(
         "task": "sr",
         "source": wanted.checkpoint or wanted.onnx or "the weights its factory gave it",
         "licence": "the user's own",
-        # Not the weights alone: the same weights in changed code give other features.
-        "sha256": state_sha256(
-            module.state_dict(), wanted.factory, f"{low} {high}", graph_of(module).definition
-        ),
     }
-    return Network(card["name"], module, scale, found, prepare, card["task"], card)
+    network = Network(card["name"], module, scale, found, prepare, card["task"], card)
+    card["sha256"] = network.identity
+    return network
 
 
 def open_network(
@@ -181,7 +189,7 @@ def open_network(
 def save_network(module: nn.Module, card: Mapping, folder: Path = NETWORKS) -> Path:
     """Write NAME.safetensors (floating-point tensors in float16) and NAME.json; returns its path.
 
-    `card` holds name, architecture (a class in `ddrlib.networks`), arguments, scale, task, source,
+    `card` holds name, architecture (`ARCHITECTURES`), arguments, scale, task, source,
     licence and any further provenance; the SHA-256 is added here.
     """
     state = {
@@ -194,22 +202,17 @@ def save_network(module: nn.Module, card: Mapping, folder: Path = NETWORKS) -> P
 
 
 def _build(card: Mapping) -> nn.Module:
-    architecture = getattr(ddrlib.networks, card["architecture"], None)
-    if not hasattr(architecture, "layers"):
-        raise DDRError(
-            f"the card of network {card['name']} wants the architecture {card['architecture']}, "
-            "which ddrlib.networks does not have; correct it"
-        )
-    try:
-        return architecture(**card["arguments"])
-    except TypeError as error:
-        raise DDRError(f"the card of network {card['name']} has wrong arguments: {error}") from None
+    """The module that a card describes, with fresh weights."""
+    wrong = f"the card of network {card['name']} has wrong arguments"
+    return guarded(wrong, ARCHITECTURES[card["architecture"]], **card["arguments"])
 
 
 def _give_guide(module: nn.Module, card: Mapping, folder: Path) -> None:
     """Rebuild the frozen trunk that a guided network looks through and its own file leaves out."""
     name, sha256 = card["guide"]["name"], card["guide"]["sha256"]
     try:
+        if "guide" in read_card(name.partition("@")[0], folder):
+            raise DDRError("it is guided itself; name another")
         guide = load_network(name, folder)
     except DDRError as error:
         raise DDRError(f"network {card['name']} looks through {name}: {error}") from None

@@ -4,46 +4,82 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from ddrlib.errors import DDRError
+from ddrlib.errors import DDRError, few, guarded, one_line
 from ddrlib.zoo.ncnn import read_convolutions
 
 # In a safetensors file of ours a uint8 tensor "x" comes with "x:scale_min", float64 (2,).
 _SCALE_MIN = ":scale_min"
-# Where checkpoints keep the state dict; averaged weights before the last ones.
-_NESTED = ("params_ema", "params", "state_dict")
+# Under what checkpoints keep the weights, and what stands before the names of weights: averaged
+# weights come before the last ones, and a generator before its discriminator.
+_AVERAGED = ("params_ema", "params-ema", "model_ema", "net_ema", "g_ema", "ema")
+_GENERATOR = ("generator", "netG", "net_g", "params", "state_dict", "model_state_dict")
+_WRAPPERS = (*_AVERAGED, *_GENERATOR, "model", "net", "network", "module", "_orig_mod")
+_DEEPEST = 4  # wrappers around each other
 
 
 def read_weights(path: Path, module: nn.Module) -> dict[str, Tensor]:
-    """The float32 state dict in a .safetensors, ncnn (.bin with its .param) or PyTorch file.
+    """The state dict in a .safetensors, ncnn (.bin with its .param) or PyTorch file.
 
     `module` gives the names to the convolutions of an ncnn file, which has them in the order of
-    execution only. Raises DDRError for a missing or damaged file and for one that would have to run
-    code to be read.
+    execution only. Raises DDRError for a missing or damaged file, for one that would have to run
+    code to be read, and for tensors that are not plain real numbers.
     """
     if not path.is_file():
-        raise DDRError(f"weight file {path} does not exist; check the path")
+        fault = "is not a file" if path.exists() else "does not exist"
+        raise DDRError(f"weight file {path} {fault}; check the path")
+    content: Any = {}
     if path.suffix == ".safetensors":
         state = _read_safetensors(path)
     elif path.with_suffix(".param").is_file():
         state = read_ncnn(path, module)
     else:
-        state = _read_torch(path)
-    return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+        content = _read_torch(path)
+        state = _state_in(content)
+    if not state:
+        held = few(content, 5) if isinstance(content, Mapping) else type(content).__name__
+        raise DDRError(
+            f"{path} holds no state dict (a mapping of names to tensors), or several; it holds: "
+            f"{held[:200] or 'nothing'}"
+        )
+    for key, value in state.items():
+        if fault := _fault(key, value):
+            raise DDRError(f"{path}: {key!r} is {fault}; save names with plain real tensors")
+    return {key: value.detach() for key, value in state.items()}
+
+
+def _fault(key: Any, value: Tensor) -> str | None:
+    """Why this entry of a state dict cannot be taken; None where it can."""
+    if not isinstance(key, str):
+        return "no name"
+    if value.is_meta:
+        return "a tensor without values (meta)"
+    if value.is_nested or value.layout != torch.strided:
+        return "a sparse or nested tensor"
+    if value.is_quantized:
+        return "a quantised tensor"
+    return "a complex tensor" if value.is_complex() else None
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         state = safetensors.torch.load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise DDRError(f"{path} is not a whole safetensors file ({error}); get it again") from None
+    except (SafetensorError, OSError, ValueError) as error:
+        reason = one_line(error)
+        raise DDRError(f"{path} is not a whole safetensors file ({reason}); get it again") from None
+    for key, value in state.items():
+        if key.endswith(_SCALE_MIN) and (value.shape != (2,) or not value.is_floating_point()):
+            raise DDRError(f"{path}: {key} has to be two numbers, scale and minimum; get it again")
     return {
         key: dequantise(value, state[key + _SCALE_MIN]) if key + _SCALE_MIN in state else value
         for key, value in state.items()
@@ -77,59 +113,104 @@ def read_ncnn(path: Path, module: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def _read_torch(path: Path) -> dict[str, Tensor]:
+def _read_torch(path: Path) -> Any:
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if any(name.endswith("/constants.pkl") for name in archive.namelist()):
+                raise DDRError(
+                    f"{path} is a TorchScript archive, which is code; save the state dict alone"
+                )
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        kind = re.search(r"GLOBAL ([\w.]+) was not", str(error))
+        why = f"it holds a {kind[1]}, and to read that" if kind else "it is damaged, or reading it"
         raise DDRError(
-            f"{path} is refused: it is damaged, or reading it would run code from it; "
+            f"{path} is refused: {why} would run code from it; "
             "save the state dict alone, best as safetensors, and use that"
         ) from None
     except Exception as error:  # the reader stumbles over damaged files in many ways
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise DDRError(f"{path} is not a PyTorch checkpoint or is damaged ({reason})") from error
-    if isinstance(content, Mapping):
-        content = next((content[key] for key in _NESTED if key in content), content)
-    if not isinstance(content, Mapping) or not all(map(torch.is_tensor, content.values())):
-        raise DDRError(f"{path} holds no state dict (a mapping of names to tensors)")
-    return dict(content)
+        raise DDRError(
+            f"{path} is not a PyTorch checkpoint or is damaged ({one_line(reason)[:200]})"
+        ) from error
+
+
+def _state_in(content: Any, depth: int = _DEEPEST) -> dict | None:
+    """The state dict in what a PyTorch file holds, under whatever name; None where it is not clear.
+
+    An epoch or a name may stand between the weights.
+    """
+    if not isinstance(content, Mapping) or not depth:
+        return None
+    tensors = {key: value for key, value in content.items() if torch.is_tensor(value)}
+    if 2 * len(tensors) > len(content):
+        return tensors
+    known = (_state_in(content.get(key), depth - 1) for key in _WRAPPERS)
+    if state := next(filter(None, known), None):
+        return state
+    states = [
+        value
+        for value in content.values()
+        if isinstance(value, Mapping) and value and all(map(torch.is_tensor, value.values()))
+    ]
+    return states[0] if len(states) == 1 else None
+
+
+def unwrapped(state: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
+    """The weights without the first part of their names; None where that wraps nothing.
+
+    What wraps is one of the usual words before all names ("module." of DataParallel, "net." of
+    Lightning), or the averaged or the generator's weights beside others.
+    """
+    heads = {key.partition(".")[0] for key in state}
+    known = [head for head in (*_AVERAGED, *_GENERATOR) if head in heads]
+    if heads.issubset(_WRAPPERS) and len(heads) == 1:
+        known = [*heads]
+    if not known:
+        return None
+    prefix = f"{known[0]}."
+    return {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
 
 
 def fill(module: nn.Module, state: Mapping[str, Tensor], where: Path) -> None:
-    """Load the weights into the module; DDRError names the first keys that do not fit."""
-    expected = module.state_dict()
-    shared = expected.keys() & state.keys()
-    complaints = {
-        "missing": [key for key in expected if key not in state],
-        "surplus": [key for key in state if key not in expected],
-        "of another shape": [
-            f"{key} {tuple(state[key].shape)} instead of {tuple(expected[key].shape)}"
-            for key in expected
-            if key in shared and state[key].shape != expected[key].shape
-        ],
-    }
-    told = "; ".join(f"{what}: {_first(keys)}" for what, keys in complaints.items() if keys)
-    if told:
-        name = type(module).__name__
+    """Load the weights into the module; DDRError names the first keys that do not fit.
+
+    What wraps the names of the weights (`unwrapped`) is taken off where they fit without it only.
+    That batches were counted or not makes no difference.
+    """
+    name = type(module).__name__
+    expected = guarded(f"{name} has no state dict", module.state_dict)
+    given: Mapping[str, Tensor] | None = state
+    while given and _complaints(expected, given):
+        given = unwrapped(given)
+    if not given:
+        told = "; ".join(_complaints(expected, state)) or "it holds none"
         raise DDRError(f"{where} is a checkpoint of another architecture than {name}: {told}")
-    module.load_state_dict(dict(state))
+    whole = {**expected, **{key: given[key] for key in expected if key in given}}
+    guarded(f"{name} does not take the weights in {where}", module.load_state_dict, whole)
 
 
-def _first(items: list[str], n: int = 3) -> str:
-    more = f" and {len(items) - n} more" if len(items) > n else ""
-    return ", ".join(items[:n]) + more
+def _complaints(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[str]:
+    """What of a state dict does not fit, a few keys of each kind."""
+
+    def lacking(some: Mapping, others: Mapping) -> list[str]:
+        return [k for k in some if k not in others and not k.endswith("num_batches_tracked")]
+
+    shapes = [
+        f"{key} {tuple(state[key].shape)} instead of {tuple(value.shape)}"
+        for key, value in expected.items()
+        if key in state and torch.is_tensor(value) and state[key].shape != value.shape
+    ]
+    kinds = {
+        "missing": lacking(expected, state),
+        "surplus": lacking(state, expected),
+        "of another shape": shapes,
+    }
+    return [f"{kind}: {few(keys, 3)}" for kind, keys in kinds.items() if keys]
 
 
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file, as hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def state_sha256(state: Mapping[str, Tensor], *context: str) -> str:
-    """SHA-256 over names, types, shapes and bytes of the tensors, and over any further text."""
-    digest = hashlib.sha256(repr(context).encode())
-    for key, value in state.items():
-        digest.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
-        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
