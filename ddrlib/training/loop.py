@@ -91,10 +91,8 @@ def _loop(
         trainer.step()
         if trainer.iteration % LOG_EVERY == 0:
             trainer.check()
-            for name, mean in trainer.mean_losses().items():
-                log.add(trainer.iteration, f"loss_{name}", mean)
-            if trainer.critic is not None:
-                log.add(trainer.iteration, "critic_accuracy", trainer.critic_accuracy())
+            for name, mean in trainer.means().items():
+                log.add(trainer.iteration, name, mean)
             log.add(trainer.iteration, "learning_rate", learning_rate(config, trainer.iteration))
             log.add(trainer.iteration, "seconds", trainer.seconds)
         now = time.monotonic()

@@ -32,6 +32,7 @@ from ddrlib.zoo.weights import fill
 
 CALIBRATION_BATCHES = 8  # on which the features that guide a network are standardised
 EMA = 0.999  # decay of the averaged weights
+JUDGE_EVERY, JUDGED = 10, 8  # iterations between looks at the critic, and held-out pairs of a look
 PIXEL_LOSSES = {"l1": F.l1_loss, "mse": F.mse_loss}
 
 
@@ -92,7 +93,7 @@ class Trainer:
         if config.perceptual_weight:
             self.perceptual = PerceptualLoss(config.perceptual).to(device)
         self.iteration, self.seconds = 0, 0.0
-        self.sums: dict[str, Tensor] = {}  # of each loss and its number, since mean_losses()
+        self.sums: dict[str, Tensor] = {}  # of each value and how many there were, since means()
         self.broken_at = torch.tensor(-1, device=device)  # first iteration with a loss not finite
 
     @property
@@ -116,8 +117,10 @@ class Trainer:
                 logits = adversarial.logits(self.judge, batch.hr, restored.detach())
             losses["critic"] = adversarial.critic_loss(*logits)
             _descend(self.critic_optimizer, losses["critic"], self.config.critic_rate)
-        self._account(losses)
         self.iteration += 1
+        self._account({f"loss_{name}": loss.detach() for name, loss in losses.items()})
+        if self.critic is not None and self.iteration % JUDGE_EVERY == 0:
+            self._account({"critic_accuracy": self._critic_accuracy()})
 
     def _losses(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
         losses = {"pixel": PIXEL_LOSSES[self.config.loss](restored, target)}
@@ -130,10 +133,16 @@ class Trainer:
             self.critic.requires_grad_(True)
         return losses
 
-    def critic_accuracy(self) -> float:
-        """How often the critic is right about held-out photographs and what is restored now."""
+    def _critic_accuracy(self) -> Tensor:
+        """How often the critic is right about a few held-out photographs and what becomes of them.
+
+        Generator and critic chase each other in cycles of some fifty iterations; looked at once in
+        a hundred, the accuracy would say where in a cycle they are.
+        """
+        start = self.iteration // JUDGE_EVERY * JUDGED % adversarial.HELD_OUT
+        part = adversarial.Batch(*(values[start : start + JUDGED] for values in self.held_out))
         with autocast(self.device, self.config.precision):
-            return adversarial.accuracy(self.critic, self.model, self.held_out)
+            return torch.tensor(adversarial.accuracy(self.critic, self.model, part))
 
     @torch.no_grad()
     def _move_average(self) -> None:
@@ -142,16 +151,16 @@ class Trainer:
         torch._foreach_lerp_(self.following, self.followed, 1 - decay)
 
     @torch.no_grad()
-    def _account(self, losses: dict[str, Tensor]) -> None:
+    def _account(self, values: dict[str, Tensor]) -> None:
         # On the device: asking for a number here would make a GPU wait in every iteration.
-        for name, loss in losses.items():
-            one = torch.stack([loss.detach(), torch.ones_like(loss)])
+        for name, value in values.items():
+            one = torch.stack([value, torch.ones_like(value)])
             self.sums[name] = self.sums.get(name, 0) + one
-            bad = (self.broken_at < 0) & ~loss.isfinite()
-            self.broken_at = torch.where(bad, self.iteration, self.broken_at)
+            bad = (self.broken_at < 0) & ~value.isfinite()
+            self.broken_at = torch.where(bad, self.iteration - 1, self.broken_at)
 
-    def mean_losses(self) -> dict[str, float]:
-        """Means of the losses since this was last asked."""
+    def means(self) -> dict[str, float]:
+        """Means of the losses, and of the critic's accuracy, since this was last asked."""
         means = {name: float(total / number) for name, (total, number) in self.sums.items()}
         self.sums = {}
         return means
