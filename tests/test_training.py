@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,7 +23,8 @@ from ddrlib.files import ROOT
 from ddrlib.measure.fidelity import psnr
 from ddrlib.networks.discriminator import VGGDiscriminator
 from ddrlib.networks.srresnet import SRResNet
-from ddrlib.training import adversarial, campaign, checkpoint, log, loop, perceptual, trainer
+from ddrlib.training import adversarial, campaign, checkpoint, log, loop, perceptual
+from ddrlib.training import trainer as training
 from ddrlib.training.acceleration import autocast
 from ddrlib.training.config import TrainingConfig
 from ddrlib.training.loop import train
@@ -56,7 +56,7 @@ def config(photos, monkeypatch):
     monkeypatch.setattr(log, "HELD_OUT_SIZE", 32)
     monkeypatch.setattr(loop, "LOG_EVERY", 5)
     monkeypatch.setattr(adversarial, "HELD_OUT", 2)
-    monkeypatch.setattr(trainer, "JUDGE_EVERY", 5)
+    monkeypatch.setattr(training, "JUDGE_EVERY", 5)
     monkeypatch.setattr(
         adversarial, "load_photos", lambda split: load_photos(photos if split == "eval" else split)
     )
