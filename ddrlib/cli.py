@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import functools
+import io
 import json
-import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ddrlib.errors import DDRError
-from ddrlib.files import BUILD
+from ddrlib.errors import DDRError, one_line, out_of_memory
+from ddrlib.files import BUILD, DATA
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,17 +35,42 @@ class DDRGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
+            _check_installation()
             return super().invoke(ctx)
-        except (DDRError, OSError) as error:
-            if ctx.params["debug"]:
+        except (DDRError, OSError, MemoryError, RuntimeError, ImportError) as error:
+            ours, memory = isinstance(error, DDRError | OSError), out_of_memory(error)
+            if ctx.params["debug"] or not (ours or memory):
                 raise
-            raise Failure(_one_line(error), exit_code=2) from None
+            hint = "; try fewer or smaller patches, or another machine" if memory else ""
+            raise Failure(f"{one_line(error)}{hint}", exit_code=2) from None
 
 
-def _one_line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:  # a full disk, a file that may not be read
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return " ".join(str(error).split())
+def _check_installation() -> None:
+    try:
+        import fcntl  # noqa: F401
+        import resource  # noqa: F401
+    except ImportError:
+        raise DDRError("Windows is not supported: run ddr on Linux, macOS or WSL") from None
+    if not DATA.is_dir():
+        raise DDRError(
+            f"{DATA} is missing: photographs, networks and chapters lie beside the library; "
+            "clone the repository and `pip install -e .` there"
+        )
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        import importlib.metadata
+
+        click.echo(f"ddr {importlib.metadata.version('ddrlib')}")
+        ctx.exit()
+
+
+def _echo_json(value: Any) -> None:
+    """Print JSON that every reader takes: NaN and infinity are null."""
+    from ddrlib.book.records import describe
+
+    click.echo(json.dumps(describe(value), indent=2, allow_nan=False))
 
 
 class Names(click.ParamType):
@@ -96,6 +122,14 @@ def run_options(command: Callable) -> Callable:
 
 @click.group(cls=DDRGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Show the version.",
+)
 def cli(debug: bool) -> None:
     """Deep degradation representations: run the book, build it, measure your own network."""
 
@@ -122,9 +156,11 @@ def run(
 @profile_option
 def build(profile: str) -> None:
     """Compile the chapters that were run into _build/html."""
+    from ddrlib.book.profiles import find_profile
     from ddrlib.book.run import executed_folder
     from ddrlib.book.site import BuildError, build_site
 
+    find_profile(profile)
     try:
         index = build_site(executed_folder(profile), BUILD / "html")
     except BuildError as error:
@@ -212,7 +248,7 @@ def measure(
         progress=functools.partial(click.echo, err=True),
     )
     if as_json:
-        click.echo(found.to_json(srga_layer))
+        _echo_json(json.loads(found.to_json(srga_layer)))
         return
     click.echo(_readable(found.table()))
     click.echo(f"\nSRGA at {srga_layer} against {found.degradations[0]}")
@@ -272,7 +308,7 @@ def networks(as_json: bool) -> None:
 
     cards = all_cards()
     if as_json:
-        click.echo(json.dumps(cards, indent=2))
+        _echo_json(cards)
         return
     for card in cards:
         missing = "" if card["available"] else "  (weights not installed)"
@@ -311,15 +347,17 @@ def srga(reference: Path, tests: tuple[Path, ...], components: int, as_json: boo
     found = [srga_of_scores(scores, principal_scores(each, components)) for each in degraded]
     table = pd.DataFrame(found)
     table.insert(0, "test", [str(path) for path in tests])
-    if as_json:  # which has no infinity
-        rows = table.astype(object).mask(table.isin([math.inf, math.nan]), None)
-        click.echo(json.dumps(rows.to_dict("records"), indent=2, allow_nan=False))
+    if as_json:
+        _echo_json(table.to_dict("records"))
     else:
         click.echo(table.to_string(index=False))
 
 
 def main() -> None:
     """The entry point of the `ddr` script."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # its encoding may lack what we print
+            stream.reconfigure(errors="replace")
     cli(prog_name="ddr")
 
 

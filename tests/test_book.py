@@ -16,28 +16,26 @@ import pytest
 
 from ddrlib.book import run as book
 from ddrlib.book.profiles import BOOK, read_chapters, settle
-from ddrlib.book.provenance import stamps
+from ddrlib.book.results import read_stamp, stamps, write_stamp
 from ddrlib.errors import DDRError
-from ddrlib.files import BUILD, ROOT
+from ddrlib.files import BUILD, ROOT, locked
 
 
-def write_chapter(path, *cells, parameters="", after=None):
+def write_chapter(path, *cells, parameters="", after=None, text=""):
     code = nbformat.v4.new_code_cell
     tagged = [code(parameters, metadata={"tags": ["parameters"]})] if parameters else []
-    notebook = nbformat.v4.new_notebook(cells=[*tagged, *map(code, cells)])
+    told = [nbformat.v4.new_markdown_cell(text)] if text else []
+    notebook = nbformat.v4.new_notebook(cells=[*told, *tagged, *map(code, cells)])
     if after:
         notebook.metadata["ddr"] = {"after": after}
     nbformat.write(notebook, path)
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty book; the library and the data that chapters are made from are stand-ins too."""
-    for name in ("book/profiles", "library"):
-        (tmp_path / name).mkdir(parents=True)
+def folder(tmp_path):
+    """An empty book."""
+    (tmp_path / "book/profiles").mkdir(parents=True)
     (tmp_path / "book/profiles/default.yml").touch()
-    (tmp_path / "library/code.py").write_text("1")
-    monkeypatch.setattr(book, "INGREDIENTS", (tmp_path / "library",))
     return tmp_path
 
 
@@ -56,6 +54,15 @@ def statuses(capsys):
 EXECUTED = Path("_build/executed/default")
 
 
+def executed(folder, name):
+    return nbformat.read(folder / EXECUTED / name / f"{name}.ipynb", as_version=4)
+
+
+def text_of(folder, name):
+    """What the last cell of an executed chapter printed."""
+    return executed(folder, name).cells[-1].outputs[0].text
+
+
 def test_a_chapter_runs_once_and_again_when_its_parameters_change(folder, capsys, monkeypatch):
     elsewhere = folder / "kernels/python3/kernel.json"  # another Python has taken the name
     elsewhere.parent.mkdir(parents=True)
@@ -63,52 +70,255 @@ def test_a_chapter_runs_once_and_again_when_its_parameters_change(folder, capsys
     monkeypatch.setenv("JUPYTER_PATH", str(folder))
     write_chapter(
         folder / "book/01_first.ipynb",
-        "from ddrlib.book.provenance import save_result\nsave_result('size', {'n': n})",
+        "from ddrlib.book.results import save_result\nsave_result('size', {'n': n})",
         "import sys, os; print(sys.executable, os.getcwd())",
         parameters="n = 1",
     )
     write_chapter(
         folder / "book/00_sum.ipynb",
-        "from ddrlib.book.provenance import load_results\nprint(load_results())",
+        "from ddrlib.book.results import load_results\nprint(load_results())",
         after="all",
     )
     assert run(folder) == []
     assert statuses(capsys) == {"01_first": "ran", "00_sum": "ran"}
-    first = nbformat.read(folder / EXECUTED / "01_first.ipynb", as_version=4)
-    assert first.cells[-1].outputs[0].text.split() == [sys.executable, str(folder / "book")]
-    assert str(folder) not in json.dumps(first.metadata)
-    stamp = json.loads((folder / EXECUTED / "01_first.json").read_text())
+    assert text_of(folder, "01_first").split() == [sys.executable, str(folder / "book")]
+    assert str(folder) not in json.dumps(executed(folder, "01_first").metadata)
+    stamp = read_stamp(folder / EXECUTED / "01_first")
     assert stamp["results"] == {"size": {"n": 1}} and stamp["parameters"] == {"n": 1}
     assert stamp["peak_memory_mb"] > 20 and stamp["environment"]["versions"]["numpy"]
+    assert stamp["made_from"]["files"].keys() == {  # the modules that it used, and no others
+        f"ddrlib/{name}.py" for name in ("book/results", "book/records", "machine")
+    }
 
     assert run(folder) == []
     assert statuses(capsys) == {"01_first": "unchanged", "00_sum": "unchanged"}
 
     assert run(folder, overrides={"n": 2}) == []  # the chapter that sums up follows
     assert statuses(capsys) == {"01_first": "ran", "00_sum": "ran"}
-    summary = nbformat.read(folder / EXECUTED / "00_sum.ipynb", as_version=4)
-    assert summary.cells[-1].outputs[0].text == "{('01_first', 'size'): {'n': 2}}\n"
+    assert text_of(folder, "00_sum") == "{('01_first', 'size'): {'n': 2}}\n"
+    names = {path.name for path in (folder / EXECUTED).iterdir()}
+    assert names == {".lock", "00_sum", "01_first"}  # nothing is left aside
+
+
+def test_what_a_chapter_read_is_what_it_is_made_from(folder, capsys, monkeypatch):
+    """Modules without their comments, files, and the names in a folder; prose does not count."""
+    photos, helper, data = folder / "photos", folder / "mine/helper.py", folder / "mine/data.csv"
+    for path in (photos / "a.txt", helper, data):
+        path.parent.mkdir(exist_ok=True)
+    (photos / "a.txt").write_text("a")
+    helper.write_text("N = 1  # one")
+    data.write_text("1")
+    cells = [
+        f"import sys; sys.path.append({str(helper.parent)!r}); import helper",
+        f"open({str(data)!r}).read()",
+        "import pathlib\n[p.read_text() for p in pathlib.Path(images).glob('*.txt')]",
+    ]
+    options = {"overrides": {"images": str(photos)}}
+    path = folder / "book/01_first.ipynb"
+    write_chapter(path, *cells, parameters="images = ''", text="Some prose.")
+
+    def again():
+        assert run(folder, **options) == []
+        return statuses(capsys)["01_first"]
+
+    assert again() == "ran"
+    files = read_stamp(folder / EXECUTED / "01_first")["made_from"]["files"]
+    own = {name for name in files if name.startswith(str(folder))}
+    assert own == set(map(str, (helper, data, photos, photos / "a.txt")))
+
+    monkeypatch.setattr(book, "_run", lambda *_: None)  # from here on, only what would run
+    assert again() == "unchanged"
+    helper.write_text("# another comment\n\nN = 1")
+    write_chapter(
+        path, *[f"# said\n{cell}\n\n" for cell in cells], parameters="images = ''  # where"
+    )
+    os.utime(data)
+    assert again() == "unchanged"
+    for changed, content in [(helper, "N = 2"), (data, "2"), (photos / "a.txt", "b")]:
+        before = changed.read_text()
+        changed.write_text(content)
+        assert again() == "ran", changed
+        changed.unlink()
+        assert again() == "ran", changed
+        changed.write_text(before)
+        assert again() == "unchanged"
+    (photos / "b.txt").touch()
+    assert again() == "ran"
+    (photos / "b.txt").rename(photos / ".hidden")
+    assert again() == "unchanged"
+    with monkeypatch.context() as patch:
+        patch.setattr(book, "computing_versions", lambda: {"torch": "0.1"})
+        assert again() == "ran"
+    write_chapter(path, *cells, "1", parameters="images = ''")
+    assert again() == "ran"
+
+
+def test_a_file_that_changes_while_a_chapter_runs_makes_it_run_again(folder, capsys):
+    data = folder / "data.csv"
+    data.write_text("1")
+    write_chapter(
+        folder / "book/01_first.ipynb",
+        f"import subprocess\nopen({str(data)!r}).read()",
+        f"if open({str(data)!r}).read() == '1':\n"
+        f"    subprocess.run(['sh', '-c', 'echo 2 > {data}'], check=True)",
+    )
+    assert run(folder) == [] == run(folder)
+    assert statuses(capsys)["01_first"] == "ran"
+
+
+def test_results_that_are_missing_or_damaged_are_made_again(folder, capsys):
+    figure = (
+        "from ddrlib.book.results import Run\nr = Run.current()\n(r.output / 'figures').mkdir()\n"
+    )
+    write_chapter(
+        folder / "book/01_first.ipynb", figure + "(r.output / 'figures/a.csv').write_text('1')"
+    )
+    run(folder)
+    done = folder / EXECUTED / "01_first"
+    stamp = (done / "stamp.json").read_bytes()
+    assert book.outdated(done, {}) is None
+    for name, content in [
+        ("figures/a.csv", b"2"),
+        ("01_first.ipynb", b"{"),
+        *[("stamp.json", text) for text in (b"", b"{}", b"[]", b"3", b"\xff", b"1" * 5000)],
+        ("stamp.json", b"[" * 100_000),
+        ("stamp.json", stamp[: len(stamp) // 2]),
+        ("stamp.json", stamp.replace(b'"seconds": ', b'"seconds": 1')),
+        ("stamp.json", stamp.replace(b'"chapter": "', b'"chapter": "x')),
+    ]:
+        before = (done / name).read_bytes()
+        (done / name).write_bytes(content)
+        assert book.outdated(done, {}) == ("not run" if name == "stamp.json" else name), content
+        (done / name).unlink()
+        assert book.outdated(done, {}) == ("not run" if name == "stamp.json" else name)
+        (done / name).write_bytes(before)
+        assert book.outdated(done, {}) is None
+    for name in ("figures/a.csv", "stamp.json"):
+        (done / name).write_text("damaged")
+        statuses(capsys)
+        assert run(folder) == []
+        assert statuses(capsys) == {"01_first": "ran"}
+        assert book.outdated(done, {}) is None and (done / "figures/a.csv").read_text() == "1"
+
+
+def test_nothing_that_ddr_did_not_write_is_removed(folder):
+    write_chapter(folder / "book/01_first.ipynb", "1")
+    run(folder)
+    place = folder / EXECUTED
+    (place / "empty").mkdir()
+    mine = [place / "notes.json", place / "02_mine/stamp.json", place / "01_first/figures/me.json"]
+    for path in mine:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text('{"chapter": "02_mine"}')
+    run(folder, force=True)
+    assert mine[0].exists() and mine[1].exists() and (place / "empty").exists()
+    assert [path.name for path in place.glob(".replaced-*/01_first/figures/*")] == ["me.json"]
+    assert not list(place.glob(".replaced-*/01_first/*.ipynb"))
+
+
+def test_results_of_a_chapter_that_left_the_book_are_removed(folder):
+    write_chapter(folder / "book/01_first.ipynb", "1")
+    gone = folder / EXECUTED / "02_gone"
+    gone.mkdir(parents=True)
+    (gone / "02_gone.ipynb").touch()
+    write_stamp(gone, {"chapter": "02_gone", "results": {}, "made_from": {}})
+    assert [stamp["chapter"] for stamp in stamps(gone.parent)] == ["02_gone"]
+    run(folder)
+    assert [stamp["chapter"] for stamp in stamps(gone.parent)] == ["01_first"] and not gone.exists()
 
 
 def test_a_failure_is_named_and_the_rest_goes_on(folder, capsys):
     write_chapter(folder / "book/00_sum.ipynb", "1", after="all")
     write_chapter(folder / "book/01_bad.ipynb", "1", "2\n1 / n", "3", parameters="n = 1")
     write_chapter(folder / "book/02_dies.ipynb", "import os", "os._exit(1)")
-    write_chapter(folder / "book/03_good.ipynb", "1")
-    old = folder / EXECUTED / "01_bad.ipynb"
-    old.parent.mkdir(parents=True)
-    old.write_text("what was done before")
+    write_chapter(folder / "book/03_full.ipynb", "raise MemoryError('Unable to allocate 9 TiB')")
+    write_chapter(folder / "book/04_good.ipynb", "1")
+    run(folder, "1")
+    before = read_stamp(folder / EXECUTED / "01_bad")
 
-    assert run(folder, overrides={"n": 0}) == ["01_bad", "02_dies"]
-    out = capsys.readouterr().out
+    assert run(folder, overrides={"n": 0}) == ["01_bad", "02_dies", "03_full"]
+    out = capsys.readouterr().out.split("default profile")[2]
     assert "01_bad, code cell 3 (`2`): ZeroDivisionError: division by zero" in out
-    assert "02_dies, code cell 2 (`os._exit(1)`): the kernel died" in out
-    assert "00_sum" not in out and "[3/4] 03_good" in out
-    assert len(out.splitlines()) == 1 + 3 + 2 * 2
-    assert [stamp["chapter"] for stamp in stamps(folder / EXECUTED)] == ["03_good"]
-    assert old.read_text() == "what was done before"
+    assert "02_dies, code cell 2 (`os._exit(1)`): the kernel died; was there enough memory" in out
+    assert "MemoryError: Unable to allocate 9 TiB; was there enough memory? smaller" in out
+    assert "00_sum" not in out and "[4/5] 04_good" in out
+    assert len(out.splitlines()) == 1 + 4 + 3 * 2
+    assert [stamp["chapter"] for stamp in stamps(folder / EXECUTED)] == ["01_bad", "04_good"]
+    assert read_stamp(folder / EXECUTED / "01_bad") == before  # what was done before is kept
     kept = nbformat.read(folder / EXECUTED / "failed/01_bad.ipynb", as_version=4)
     assert "division by zero" in json.dumps(kept.cells)
+
+
+def test_a_kernel_that_does_not_start_is_a_failure_of_its_chapter(folder, capsys, monkeypatch):
+    write_chapter(folder / "book/01_first.ipynb", "1")
+    write_chapter(folder / "book/02_second.ipynb", "1")
+    dies_once = f"import os\nif not os.path.exists({str(folder / 'died')!r}):\n"
+    dies_once += f"    open({str(folder / 'died')!r}, 'w').close()\n    os._exit(1)\n"
+    monkeypatch.setattr(book, "START", dies_once.replace("{", "{{") + book.START)
+    assert run(folder) == ["01_first"]
+    out = capsys.readouterr().out
+    assert "01_first, before the first cell: the kernel did not start" in out
+    assert "[2/2] 02_second" in out and len(out.splitlines()) == 1 + 2 + 2
+
+
+def test_a_full_disk_is_one_line_with_the_file(folder, monkeypatch):
+    write_chapter(folder / "book/01_first.ipynb", "1")
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("papermill.execute_notebook", full)
+    with pytest.raises(DDRError, match=r"01_first\.ipynb: No space left on device"):
+        run(folder)
+
+
+def test_the_users_own_settings_stay_out(folder, monkeypatch):
+    home = folder / "home"
+    for path, content in {
+        ".ipython/profile_default/startup/mine.py": "leaked = 1",
+        ".ipython/profile_default/ipython_config.py": "c.InteractiveShell.ast_node_interactivity = 'all'",
+        ".config/matplotlib/matplotlibrc": "figure.dpi: 7",
+        "startup.py": "leaked = 2",
+        ".a": "",
+    }.items():
+        (home / path).parent.mkdir(parents=True, exist_ok=True)
+        (home / path).write_text(content)
+    monkeypatch.setenv("HOME", str(home))
+    for name, value in {
+        "MPLBACKEND": "module://ipympl.backend_nbagg",
+        "MATPLOTLIBRC": str(home / ".config/matplotlib/matplotlibrc"),
+        "IPYTHONDIR": str(home / ".ipython"),
+        "PYTHONSTARTUP": str(home / "startup.py"),
+        "PYTHONWARNINGS": "error",
+    }.items():
+        monkeypatch.setenv(name, value)
+    write_chapter(
+        folder / "book/01_first.ipynb",
+        f"1\nimport matplotlib, os\nfrom matplotlib import pyplot\nopen({str(home)!r} + '/.a').read()\n"
+        "os.listdir(os.path.expanduser('~/.ipython'))\n"
+        "print(matplotlib.get_backend(), matplotlib.rcParams['figure.dpi'], 'leaked' in globals())",
+    )
+    assert run(folder) == []
+    assert len(executed(folder, "01_first").cells[-1].outputs) == 1
+    backend, dpi, leaked = text_of(folder, "01_first").split()
+    assert "inline" in backend and float(dpi) != 7 and leaked == "False"
+    files = read_stamp(folder / EXECUTED / "01_first")["made_from"]["files"]
+    assert not any("home" in name for name in files)
+
+
+def test_chapters_that_are_older_than_their_sources_are_named_beside_those_that_sum_up(
+    folder, capsys
+):
+    for name in ("01_first", "02_second", "03_never"):
+        write_chapter(folder / f"book/{name}.ipynb", "1")
+    write_chapter(folder / "book/00_sum.ipynb", "1", after="all")
+    run(folder, "1", "2")
+    write_chapter(folder / "book/02_second.ipynb", "2")
+    capsys.readouterr()
+    run(folder, "0")
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "older than what they are made from: 02_second (code); `ddr run`"
+    ]
 
 
 def test_a_kill_in_the_middle_keeps_what_was_done_and_takes_nothing_half_done(folder, capsys):
@@ -121,8 +331,8 @@ def test_a_kill_in_the_middle_keeps_what_was_done_and_takes_nothing_half_done(fo
         "    time.sleep(60)",
     )
     script = (
-        "import sys, pathlib; from ddrlib import book; folder = pathlib.Path(sys.argv[1])\n"
-        "book.INGREDIENTS, book._device = (folder / 'library',), str\n"
+        "import sys, pathlib; from ddrlib.book import run as book; folder = pathlib.Path(sys.argv[1])\n"
+        "book._device = str\n"
         "book.run_chapters(book=folder / 'book', build=folder / '_build')"
     )
     command = [sys.executable, "-c", script, folder]
@@ -153,94 +363,11 @@ def alive(pid):
         return False
 
 
-def test_a_kill_between_any_two_steps_of_putting_in_place(folder, monkeypatch):
-    """At each file operation in turn; then the old chapter is whole, or none counts as done."""
-    write_chapter(folder / "book/01_first.ipynb", "1")
-    [chapter] = read_chapters(folder / "book")
-    executed = folder / EXECUTED
-
-    class Killed(BaseException):
-        pass
-
-    def put(content, steps=None):
-        work = executed / ".running"
-        for path in (work / "01_first.ipynb", work / "figures/01_first/figure.png"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content)
-        remaining = iter(range(steps)) if steps is not None else None
-
-        def counted(operation):
-            def step(*args, **kwargs):
-                if remaining is not None and next(remaining, None) is None:
-                    raise Killed
-                return operation(*args, **kwargs)
-
-            return step
-
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "replace", counted(os.replace))
-            for name in ("unlink", "rename", "write_text"):
-                patch.setattr(Path, name, counted(getattr(Path, name)))
-            book._put_in_place(chapter, work, executed, {"key": content})
-
-    kills = 0
-    for steps in range(20):
-        put("old")
-        try:
-            put("new", steps)
-        except Killed:
-            kills += 1
-            assert not book._is_done(chapter, "new", executed)
-            if book._is_done(chapter, "old", executed):
-                assert (executed / "01_first.ipynb").read_text() == "old"
-                assert (executed / "figures/01_first/figure.png").read_text() == "old"
-        book.shutil.rmtree(executed / ".running")
-    assert kills == 6
-    assert book._is_done(chapter, "new", executed)
-    assert (executed / "01_first.ipynb").read_text() == "new"
-    assert (executed / "figures/01_first/figure.png").read_text() == "new"
-
-
-def key(folder, **parameters):
-    chapter = read_chapters(folder / "book")[0]
-    ingredients = [book.folder_hash(folder / "library")]
-    return book._key(chapter, {"n": 1, "photos": "", **parameters}, ingredients)
-
-
-def test_the_key_follows_notebook_parameters_library_and_named_folders(folder):
-    path = folder / "book/01_first.ipynb"
-    write_chapter(path, "1")
-    first = key(folder)
-    os.utime(path)  # a new time is no change; neither is an output, nor the device
-    notebook = nbformat.read(path, as_version=4)
-    notebook.cells[0].outputs = [nbformat.v4.new_output("stream", text="1")]
-    nbformat.write(notebook, path)
-    assert key(folder) == first == key(folder, device="cuda")
-
-    keys = [first, key(folder, n=2), key(folder, photos=str(folder / "library"))]
-    (folder / "library/code.py").write_text("2")
-    keys += [key(folder), key(folder, photos=str(folder / "library"))]
-    (folder / "library/code.py").rename(folder / "library/other.py")
-    keys += [key(folder)]
-    write_chapter(path, "2")
-    keys += [key(folder)]
-    write_chapter(path, "2", "3")
-    keys += [key(folder)]
-    assert len(set(keys)) == len(keys)
-
-
 def test_two_runs_in_one_folder_are_refused(folder):
     write_chapter(folder / "book/01_first.ipynb", "1")
-    with book._alone(folder / EXECUTED), pytest.raises(DDRError, match="another `ddr run`"):
+    lock = folder / EXECUTED / ".lock"
+    with locked(lock, ""), pytest.raises(DDRError, match="another `ddr run`"):
         run(folder)
-
-
-def test_results_of_a_chapter_that_left_the_book_are_forgotten(folder):
-    (folder / EXECUTED).mkdir(parents=True)
-    for name in ("01_first", "02_gone"):
-        (folder / EXECUTED / f"{name}.json").write_text("{}")
-    book._forget_others(["01_first"], folder / EXECUTED)
-    assert [path.name for path in (folder / EXECUTED).iterdir()] == ["01_first.json"]
 
 
 # ---- the real book ----

@@ -1,8 +1,10 @@
-"""Verdicts: shown as found or not found, kept for the first page, in the order of the book."""
+"""Verdicts: shown in one of four states, kept for the first page, in the order of the book."""
 
 import json
 
-from ddrlib.book import claims, provenance
+import pytest
+
+from ddrlib.book import claims, results
 
 
 def show(monkeypatch, **verdict):
@@ -13,27 +15,39 @@ def show(monkeypatch, **verdict):
     return shown[0].data, kept
 
 
-def test_a_claim_that_holds_and_one_that_does_not(monkeypatch):
-    page, kept = show(monkeypatch, holds=True)
-    assert "Found in this run" in page and "Grass is &lt;green&gt;." in page and "n = 3" in page
+@pytest.mark.parametrize(
+    ("holds", "not_tested", "expected", "title"),
+    [
+        (True, "", "supported", "Supported"),
+        ([True, True], "", "supported", "Supported"),
+        ([True, False, True], "", "partly supported", "Partly supported: 2 of 3"),
+        (False, "", "not supported", "Not supported"),
+        ([False, False], "", "not supported", "Not supported"),
+        (True, "no <critic>", "not tested", "Not tested"),
+        ([], "", "not tested", "Not tested"),
+    ],
+)
+def test_four_states(monkeypatch, holds, not_tested, expected, title):
+    page, kept = show(monkeypatch, holds=holds, criterion="a > b", not_tested=not_tested)
+    assert f">{title}</p>" in page and "Grass is &lt;green&gt;." in page and "n = 3" in page
+    assert "a &gt; b" in page and ("no &lt;critic&gt;" in page) == bool(not_tested)
     assert kept["claim-grass"] == {
         "statement": "Grass is <green>.",
-        "holds": True,
+        "verdict": expected,
+        "criterion": "a > b",
         "evidence": "n = 3",
     }
-    page, kept = show(monkeypatch, holds=False)
-    assert "Not found in this run" in page and kept["claim-grass"]["holds"] is False
 
 
 def test_the_book_lists_all_claims_and_nothing_else(monkeypatch, tmp_path):
-    verdict = {"statement": "s", "holds": True, "evidence": "e"}
-    for chapter, results in {
+    verdict = {"statement": "s", "verdict": "supported", "criterion": "c", "evidence": "e"}
+    for chapter, kept in {
         "02_b": {"claim-z": verdict},
         "01_a": {"claim-y": verdict, "other": {"x": 1}},
     }.items():
-        stamp = {"chapter": chapter, "results": results}
-        (tmp_path / f"{chapter}.json").write_text(json.dumps(stamp))
+        (tmp_path / chapter).mkdir()
+        results.write_stamp(tmp_path / chapter, {"chapter": chapter, "results": kept})
     monkeypatch.setenv("DDR_RUN", json.dumps({"executed": str(tmp_path)}))
     assert [found["chapter"] for found in claims.claims()] == ["01_a", "02_b"]
-    assert provenance.load_results()["01_a", "other"] == {"x": 1}
+    assert results.load_results()["01_a", "other"] == {"x": 1}
     assert claims.claims()[0] == {"chapter": "01_a", **verdict}

@@ -1,5 +1,8 @@
 import errno
+import importlib.metadata
 import json
+import os
+import shutil
 import subprocess
 import sys
 
@@ -9,7 +12,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from ddrlib.book import run as book
-from ddrlib.cli import cli
+from ddrlib.cli import _echo_json, cli
 from ddrlib.errors import DDRError
 from ddrlib.files import ROOT
 
@@ -105,6 +108,101 @@ def test_what_the_user_can_mend_is_one_line_and_exit_code_2(monkeypatch, error, 
     assert ddr("--debug", "run").exception is error
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        MemoryError("Unable to allocate 9.3 TiB for an array"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"
+        ),
+        RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB"),
+        RuntimeError("can't start new thread"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        ImportError("libtorch.so: failed to map segment from shared object"),
+    ],
+)
+def test_out_of_memory_is_one_line_and_exit_code_2(monkeypatch, error):
+    def fail(*args):
+        raise error
+
+    monkeypatch.setattr(book, "run_chapters", fail)
+    result = ddr("run")
+    assert result.exit_code == 2 and len(result.stderr.splitlines()) == 1
+    assert "try fewer or smaller patches" in result.stderr
+
+
+def test_json_holds_no_number_that_json_does_not_know(tmp_path):
+    np.save(tmp_path / "a.npy", np.random.default_rng(0).normal(size=(9, 4)))
+    np.save(tmp_path / "b.npy", np.ones((9, 4)))
+    result = ddr("srga", tmp_path / "a.npy", tmp_path / "b.npy", "--json")
+    if result.exit_code == 0:
+        json.loads(result.stdout, parse_constant=pytest.fail)
+    else:
+        assert result.exit_code == 2 and len(result.stderr.splitlines()) == 1
+
+
+def test_what_json_does_not_know_is_null(capsys):
+    _echo_json({"srga": float("nan"), "kl": [float("-inf"), np.float64(2), np.int64(3)]})
+    assert json.loads(capsys.readouterr().out) == {"srga": None, "kl": [None, 2.0, 3]}
+
+
+def test_version():
+    assert ddr("--version").stdout == f"ddr {importlib.metadata.version('ddrlib')}\n"
+
+
+COMMANDS = [
+    ["run", "99"],
+    ["build"],
+    ["networks"],
+    ["measure", "rdn-div2k-x4"],
+    ["explore"],
+    ["train", "configs/campaign.yaml"],
+    ["srga", "a.npy", "b.npy"],
+]
+
+
+@pytest.mark.parametrize("missing", ["fcntl", "resource"])
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_windows_is_refused_in_one_line(monkeypatch, missing, command):
+    monkeypatch.setitem(sys.modules, missing, None)  # as if it could not be imported
+    result = ddr(*command)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "ddr: Windows is not supported: run ddr on Linux, macOS or WSL\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_a_library_without_its_data_says_so(tmp_path, command):
+    """As `pip install` from an address leaves it."""
+    shutil.copytree(ROOT / "ddrlib", tmp_path / "ddrlib", ignore=shutil.ignore_patterns("*.pyc"))
+    result = subprocess.run(
+        [sys.executable, "-m", "ddrlib.cli", *command],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"ddr: {tmp_path}/data is missing") and "clone" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp437", "latin-1"])
+def test_a_stream_that_lacks_our_letters_gets_a_question_mark(encoding):
+    for command in (["measure", "--help"], ["…"]):
+        result = subprocess.run(
+            [sys.executable, "-m", "ddrlib.cli", *command],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+            capture_output=True,
+            check=False,
+        )
+        output = (result.stdout + result.stderr).decode(encoding, "replace")
+        assert "Traceback" not in output
+        assert "A,B," in output if result.returncode == 0 else "No such command" in output
+
+
 def test_a_bug_is_not_dressed_up(monkeypatch):
     monkeypatch.setattr(book, "run_chapters", lambda *args: 1 / 0)
     assert isinstance(ddr("run").exception, ZeroDivisionError)
@@ -152,6 +250,8 @@ def test_book_runs_builds_and_prints_where_to_open_it(monkeypatch):
     told = []
     monkeypatch.setattr(book, "run_chapters", lambda *args: told.append(args[1]))
     monkeypatch.setattr(site, "build_site", build)
+    for profile in ("../smoke", "smoek"):
+        assert "there is no profile" in ddr("build", "--profile", profile).stderr
     result = ddr("book", "--profile", "smoke")
     assert result.exit_code == 0 and result.output.endswith("_build/html/index.html\n")
     assert told == ["smoke", book.executed_folder("smoke")]
@@ -230,9 +330,9 @@ def test_measure_prints_tables_for_people(photographs):
         "dim",
         "chi_degradation",
         "chi_content",
-        "share_degradation",
-        "share_content",
-        "share_rest",
+        "component_degradation",
+        "component_content",
+        "component_rest",
         "knn_degradation",
         "p",
     ]
@@ -256,6 +356,9 @@ def test_measure_prints_tables_for_people(photographs):
         (["test_cli:toy", "--srga-layer", "conv9"], "conv9"),
         (["test_cli:toy", "--size", "30"], "multiples of 4"),
         (["test_cli:toy", "--images", "no/such/folder"], "no/such/folder"),
+        (["test_cli:toy", "--images", "evla"], "did you mean eval?"),
+        (["test_cli:toy", "--images", "train", "--patches", "9999"], "train: its photographs hold"),
+        (["test_cli:toy", "--images", __file__], "test_cli.py: not a readable image"),
         (["test_cli:toy", "--checkpoint", "no.safetensors"], "no.safetensors"),
         (["test_cli:toy", "--degradations", "blurr4"], "blurr4"),
         (["no.yaml"], "no.yaml"),

@@ -44,7 +44,7 @@ def test_overview_finds_the_first_picture_under_each_type():
     found = overview(labels, [1, 3])
     assert found.columns.tolist() == ["b", "a"] and found.index.tolist() == [1, 3]
     assert found.to_numpy().tolist() == [[1, 2], [0, 4]]
-    with pytest.raises(DDRError, match="no type has the levels 1, 7; there are 1, 1, 2, 3, 3, 3"):
+    with pytest.raises(DDRError, match="no type has the levels 1, 7; there are 1, 2, 3"):
         overview(labels, [1, 7])
 
 

@@ -117,6 +117,11 @@ def test_transparency_is_laid_on_white(tmp_path):
     assert _read(tmp_path / "a.png", "transparency laid on white") == expected
 
 
+def test_an_opaque_image_is_not_called_transparent(tmp_path, pixels):
+    Image.fromarray(pixels).convert("RGBA").save(tmp_path / "a.png")
+    assert _read(tmp_path / "a.png") == pixels.tolist()
+
+
 def test_transparent_palette_entry(tmp_path):
     image = Image.new("P", (2, 1), 1)
     image.putpalette([0, 0, 0, 10, 20, 30])

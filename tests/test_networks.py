@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import originals
@@ -10,13 +11,14 @@ import pytest
 import torch
 from efficientnet_lite_pytorch import EfficientNet
 
+from ddrlib.networks.dat import DATLight
 from ddrlib.networks.rdn import RDN
-from ddrlib.networks.rrdbnet import RRDBNet
+from ddrlib.networks.rrdbnet import RRDN, RRDBNet
 from ddrlib.networks.srresnet import SRResNet
 from ddrlib.zoo.layers import trace
 from ddrlib.zoo.loading import load_network
 
-SHIPPED = ["rdn-div2k-x4", "realesrgan-x4plus-anime", "efficientnet-lite0"]
+SHIPPED = [*originals.KERAS, "dat-light-x4", "realesrgan-x4plus-anime"]
 
 
 def output(name: str, image: np.ndarray) -> np.ndarray:
@@ -25,13 +27,20 @@ def output(name: str, image: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("module", "count"),
-    [(RDN(), 2_631_011), (SRResNet(), 1_517_571), (RRDBNet(blocks=6), 4_467_779)],
+    [
+        (RDN(), 2_631_011),
+        (RDN(scale=2), 2_619_635),
+        (RRDN(), 4_176_100),
+        (RRDBNet(blocks=6), 4_467_779),
+        (DATLight(), 572_766 - 342),  # the published file's, less what has no effect
+        (SRResNet(), 1_517_571),
+    ],
 )
 def test_parameter_counts(module, count):
     assert sum(p.numel() for p in module.parameters()) == count
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", [*SHIPPED, "efficientnet-lite0"])
 def test_layers_run_once_each_and_in_the_order_named(name):
     network = load_network(name)
     paths = {layer: path for layer, path in network.layers.items() if path}
@@ -40,7 +49,7 @@ def test_layers_run_once_each_and_in_the_order_named(name):
     assert all(run.fault() is None for run in runs.values())
 
 
-@pytest.mark.parametrize("name", SHIPPED[:2])
+@pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_network_agrees_with_the_recorded_independent_reading(name):
     reference = json.loads(originals.REFERENCES.read_text())[name]
     given = originals.thinned(output(name, originals.probe())).ravel()
@@ -49,17 +58,46 @@ def test_shipped_network_agrees_with_the_recorded_independent_reading(name):
     assert np.std(reference) > 0.1
 
 
-def test_rdn_agrees_with_a_walk_of_the_original_graph_at_every_named_layer():
-    image = originals.probe()
-    walked = originals.walk_keras(originals.original(originals.RDN), image)
-    network = load_network("rdn-div2k-x4")
+def maps(name: str, image: np.ndarray) -> dict[str, np.ndarray]:
+    """What each layer of a shipped network gives for an image (3, H, W)."""
+    network = load_network(name)
     paths = {layer: path for layer, path in network.layers.items() if path}
     result, runs = trace(network.module, torch.from_numpy(image)[None], paths)
-    assert len(network.layers) == 19
-    for layer, path in network.layers.items():
-        given = (runs[layer].output if path else result)[0].numpy()
-        tolerance = 1e-4 * np.abs(walked[layer]).max()
-        np.testing.assert_allclose(given, walked[layer], atol=tolerance, err_msg=layer)
+    found = {
+        layer: runs[layer].output if path else result for layer, path in network.layers.items()
+    }
+    return {layer: values[0].numpy() for layer, values in found.items()}
+
+
+def keras_name(layer: str) -> str:
+    """What UpscalerJS calls a layer of ours; those of `RDN` have its names."""
+    names = {"conv_first": "Pre_blocks_conv", "trunk": "post_blocks_conv", "sum": "GRL"}
+    names |= {"up": "pixel_shuffle_10", "output": "SR"}
+    return names.get(layer, re.sub(r"RRDB(\d+)", r"RRDB_\1_out", layer))
+
+
+@pytest.mark.parametrize(("name", "count"), [("rdn-div2k-x4", 19), ("gans-x4", 15)])
+def test_network_agrees_with_a_walk_of_the_original_graph_at_every_named_layer(name, count):
+    image = originals.probe()
+    package = originals.original(originals.UPSCALERJS)
+    walked = originals.walk_keras(package, originals.KERAS[name], image)
+    found = maps(name, image)
+    assert len(found) == count
+    for layer, given in found.items():
+        wanted = walked[keras_name(layer)]
+        tolerance = 1e-4 * np.abs(wanted).max()
+        np.testing.assert_allclose(given, wanted, atol=tolerance, err_msg=layer)
+
+
+def test_dat_agrees_with_its_package_block_by_block_at_sizes_that_fill_no_window():
+    for size in (32, 45):
+        image = originals.probe(size)
+        theirs = originals.run_dat(originals.original(originals.DAT), image)
+        found = maps("dat-light-x4", image)
+        assert len(theirs) == 19
+        for layer, wanted in theirs.items():
+            given = found[layer].reshape(wanted.shape)
+            np.testing.assert_allclose(given, wanted, atol=1e-4 * np.abs(wanted).max())
 
 
 def test_rrdbnet_agrees_with_ncnn_on_the_original_files(tmp_path):

@@ -1,9 +1,12 @@
+import os
+import re
+
+import hypothesis
 import nbformat
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
-from ddrlib.book.profiles import fits, read_chapters, select, settle
+from ddrlib.book.profiles import find_profile, fits, read_chapters, select, settle
 from ddrlib.errors import DDRError
 
 PARAMETERS = 'contents = 100\nperplexity: float = 30.0\ndevice = "auto"\ndegradations = ["clean"]'
@@ -74,8 +77,13 @@ def test_select(book, wanted, names):
     ("wanted", "message"),
     [
         ("3", "no chapter '3'"),
-        ("02_spectrom", "did you mean '02_spectrum'"),
+        ("02_spectrom", "did you mean 02_spectrum"),
         ("0", "say more of the name"),
+        ("²", "no chapter '²'"),
+        ("٢", "no chapter '٢'"),
+        ("-1", "no chapter '-1'"),
+        ("", "say more of the name"),
+        ("9" * 5000, "no chapter '9999"),
     ],
 )
 def test_select_refuses(book, wanted, message):
@@ -98,8 +106,8 @@ def test_order_of_precedence(book):
 @pytest.mark.parametrize(
     ("profile", "message"),
     [
-        ("all: {contnets: 3}", "mine.yml, all: unknown .* 'contnets'; did you mean 'contents'"),
-        ("02_spektrum: {contents: 3}", "did you mean '02_spectrum'"),
+        ("all: {contnets: 3}", "mine.yml, all: unknown .* 'contnets'; did you mean contents"),
+        ("02_spektrum: {contents: 3}", "did you mean 02_spectrum"),
         ("10_your_own: {contents: 3}", "mine.yml, 10_your_own: unknown parameter"),
         ("all: {contents: 3.5}", "contents = 3.5 does not fit .* type int such as 100"),
         ("all: {contents: true}", "contents = True does not fit"),
@@ -107,13 +115,18 @@ def test_order_of_precedence(book):
         ("all: {degradations: [clean, 4]}", "a list of str such as"),
         ("all: {degradations: clean}", "does not fit"),
         ("all: [contents]", "`name: value` lines"),
+        ("[" * 5000, "mine.yml: not YAML .nested"),
+        ("all: {contents: 1" + "0" * 5000 + "}", "not YAML .a number of 5001 digits"),
+        ("all: {contents: {a: [" + "x, " * 9000 + "]}}", "does not fit"),
+        ("all: {contents: 1, contents: 2}", "'contents' is given twice"),
         ("all: {contents: [}", "mine.yml: not YAML"),
         ("all: {contents: 2020-13-45}", "mine.yml: not YAML"),
     ],
 )
 def test_a_profile_is_checked_whole_before_anything_runs(book, profile, message):
-    with pytest.raises(DDRError, match=message):
+    with pytest.raises(DDRError, match=message) as error:
         settled(book, profile, wanted=["0"])  # not even a chapter it speaks of
+    assert len(str(error.value)) < 300 and "\n" not in str(error.value)
 
 
 def test_overrides_must_be_known_to_a_chosen_chapter(book):
@@ -121,11 +134,117 @@ def test_overrides_must_be_known_to_a_chosen_chapter(book):
         settled(book, "", {"contents": 3}, wanted=["10"])
 
 
+@pytest.mark.parametrize(
+    "name", ["../mine", "/etc/mine", "profiles/mine", "mine.yml", "", ".", "m\0", "m" * 5000]
+)
+def test_a_profile_is_a_name_and_no_path(book, name):
+    (book / "mine.yml").touch()
+    (book / "profiles/mine.yml").touch()
+    assert find_profile("mine", book) == book / "profiles/mine.yml"
+    with pytest.raises(DDRError, match="there is no profile"):
+        find_profile(name, book)
+
+
+def test_a_profile_that_is_no_text_is_one_line(book):
+    (book / "profiles/latin.yml").write_bytes("all: {x: ü}".encode("latin-1"))
+    os.mkfifo(book / "profiles/pipe.yml")
+    chapters = read_chapters(book)
+    for name, message in [("latin", "not UTF-8"), ("pipe", "not a regular file")]:
+        with pytest.raises(DDRError, match=message):
+            settle(chapters, chapters, name, {})
+
+
 def test_an_unknown_profile_is_named_with_its_neighbour(book):
     settled(book, "")
     chapters = read_chapters(book)
-    with pytest.raises(DDRError, match="no profile 'mien'; did you mean 'mine'"):
+    with pytest.raises(DDRError, match="no profile 'mien'; did you mean mine"):
         settle(chapters, chapters, "mien", {})
+
+
+FILES = 'images = ""\nnetwork = "rdn"\nnetworks = ["rdn"]\ndataset = "generated"\nlayer = ""'
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """A chapter whose parameters name files; the caller's folder, a home, and the profile's."""
+    cell = nbformat.v4.new_code_cell(FILES, metadata={"tags": ["parameters"]})
+    (tmp_path / "book/profiles").mkdir(parents=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "book/01_files.ipynb")
+    for place in ("here", "home", "book/profiles"):
+        (tmp_path / place / "pics").mkdir(parents=True)
+        (tmp_path / place / "eval").mkdir()
+        for name in ("net.yaml", "net.onnx", "net.pth", "net.py"):
+            (tmp_path / place / name).touch()
+        (tmp_path / place / "pics/net.py").touch()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    return tmp_path
+
+
+def given(places, profile="", **values):
+    (places / "book/profiles/mine.yml").write_text(profile)
+    chapters = read_chapters(places / "book")
+    return settle(chapters, chapters, "mine", values)["01_files"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "meant"),
+    [
+        ("images", "pics", "here/pics"),
+        ("images", "~/pics", "home/pics"),
+        ("images", "../home/pics", "home/pics"),
+        ("images", "./eval", "here/eval"),
+        ("images", "eval", None),  # the set of that name, whatever lies here
+        ("images", "div2k-valid", None),
+        ("images", "", None),
+        ("network", "net.yaml", "here/net.yaml"),
+        ("network", "~/net.onnx", "home/net.onnx"),
+        ("network", "rdn-div2k-x4", None),
+        ("network", "pics", None),  # a network's name, whatever lies here
+        ("network", "module:make", None),
+        ("network", "net.py:make", "here/net.py:make"),
+        ("network", "net:make", "here/net.py:make"),
+        ("network", "pics.net:make", "here/pics/net.py:make"),
+        ("dataset", "kadid10k:pics", "kadid10k:here/pics"),
+        ("dataset", "kadid10k:~/pics", "kadid10k:home/pics"),
+        ("dataset", "generated", None),
+        ("layer", "x" * 5000, None),
+        ("layer", "a\0b", None),
+        ("layer", "~nobody", None),
+    ],
+)
+def test_a_file_or_folder_counts_from_where_the_command_is_given(places, name, value, meant):
+    expected = re.sub("(here|home)/", lambda found: f"{places}/{found[0]}", meant or value)
+    assert given(places, **{name: value})[name] == expected
+    assert given(places, networks=["rdn", "net.pth"])["networks"] == [
+        "rdn",
+        f"{places}/here/net.pth",
+    ]
+
+
+def test_in_a_profile_it_counts_from_the_profile(places):
+    assert given(places, "all: {images: pics}")["images"] == f"{places}/book/profiles/pics"
+    assert given(places, "all: {images: ~/pics}")["images"] == f"{places}/home/pics"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("images", "nowhere"),
+        ("images", "net.yaml"),
+        ("images", "x" * 5000),
+        ("images", "a\0b"),
+        ("network", "nowhere.yaml"),
+        ("network", "~nobody/net.onnx"),
+        ("networks", ["rdn", "pics/net.pth"]),
+        ("network", "nowhere.py:make"),
+        ("dataset", "kadid10k:nowhere"),
+    ],
+)
+def test_what_does_not_exist_is_refused_before_a_kernel_starts(places, name, value):
+    with pytest.raises(DDRError, match=f"^-p: {name} = .*: there is no f") as error:
+        given(places, **{name: value})
+    assert len(str(error.value)) < 400
 
 
 plain = st.one_of(
@@ -139,7 +258,7 @@ plain = st.one_of(
 )
 
 
-@given(value=plain, default=plain)
+@hypothesis.given(value=plain, default=plain)
 def test_fits_is_equality_of_types_but_for_whole_numbers_as_floats(value, default):
     if default is None:
         assert fits(value, default)

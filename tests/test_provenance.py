@@ -18,8 +18,10 @@ from matplotlib import pyplot
 from PIL import Image
 
 from ddrlib import machine
-from ddrlib.book import provenance
-from ddrlib.book.provenance import Run, describe, image_hash, in_words
+from ddrlib.book import provenance, results
+from ddrlib.book.records import describe, image_hash, in_words
+from ddrlib.book.results import Run, write_stamp
+from ddrlib.errors import DDRError
 from ddrlib.files import ROOT
 
 
@@ -37,7 +39,7 @@ def chapter(tmp_path, monkeypatch):
     run = Run("02_layers", "smoke", {"contents": 12}, tmp_path, tmp_path / "executed")
     monkeypatch.setenv("DDR_RUN", run.environment()["DDR_RUN"])
     assert Run.current() == run
-    return tmp_path / "figures/02_layers"
+    return tmp_path / "figures"
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def interactive(tmp_path, monkeypatch):
     monkeypatch.delenv("DDR_RUN", raising=False)
     run = Run(output=tmp_path)
     monkeypatch.setattr(Run, "current", lambda: run)
-    return tmp_path / "figures/interactive"
+    return tmp_path / "figures"
 
 
 def a_line():
@@ -73,7 +75,7 @@ def test_a_figure_is_kept_and_shown_with_what_made_it(chapter, shown):
     assert record["chapter"] == "02_layers" and record["parameters"] == {"contents": 12}
     assert record["made_by"]["networks"] == [{"name": "rdn-div2k-x4", "sha256": "ab" * 32}]
     assert record["made_by"]["images"] == {"n": 12, "sha256": image_hash(torch.zeros(12, 3, 8, 8))}
-    assert record["environment"]["versions"]["torch"] == torch.__version__
+    assert torch.__version__.startswith(record["environment"]["versions"]["torch"])
     assert {"device", "date", "seconds_into_run"} <= record.keys()
     [output] = shown
     assert output["text/plain"] == 'rises from "0" to <1>'
@@ -96,6 +98,26 @@ def test_an_open_notebook_carries_the_picture_itself(interactive, shown):
     source = re.search('src="data:image/png;base64,([^"]*)"', shown[-1]["text/html"])[1]
     assert base64.b64decode(source) == (interactive / "line.png").read_bytes()
     assert "<a href" not in shown[-1]["text/html"]
+
+
+def test_names_are_neither_markup_nor_formulas(chapter, shown):
+    name = "<!--<script>$x$.png"
+    table = pd.DataFrame({name: [name]}, index=pd.Index([name], name="layer"))
+    provenance.show_table(table, "names", name, images=name, layers=[name])
+    provenance.show_figure(a_line(), "line", name, photograph=name)
+    for output in shown:
+        assert "<script" not in output["text/html"] and "<!--" not in output["text/html"]
+        assert "&lt;!--&lt;script&gt;$x$.png" in output["text/html"]
+        assert re.match('<figure class="[^"]*mathjax_ignore', output["text/html"])
+
+
+def test_a_full_disk_is_named_with_the_file(chapter, shown, monkeypatch):
+    def full(path, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(DDRError, match=r"figures/line\.png: No space left on device"):
+        provenance.show_figure(a_line(), "line", "a line")
 
 
 def test_two_figures_of_one_name_are_refused(chapter, shown):
@@ -135,6 +157,11 @@ def test_a_table_says_what_heads_what(chapter, shown):
     pd.testing.assert_frame_equal(pd.read_csv(chapter / "headed.csv"), table)
 
 
+@pytest.mark.parametrize("name", ["n" * 5000, "a\0b", "../..", "", "package.module:make"])
+def test_odd_names_of_networks_are_recorded_as_they_are(name):
+    assert provenance._with_weights([name]) == [name]
+
+
 def test_networks_by_name_get_the_checksum_of_their_card(tmp_path, monkeypatch):
     (tmp_path / "networks").mkdir()
     (tmp_path / "networks/rdn.json").write_text('{"sha256": "12"}')
@@ -143,22 +170,26 @@ def test_networks_by_name_get_the_checksum_of_their_card(tmp_path, monkeypatch):
 
 
 def test_results_reach_the_chapters_that_sum_up(chapter, shown, monkeypatch):
-    monkeypatch.setattr(provenance, "_results", {})
+    monkeypatch.setattr(results, "_results", {})
 
     @dataclasses.dataclass
     class Interval:
         value: float
         low: float
 
-    provenance.save_result("chi", {"RB1": Interval(np.float32(0.5), float("nan")), "n": 3})
-    provenance.close_chapter()
-    closing = shown[-1][provenance.CLOSING_MIME]
+    results.save_result("chi", {"RB1": Interval(np.float32(0.5), float("nan")), "n": 3})
+    results.close_chapter()
+    closing = shown[-1][results.CLOSING_MIME]
     assert closing["results"] == {"chi": {"RB1": {"value": 0.5, "low": None}, "n": 3}}
     executed = Run.current().executed
-    executed.mkdir()
     for name in ("02_layers", "01_photographs"):
-        (executed / f"{name}.json").write_text(json.dumps({"chapter": name, **closing}))
-    assert provenance.load_results() == {
+        (executed / name).mkdir(parents=True)
+        write_stamp(executed / name, {"chapter": name, **closing})
+    (executed / "03_damaged").mkdir()
+    (executed / "03_damaged/stamp.json").write_text(
+        '{"chapter": "03_damaged", "results": {"chi": 1}}'
+    )
+    assert results.load_results() == {
         ("01_photographs", "chi"): closing["results"]["chi"],
         ("02_layers", "chi"): closing["results"]["chi"],
     }
@@ -169,6 +200,9 @@ def test_image_hash_knows_values_shapes_and_types():
     others = [images + 1, images.reshape(1, 1, 3, 2), images.double(), images.flip(-1)]
     assert len({image_hash(each) for each in [images, *others]}) == 5
     assert image_hash(images) == image_hash(images.numpy()) == image_hash(images.clone())
+    assert describe({"image": images}) == {"image": {"n": 1, "sha256": image_hash(images)}}
+    assert describe([torch.tensor(3), np.array(2.5), np.array(float("inf"))]) == [3, 2.5, None]
+    assert len({image_hash(torch.tensor(3)), image_hash(torch.tensor([3]))}) == 2
     assert image_hash(images.mT) == image_hash(images.mT.contiguous())
 
 
@@ -207,3 +241,12 @@ def test_peak_memory_sees_what_is_no_longer_held_and_nothing_of_the_parent():
     result = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
     before, after = map(int, result.stdout.split())
     assert before < 200 < after - before + 20 and held.any()
+
+
+def test_memory_is_unknown_where_the_system_does_not_say(tmp_path, monkeypatch):
+    status = tmp_path / "status"
+    status.write_text("Name: python\nVmRSS:\t 12 kB\n")
+    monkeypatch.setattr(machine, "Path", lambda name: status if "status" in name else Path(name))
+    assert machine.peak_memory() == {"peak_memory_mb": None}
+    status.write_text("VmHWM:\t  250000 kB\n")
+    assert machine.peak_memory() == {"peak_memory_mb": 256}

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import nbformat
 import pytest
 
 from ddrlib.book import site
+from ddrlib.book.ingredients import fingerprint
+from ddrlib.book.profiles import read_chapters
+from ddrlib.book.results import write_stamp
+from ddrlib.book.run import sources
 from ddrlib.book.site import BuildError, build_site
 from ddrlib.errors import DDRError
+from ddrlib.files import locked
 
 TOC = """
 format: jb-book
@@ -27,14 +38,15 @@ WIDGET_STATE = {
             "model_name": "IntSliderModel",
             "model_module": "@jupyter-widgets/controls",
             "model_module_version": "2.0.0",
-            "state": {"value": 3},
+            "state": {"value": 3, "description": "a<!--<script>.png"},
         }
     },
 }
 
 
-def write_notebook(path: Path, text: str, output: dict | None = None) -> None:
-    cell = nbformat.v4.new_code_cell("1 + 1")
+def write_notebook(path: Path, text: str, output: dict | None = None, code: str = "1 + 1") -> None:
+    path.parent.mkdir(exist_ok=True)
+    cell = nbformat.v4.new_code_cell(code)
     if output:
         cell.outputs = [nbformat.v4.new_output("display_data", data=output)]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text), cell])
@@ -48,8 +60,9 @@ def folder(tmp_path, monkeypatch):
     book, executed = tmp_path / "book", tmp_path / "executed"
     shutil.copytree(site.BOOK, book, ignore=shutil.ignore_patterns("*.ipynb", "api"))
     (book / "_toc.yml").write_text(TOC)
-    figures = executed / "figures" / "01_widget"
+    figures = executed / "01_widget" / "figures"
     figures.mkdir(parents=True)
+    (executed / "00_intro").mkdir()
     (figures / "scatter.json").write_text('{"seed": 0}')
     link = {"text/html": '<a href="figures/01_widget/scatter.json">the whole record</a>'}
     view = {
@@ -64,12 +77,19 @@ def folder(tmp_path, monkeypatch):
         ("01_widget", "# Widget\n\n$x^2$", view),
     ]:
         write_notebook(book / f"{name}.ipynb", text)
-        write_notebook(executed / f"{name}.ipynb", text, output)
-        (executed / f"{name}.json").write_text("{}")
-    widget = nbformat.read(executed / "01_widget.ipynb", as_version=4)
+        write_notebook(executed / name / f"{name}.ipynb", text, output)
+    path = executed / "01_widget" / "01_widget.ipynb"
+    widget = nbformat.read(path, as_version=4)
     widget.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": WIDGET_STATE}
-    nbformat.write(widget, executed / "01_widget.ipynb")
+    nbformat.write(widget, path)
 
+    (tmp_path / "photograph.txt").write_text("1")
+    made_from = {
+        "files": {str(tmp_path / "photograph.txt"): fingerprint(tmp_path / "photograph.txt")}
+    }
+    for chapter in read_chapters(book):
+        done = {"chapter": chapter.name, "made_from": made_from | sources(chapter)}
+        write_stamp(executed / chapter.name, done)
     monkeypatch.setattr(site, "BOOK", book)
     return tmp_path
 
@@ -81,7 +101,8 @@ def build(folder: Path) -> Path:
 def test_build_and_failed_rebuild(folder):
     html = build(folder).parent
     assert html == folder / "_build" / "html"
-    assert (html / "index.html").exists() and list(html.parent.iterdir()) == [html]
+    assert (html / "index.html").exists()
+    assert {path.name for path in html.parent.iterdir()} == {"html", "pages", ".html.lock"}
 
     intro, widget = (html / f"{name}.html" for name in ("00_intro", "01_widget"))
     assert "the whole record" in intro.read_text()  # the executed notebook, not the one in book/
@@ -100,10 +121,15 @@ def test_build_and_failed_rebuild(folder):
     assert (html / "_static/widgets/anywidget/index.js").exists()
     assert (html / "_static/mathjax/tex-chtml-full.js").exists()
 
-    before = {page.name: page.read_bytes() for page in html.glob("*.html")}
-    write_notebook(
-        folder / "executed/00_intro.ipynb", "# Result\n\n{doc}`nowhere` {cite:p}`nobody`"
+    [state] = re.findall(
+        r'<script type="application/vnd.jupyter.widget-state.*?</script>',
+        widget.read_text(),
+        re.DOTALL,
     )
+    assert "a\\u003c!--\\u003cscript>.png" in state  # else the rest of the page is its string
+
+    before = {page.name: page.read_bytes() for page in html.glob("*.html")}
+    write_notebook(folder / "book/00_intro.ipynb", "# Result\n\n{doc}`nowhere` {cite:p}`nobody`")
     with pytest.raises(BuildError) as error:
         build(folder)
     lines = str(error.value).splitlines()
@@ -124,8 +150,158 @@ def test_a_chapter_that_is_not_listed(folder):
         build(folder)
 
 
-def test_a_chapter_that_has_not_been_run(folder):
+def test_a_chapter_that_has_not_been_run_or_is_damaged(folder):
     """Its notebook may be there, from a run that was cut short: the stamp counts."""
-    (folder / "executed/01_widget.json").unlink()
-    with pytest.raises(DDRError, match="`ddr run 01_widget`"):
+    done = folder / "executed/01_widget"
+    for name, message in [
+        ("figures/scatter.json", "figures/scatter.json is missing or damaged: `ddr run 01_widget`"),
+        ("01_widget.ipynb", "01_widget.ipynb is missing or damaged"),
+        ("stamp.json", "chapter 01_widget has not been run: `ddr run 01_widget`"),
+    ]:
+        before = (done / name).read_bytes()
+        for content in (before[: len(before) // 2], b"", b"\xff"):
+            (done / name).write_bytes(content)
+            with pytest.raises(DDRError, match=message):
+                build(folder)
+        (done / name).unlink()
+        with pytest.raises(DDRError, match=message):
+            build(folder)
+        (done / name).write_bytes(before)
+
+
+@pytest.fixture
+def compiled(monkeypatch):
+    """The staged sources as the pages: jupyter-book is left out."""
+
+    def compile(source, html):
+        shutil.copytree(source, html)
+        (html / "index.html").touch()
+
+    monkeypatch.setattr(site, "_compile", compile)
+
+
+def page(folder, name="00_intro"):
+    return nbformat.read(folder / f"_build/html/{name}.ipynb", as_version=4)
+
+
+def test_new_prose_is_shown_with_the_outputs_of_the_run(folder, compiled, capsys):
+    executed = folder / "executed/00_intro/00_intro.ipynb"
+    build(folder)
+    assert capsys.readouterr().out == ""
+    write_notebook(folder / "book/00_intro.ipynb", "# New words")
+    build(folder)
+    assert capsys.readouterr().out == ""
+    assert page(folder).cells[0].source == "# New words"
+    assert page(folder).cells[1].outputs == nbformat.read(executed, as_version=4).cells[1].outputs
+
+    (folder / "photograph.txt").write_text("2")
+    write_notebook(folder / "book/00_intro.ipynb", "# Newer words", code="1 + 2")
+    build(folder)
+    assert capsys.readouterr().out == (
+        "older than what they are made from: 00_intro (code), "
+        f"01_widget ({folder / 'photograph.txt'}); `ddr run`\n"
+    )
+    assert page(folder).cells[1].source == "1 + 1"  # what gave the outputs
+    assert page(folder).cells[0].source.startswith("# Result")
+
+
+def test_cells_are_merged_in_their_order():
+    code, text = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
+
+    def output(number):
+        return [nbformat.v4.new_output("stream", text=str(number))]
+
+    ran = [
+        code("n = 1", metadata={"tags": ["parameters"]}),
+        code("n = 2", metadata={"tags": ["injected-parameters"]}),
+        text("old"),
+        code("print( n )", outputs=output(2), execution_count=3),
+        code("%matplotlib inline", execution_count=4),
+    ]
+    written = [
+        text("new"),
+        code("n = 1  # how many", metadata={"tags": ["parameters"]}),
+        code("print(n)  # it", metadata={"tags": ["hide-input"]}),
+        text("and more"),
+        code("%matplotlib inline"),
+    ]
+    executed = nbformat.v4.new_notebook(cells=ran, metadata={"widgets": {}})
+    source = nbformat.v4.new_notebook(cells=written)
+    merged = site.merged(source, executed)
+    assert [cell.source for cell in merged.cells] == [
+        "new", "n = 1  # how many", "n = 2", "print(n)  # it", "and more", "%matplotlib inline",
+    ]  # fmt: skip
+    assert merged.cells[3].outputs == output(2) and merged.cells[3].metadata.tags == ["hide-input"]
+    assert merged.cells[5].execution_count == 4 and merged.metadata == {"widgets": {}}
+    assert not source.cells[2].outputs
+    source.cells.append(code("1"))
+    assert site.merged(source, executed) == executed
+
+
+def test_the_old_pages_stay_until_the_new_ones_are_whole(folder, compiled, monkeypatch):
+    """Stopped before any step of publishing, the site is the old one or the new one."""
+
+    class Killed(BaseException):
+        pass
+
+    def counted(operation, left):
+        def step(*args, **kwargs):
+            if next(left, None) is None:
+                raise Killed
+            return operation(*args, **kwargs)
+
+        return step
+
+    index = folder / "_build/html/01_widget.ipynb"
+    build(folder)
+    for steps in range(20):
+        index.write_text("old")
+        left = iter(range(steps))
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", counted(os.replace, left))
+            patch.setattr(shutil, "rmtree", counted(shutil.rmtree, left))
+            for name in ("rename", "unlink", "symlink_to", "mkdir"):
+                patch.setattr(Path, name, counted(getattr(Path, name), left))
+            try:
+                build(folder)
+                break
+            except Killed:
+                assert index.read_text() == "old" or "Widget" in index.read_text()
+    assert steps > 5 and "Widget" in index.read_text()
+    assert len(list((folder / "_build/pages").iterdir())) == 1
+
+
+def test_pages_of_an_earlier_version_are_replaced(folder, compiled):
+    (folder / "_build/html").mkdir(parents=True)
+    (folder / "_build/html/index.html").write_text("old")
+    assert build(folder).read_text() == ""
+    assert len(list((folder / "_build/pages").iterdir())) == 1
+
+
+def test_two_builds_at_once_are_refused(folder):
+    with (
+        locked(folder / "_build/.html.lock", ""),
+        pytest.raises(DDRError, match="another `ddr build` is at work"),
+    ):
         build(folder)
+
+
+def test_a_build_that_is_killed_leaves_nothing_running(folder):
+    script = (
+        "import sys; from pathlib import Path; from ddrlib.book import site\n"
+        "folder = Path(sys.argv[1]); site.BOOK = folder / 'book'\n"
+        "site.build_site(folder / 'executed', folder / '_build/html')"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script, folder], cwd=site.ROOT)
+    staged = folder / "_build/html.building/src/_toc.yml"
+    deadline = time.monotonic() + 60
+    while not staged.exists():
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.01)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    assert not children.exists() or children.read_text() == ""
+    process.terminate()
+    assert process.wait(timeout=20) == -signal.SIGTERM
+    assert not (folder / "_build/html").exists()
+    build(folder)
+    assert (folder / "_build/html/index.html").exists()

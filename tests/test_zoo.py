@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import json
 import os
 import re
@@ -15,12 +16,12 @@ import safetensors.torch
 import torch
 from test_weights import ncnn_files
 
+from ddrlib.data.photographs import load_patches
 from ddrlib.errors import DDRError
 from ddrlib.files import ROOT
-from ddrlib.networks.rdn import RDN
 from ddrlib.networks.rrdbnet import RRDBNet
 from ddrlib.networks.srresnet import SRResNet
-from ddrlib.zoo.cards import NETWORKS, network_name, networks, trained
+from ddrlib.zoo.cards import NETWORKS, network_name, networks, read_card, trained
 from ddrlib.zoo.loading import load_network, random_network, save_network
 from ddrlib.zoo.weights import file_sha256
 
@@ -63,7 +64,8 @@ def run_script(monkeypatch, name: str, *arguments):
 def test_every_card_says_where_the_network_comes_from_and_under_which_licence():
     published = [card for card in networks() if "licence_text" in card]
     assert {card["name"] for card in published} == {
-        "rdn-div2k-x4",
+        *originals.KERAS,
+        "dat-light-x4",
         "realesrgan-x4plus",
         "realesrgan-x4plus-anime",
         "efficientnet-lite0",
@@ -229,10 +231,29 @@ def test_weights_of_an_installed_package_are_read_where_they_lie(tmp_path, monke
     assert torch.equal(loaded.conv_last.bias, module.conv_last.bias)
 
 
-def test_rdn_file_holds_the_published_codes():
-    state = safetensors.torch.load_file(NETWORKS / "rdn-div2k-x4.safetensors")
+@pytest.mark.parametrize("name", [*originals.KERAS, "dat-light-x4"])
+def test_psnr_on_a_card_is_what_the_script_measures(name, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    script = importlib.import_module("psnr")
+    card, found = (
+        read_card(name),
+        script.fidelity(load_network(name), load_patches("eval", 12, 128)),
+    )
+    assert (card["psnr"]["n"], found["n"]) == (100, 12)
+    for other in ("bicubic", "nearest"):
+        on_card = card["psnr"]["network"] - card["psnr"][other]
+        assert found["network"] - found[other] == pytest.approx(on_card, abs=0.3)
+    # What the title says, the figures say.
+    below = card["psnr"]["network"] < card["psnr"]["nearest"]
+    assert below == ("below nearest-neighbour" in card["title"])
+
+
+@pytest.mark.parametrize("name", originals.KERAS)
+def test_files_hold_the_published_codes(name):
+    state = safetensors.torch.load_file(NETWORKS / f"{name}.safetensors")
     codes = [value for value in state.values() if value.dtype == torch.uint8]
-    assert sum(value.numel() for value in codes) == sum(p.numel() for p in RDN().parameters())
+    parameters = load_network(name).module.parameters()
+    assert sum(value.numel() for value in codes) == sum(p.numel() for p in parameters)
     # Each tensor was quantised to its own range: both ends of the codes occur in every kernel.
     for value in codes:
         if value.ndim == 4:
@@ -240,23 +261,28 @@ def test_rdn_file_holds_the_published_codes():
 
 
 @pytest.mark.parametrize(
-    ("script", "package", "name"),
+    ("script", "package", "names"),
     [
-        ("convert_rdn", originals.RDN, "rdn-div2k-x4"),
-        ("convert_rrdbnet", originals.REALESRGAN, "realesrgan-x4plus-anime"),
+        ("convert_upscalerjs", originals.UPSCALERJS, originals.KERAS),
+        ("convert_dat", originals.DAT, ["dat-light-x4"]),
+        ("convert_realesrgan", originals.REALESRGAN, ["realesrgan-x4plus-anime"]),
     ],
 )
 def test_conversion_reproduces_the_shipped_files_byte_for_byte(
-    script, package, name, tmp_path, monkeypatch
+    script, package, names, tmp_path, monkeypatch
 ):
     source = originals.original(package)
     for folder in (tmp_path / "first", tmp_path / "second"):
         run_script(monkeypatch, script, source, "--folder", folder)
-        for file in (f"{name}.json", f"{name}.safetensors"):
+        for name in names:
+            file = f"{name}.safetensors"
             assert (folder / file).read_bytes() == (NETWORKS / file).read_bytes()
+            card = read_card(name)
+            del card["psnr"]  # comes from another script
+            assert read_card(name, folder) == card
 
 
-@pytest.mark.parametrize("script", ["convert_rdn", "convert_rrdbnet"])
+@pytest.mark.parametrize("script", ["convert_upscalerjs", "convert_dat", "convert_realesrgan"])
 def test_conversion_refuses_another_package(script, tmp_path, monkeypatch):
     (tmp_path / "other").write_bytes(b"not the package")
     for package in (tmp_path / "other", tmp_path / "absent"):

@@ -31,8 +31,17 @@ def describers(
 ) -> dict[str, Describe]:
     """The methods by name: each network's pooled features, BRISQUE, and the pixels' gradients.
 
-    Each maps images (3, H, W), RGB in [0, 1], of any sizes, to rows (N, d). The same number of
-    `layers` is pooled of all networks (`spread_layers`).
+    Parameters
+    ----------
+    networks : sequence of Network
+    layers : int
+        How many layers of each network are pooled (`spread_layers`).
+    device : str
+
+    Returns
+    -------
+    dict of str to function
+        Each maps images (3, H, W), RGB in [0, 1], of any sizes, to rows (N, d).
     """
     return {
         network.name: partial(
@@ -56,12 +65,28 @@ def spread_layers(network: Network, n: int) -> list[str]:
 def pooled_features(
     images: Iterable[Tensor], network: Network, layers: Sequence[str], device: str = "auto"
 ) -> np.ndarray:
-    """Feature maps pooled over the image: (N, d), float32. The images go in as they are.
+    """Pool the feature maps of a network over each image.
 
-    Of a super-resolution network the `profile` of the energies of all channels: log of the standard
-    deviation over the image. (A channel's mean follows the brightness and colour of the picture.)
-    Of a classifier the means of all channels, as its own last layer pools them. DDRError where a
-    network gives an image features that are not finite.
+    From a super-resolution network the `profile` of the energies of all channels: log of the
+    standard deviation over the image. (A channel's mean follows the brightness and colour of the
+    picture.) From a classifier the means of all channels, as its own last layer pools them.
+
+    Parameters
+    ----------
+    images : iterable of tensors (3, H, W)
+        RGB in [0, 1], of any sizes; they go in as they are.
+    network : Network
+    layers : sequence of str
+    device : str
+
+    Returns
+    -------
+    array (N, d), float32
+
+    Raises
+    ------
+    DDRError
+        Where features are not finite.
     """
     paths = layer_paths(network, layers)
     device = resolve_device(device)
@@ -102,14 +127,14 @@ def profile(energies: np.ndarray) -> np.ndarray:
     """Each row (C) less its mean, and the mean as the last column: (N, C + 1).
 
     All energies rise with the contrast of a picture. What is left tells which channels respond more
-    than others, whatever there is to respond to.
+    than others.
     """
     mean = energies.mean(axis=1, keepdims=True)
     return np.hstack([energies - mean, mean])
 
 
 def _at_own_size(network: Network) -> Network:
-    """The network; a classifier is told not to enlarge its images, which are no LR ones here."""
+    """The network; a classifier as one that does not enlarge its images, which are not LR here."""
     if network.task != "classification":
         return network
     module = deepcopy(network.module)

@@ -1,12 +1,13 @@
 """From the description of an image to the type of its distortion and its degree.
 
-Whatever is judged is judged on pictures that the training never saw: all versions of a reference
-lie on one side of a split. All methods are judged on the same splits, so that they can be compared
-split by split.
+Every judgement is on pictures that were not in the training: all versions of a reference lie on one
+side of a split. All methods are judged on the same splits, so that they can be compared split by
+split.
 
 `features` are the rows (N, d) of a method, `methods` maps the names of methods to their features,
-`labels` is the table of `ddrlib.applications`, a row an image too. Results are tables with a row for
-each method, split, ..., for figures to be drawn from and `over_splits` to sum up.
+`labels` is a table with the columns `reference`, `type` and `level` (`ddrlib.applications.sets`), a
+row for each image. Results are tables with a row for each method, split, ..., which figures are
+drawn from and `over_splits` sums up.
 """
 
 from __future__ import annotations

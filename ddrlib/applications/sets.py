@@ -46,8 +46,8 @@ from ddrlib.data.images import load_image
 from ddrlib.degrade.degradation import degrade
 from ddrlib.errors import DDRError, few, one_line
 
-# Five degrees a type, in the units of `ddrlib.degrade.steps`, weakest first. The first five
-# types are those of LIVE, the others are in KADID-10k.
+# Five degrees of each type, in the units of `ddrlib.degrade.steps`, weakest first. LIVE has the
+# first five types, KADID-10k the others.
 TYPES: dict[str, tuple[float, ...]] = {
     "jp2k": (12, 24, 40, 70, 110),
     "jpeg": (43, 30, 20, 12, 7),
@@ -65,7 +65,22 @@ TYPES: dict[str, tuple[float, ...]] = {
 def distorted_set(
     images: Tensor, types: Mapping[str, Sequence[float]] = TYPES, seed: int = 0
 ) -> tuple[Tensor, pd.DataFrame]:
-    """Each image (n, 3, H, W) under each type and degree, at its own size, with the labels."""
+    """Distort images under each type and degree, at their own size.
+
+    Parameters
+    ----------
+    images : tensor (n, 3, H, W)
+        RGB in [0, 1].
+    types : mapping of str to sequence of numbers
+        For each type of `ddrlib.degrade.steps` its degrees, weakest first.
+    seed : int
+
+    Returns
+    -------
+    distorted : tensor (N, 3, H, W)
+    labels : DataFrame
+        The columns `type`, `level` (from 1) and `reference` (0..n-1), a row for each image.
+    """
     distorted, labels = [], []
     for kind, degrees in types.items():
         for level, degree in enumerate(degrees, 1):
@@ -84,7 +99,7 @@ def overview(labels: pd.DataFrame, levels: Sequence[int]) -> pd.DataFrame:
     table = table.reindex(index=list(levels), columns=pd.unique(first.type)).dropna(axis=1)
     if table.empty:
         raise DDRError(
-            f"no type has the levels {few(levels)}; there are {few(sorted(first.level))}"
+            f"no type has the levels {few(levels)}; there are {few(sorted(set(first.level)))}"
         )
     return table.astype(int)
 

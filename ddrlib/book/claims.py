@@ -1,44 +1,88 @@
 """Claims: statements that a run can refute, and what the run said of them.
 
-A chapter states each finding once, as a `claim` whose truth is computed. The verdict is shown where
-it stands and kept, so that the first page of the book can list them all, the refuted ones too.
+A chapter states each finding once, as a `claim` whose verdict is computed. The verdict is shown
+where the claim is made and kept, so that the first page of the book can list them all, the refuted
+ones too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 from IPython.display import HTML, display
 
-from ddrlib.book.provenance import load_results, save_result
+from ddrlib.book.results import load_results, save_result
 
-_VERDICTS = {True: ("tip", "Found in this run"), False: ("warning", "Not found in this run")}
+SUPPORTED, PARTLY, NOT_SUPPORTED, NOT_TESTED = VERDICTS = (
+    "supported",
+    "partly supported",
+    "not supported",
+    "not tested",
+)
+# The colours of the admonitions; "not tested" has none.
+CSS_CLASSES = dict(zip(VERDICTS, ("tip", "note", "warning", ""), strict=True))
 
 
-def claim(key: str, statement: str, *, holds: bool, evidence: str) -> None:
+def verdict(holds: bool | Sequence[bool], not_tested: str = "") -> str:
+    """One of `VERDICTS`: partly supported where only some of several parts hold."""
+    parts = list(holds) if isinstance(holds, Sequence) else [holds]
+    if not_tested or not parts:
+        return NOT_TESTED
+    return SUPPORTED if all(parts) else PARTLY if any(parts) else NOT_SUPPORTED
+
+
+def claim(
+    key: str,
+    statement: str,
+    *,
+    holds: bool | Sequence[bool],
+    criterion: str = "",
+    evidence: str,
+    not_tested: str = "",
+) -> None:
     """Show and keep a verdict.
 
     Parameters
     ----------
-    key : a name for it, unique within the chapter
-    statement : the claim in one sentence, as it would read if it were true
-    holds : whether this run's figures bear it out
-    evidence : the figures, with n and intervals
+    key : str
+        A name for the claim, unique within the chapter.
+    statement : str
+        The claim in one sentence, as it would read if it were true.
+    holds : bool or sequence of bool
+        Whether this run's figures meet the criterion; for a claim of several parts, each part.
+    criterion : str
+        What the figures have to show.
+    evidence : str
+        The figures, with n and intervals.
+    not_tested : str
+        Which precondition of the test is not met; "" where all are.
     """
-    verdict = {"statement": statement, "holds": bool(holds), "evidence": evidence}
-    save_result(f"claim-{key}", verdict)
-    css_class, title = _VERDICTS[bool(holds)]
+    found = verdict(holds, not_tested)
+    parts = list(holds) if isinstance(holds, Sequence) else []
+    kept = {"statement": statement, "verdict": found, "criterion": criterion, "evidence": evidence}
+    save_result(f"claim-{key}", kept)
+    title = found.capitalize() + (f": {sum(parts)} of {len(parts)}" if found == PARTLY else "")
+    lines = [
+        f"<p>{escape(statement)}</p>",
+        f"<p><strong>Not tested because</strong> {escape(not_tested)}</p>" if not_tested else "",
+        f"<p><strong>Criterion:</strong> {escape(criterion)}</p>" if criterion else "",
+        f"<p><em>{escape(evidence)}</em></p>",
+    ]
     # An HTML admonition, not a MyST directive: it reads the same in Jupyter and in the book.
     display(
         HTML(
-            f'<div class="admonition {css_class}"><p class="admonition-title">{title}</p>'
-            f"<p>{escape(statement)}</p><p><em>{escape(evidence)}</em></p></div>"
+            f'<div class="admonition {CSS_CLASSES[found]} mathjax_ignore tex2jax_ignore">'
+            f'<p class="admonition-title">{title}</p>{"".join(lines)}</div>'
         )
     )
 
 
 def claims() -> list[dict]:
-    """All verdicts kept so far, in the order of the book: chapter, statement, holds, evidence."""
+    """All claims kept so far, in the order of the book.
+
+    Each has chapter, statement, verdict, criterion and evidence.
+    """
     return [
         {"chapter": chapter, **result}
         for (chapter, name), result in load_results().items()

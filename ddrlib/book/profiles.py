@@ -3,20 +3,24 @@
 A chapter has one cell tagged `parameters` with assignments of plain values; those are its
 parameters, their types and their defaults. A profile, `book/profiles/NAME.yml`, maps chapters (or
 `all`) to values; `ddr run -p NAME VALUE` has the last word.
+
+Files and folders in a profile count from the profile's folder, those at the prompt from where the
+command is given; the chapter gets them whole.
 """
 
 from __future__ import annotations
 
 import ast
-import difflib
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from reprlib import repr as brief
 from typing import Any
 
 import nbformat
 
-from ddrlib.errors import DDRError
+from ddrlib.errors import DDRError, did_you_mean
 from ddrlib.files import ROOT, read_yaml
 
 BOOK = ROOT / "book"
@@ -80,14 +84,16 @@ def select(chapters: Sequence[Chapter], wanted: Sequence[str]) -> list[Chapter]:
 
 
 def _called(text: str, chapters: Sequence[Chapter]) -> Chapter:
-    number = f"{int(text):02}_" if text.isdigit() else text
-    found = [chapter for chapter in chapters if chapter.name.startswith(number)]
+    is_number = text.isascii() and text.isdigit()
+    start = f"{text.lstrip('0').zfill(2)}_" if is_number else text
+    found = [chapter for chapter in chapters if chapter.name.startswith(start)]
     if len(found) == 1:
         return found[0]
-    names = [chapter.name for chapter in found or chapters]
     if found:
-        raise DDRError(f"{text!r} is the beginning of {' and '.join(names)}: say more of the name")
-    raise DDRError(f"there is no chapter {text!r}; {_nearest(text, names)}")
+        names = " and ".join(chapter.name for chapter in found)
+        raise DDRError(f"{brief(text)} is the beginning of {names}: say more of the name")
+    hint = did_you_mean(text, [chapter.name for chapter in chapters])
+    raise DDRError(f"there is no chapter {brief(text)}; {hint}")
 
 
 def settle(
@@ -103,8 +109,9 @@ def settle(
     `overrides` over all.
     """
     settings = {chapter.name: dict(chapter.parameters) for chapter in chapters}
-    for where, values, those in _profile(profile, chapters):
-        _assign(settings, values, those, where)
+    path = find_profile(profile, chapters[0].path.parent)
+    for where, values, those in _parts(path, chapters):
+        _assign(settings, values, those, where, path.parent)
     with_device = [chapter for chapter in chapters if "device" in chapter.parameters]
     if device != "auto" and with_device:
         _assign(settings, {"device": device}, with_device, "--device")
@@ -112,21 +119,24 @@ def settle(
     return {chapter.name: settings[chapter.name] for chapter in chosen}
 
 
-def _profile(
-    name: str, chapters: Sequence[Chapter]
+def find_profile(name: str, book: Path = BOOK) -> Path:
+    """The file of a profile; DDRError where the book has none of that name."""
+    profiles = {path.stem: path for path in (book / "profiles").glob("*.yml")}
+    if name not in profiles:  # a path is no name
+        raise DDRError(f"there is no profile {brief(name)}; {did_you_mean(name, profiles)}")
+    return profiles[name]
+
+
+def _parts(
+    path: Path, chapters: Sequence[Chapter]
 ) -> Iterable[tuple[str, dict[str, Any], Sequence[Chapter]]]:
     """Where, values and chapters for each part of a profile, `all` first."""
-    folder = chapters[0].path.parent / "profiles"
-    path = folder / f"{name}.yml"
-    if not path.exists():
-        there = sorted(path.stem for path in folder.glob("*.yml"))
-        raise DDRError(f"there is no profile {name!r}; {_nearest(name, there)}")
     by_name = {"all": chapters, **{chapter.name: [chapter] for chapter in chapters}}
     parts = _mapping(read_yaml(path), path.name)
     for part in sorted(parts, key=lambda part: part != "all"):
         where = f"{path.name}, {part}"
         if part not in by_name:
-            raise DDRError(f"{where}: there is no such chapter; {_nearest(part, by_name)}")
+            raise DDRError(f"{where}: there is no such chapter; {did_you_mean(part, by_name)}")
         yield where, _mapping(parts[part], where), by_name[part]
 
 
@@ -134,7 +144,7 @@ def _mapping(value: Any, where: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise DDRError(f"{where}: must hold `name: value` lines, not {value!r}")
+        raise DDRError(f"{where}: must hold `name: value` lines, not {brief(value)}")
     return value
 
 
@@ -143,21 +153,48 @@ def _assign(
     values: Mapping[str, Any],
     chapters: Sequence[Chapter],
     where: str,
+    folder: Path = Path(),
 ) -> None:
     """Give each of `chapters` the values it has parameters for; one of them must have each."""
     known = {name for chapter in chapters for name in chapter.parameters}
     for name, value in values.items():
         if name not in known:
-            raise DDRError(f"{where}: unknown parameter {name!r}; {_nearest(name, known)}")
+            raise DDRError(f"{where}: unknown parameter {brief(name)}; {did_you_mean(name, known)}")
         for chapter in chapters:
             if name in chapter.parameters:
                 default = chapter.parameters[name]
                 if not fits(value, default):
                     raise DDRError(
-                        f"{where}: {name} = {value!r} does not fit {chapter.name}, which takes "
+                        f"{where}: {name} = {brief(value)} does not fit {chapter.name}, which takes "
                         f"{_kind(default)} such as {default!r}"
                     )
-                settings[chapter.name][name] = value
+                settings[chapter.name][name] = _located(value, name, folder, where)
+
+
+def _located(value: Any, name: str, folder: Path, where: str) -> Any:
+    """The value with the file or folder that it names as an absolute path; one that exists."""
+    from ddrlib.data.sources import SPLITS
+    from ddrlib.zoo.own import is_own
+
+    if isinstance(value, list):
+        return [_located(item, name, folder, where) for item in value]
+    if not isinstance(value, str):
+        return value
+    head, colon, tail = value.partition(":")
+    module = os.path.join(folder, f"{head.replace('.', '/')}.py")
+    kind, exists, before, text, after = "file", os.path.isfile, "", value, ""
+    if name == "images" and value not in ("", *SPLITS):
+        kind, exists = "folder of images", os.path.isdir
+    elif name == "dataset" and colon:
+        kind, exists, before, text = "folder", os.path.isdir, f"{head}:", tail
+    elif colon and (head.endswith(".py") or os.path.isfile(module)):  # a factory
+        text, after = head if head.endswith(".py") else module, f":{tail}"
+    elif colon or not is_own(value):
+        return value
+    path = os.path.abspath(os.path.join(folder, os.path.expanduser(text)))
+    if not exists(path):
+        raise DDRError(f"{where}: {name} = {brief(value)}: there is no {kind} {path[:200]}")
+    return before + path + after
 
 
 def fits(value: Any, default: Any) -> bool:
@@ -176,8 +213,3 @@ def _kind(default: Any) -> str:
     if isinstance(default, list) and default:
         return f"a list of {type(default[0]).__name__}"
     return f"a value of type {type(default).__name__}"
-
-
-def _nearest(name: str, valid: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(sorted(valid))}"

@@ -1,70 +1,29 @@
-"""What made it: every figure and every chapter says which inputs, code and machine it comes from.
-
-`ddr run` tells a chapter's kernel what it is running through the environment variable `DDR_RUN`.
-Where that is missing the notebook is open in somebody's Jupyter: figures are shown in place and
-kept in `_build/interactive`, and results of other chapters are those of the default profile.
-"""
+"""What made it: every figure and table says which inputs, code and machine it comes from."""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import io
 import json
-import math
 import os
 import time
 from base64 import b64encode
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from html import escape
 from numbers import Number
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ddrlib.files import BUILD, DATA
-from ddrlib.machine import device_name, environment, peak_memory
+from ddrlib.book.records import describe, in_words
+from ddrlib.book.results import Run, now
+from ddrlib.errors import DDRError
+from ddrlib.files import DATA
+from ddrlib.machine import device_name, environment
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-CLOSING_MIME = "application/vnd.ddr.closing+json"
 DPI = 110
 
 _started = time.perf_counter()
-_results: dict[str, dict] = {}
-
-
-@dataclass(frozen=True)
-class Run:
-    """What is being run. Figures go to `output`; `executed` holds the chapters that are done."""
-
-    chapter: str = "interactive"
-    profile: str = "none"
-    parameters: dict = dataclasses.field(default_factory=dict)
-    output: Path = BUILD / "interactive"
-    executed: Path = BUILD / "executed" / "default"
-
-    @classmethod
-    def current(cls) -> Run:
-        """The run this process belongs to."""
-        told = json.loads(os.environ.get("DDR_RUN", "{}"))
-        return cls(**told | {key: Path(told[key]) for key in ("output", "executed") if key in told})
-
-    def environment(self) -> dict[str, str]:
-        """The environment that makes this the current run of a child process."""
-        return {"DDR_RUN": json.dumps(dataclasses.asdict(self), default=str)}
-
-    @property
-    def interactive(self) -> bool:
-        return self.chapter == "interactive"
-
-
-# ---- figures and tables ----
 
 
 def show_figure(fig: Figure, name: str, alt: str, **made_by: Any) -> None:
@@ -96,7 +55,7 @@ def show_table(table: pd.DataFrame, name: str, caption: str, **made_by: Any) -> 
     as intervals, are shown as `str` writes them.
     """
     run = Run.current()
-    table = table.map(lambda cell: cell if isinstance(cell, Number | str) else str(cell))
+    table = table.map(_cell)
     headed = type(table.index).__name__ != "RangeIndex"
     _keep(run, f"{name}.csv", table.to_csv(index=headed).encode())
     one_head = table.rename_axis(index=None, columns=table.index.name)
@@ -106,6 +65,12 @@ def show_table(table: pd.DataFrame, name: str, caption: str, **made_by: Any) -> 
     head = head.replace("<thead>", f"<caption>{escape(caption)}</caption>\n  <thead>")
     body = body.replace("<th>", '<th scope="row">')
     _show(run, name, f"{head}<tbody>{body}", {"table": name, "alt": caption}, made_by)
+
+
+def _cell(cell: Any) -> Any:
+    if cell is None:
+        return ""
+    return cell if isinstance(cell, Number | str) else str(cell)
 
 
 def _png(fig: Figure) -> tuple[bytes, int]:
@@ -124,13 +89,15 @@ def _png(fig: Figure) -> tuple[bytes, int]:
 
 def _keep(run: Run, file_name: str, content: bytes) -> str:
     """Write a file beside this chapter's figures; returns its path as the page will find it."""
-    path = Path("figures", run.chapter, file_name)
-    target = run.output / path
+    target = run.output / "figures" / file_name
     if target.exists() and not run.interactive:
         raise ValueError(f"{run.chapter} makes {file_name} twice: give each figure its own name")
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(content)
-    return path.as_posix()
+    try:
+        target.write_bytes(content)
+    except OSError as error:
+        raise DDRError(f"{target}: {error.strerror}; make room") from None
+    return f"figures/{run.chapter}/{file_name}"
 
 
 def _show(run: Run, name: str, html: str, what: dict, made_by: dict) -> None:
@@ -147,7 +114,7 @@ def _show(run: Run, name: str, html: str, what: dict, made_by: dict) -> None:
         "parameters": run.parameters,
         "made_by": made_by,
         "seconds_into_run": round(time.perf_counter() - _started, 1),
-        "date": _now(),
+        "date": now(),
         "device": device_name(),
         "environment": environment(),
     }
@@ -156,109 +123,14 @@ def _show(run: Run, name: str, html: str, what: dict, made_by: dict) -> None:
     link = "" if run.interactive else f' · <a href="{path}">the whole record</a>'
     caption = f"Made with {escape(line) or 'no other input'}{link}"
     caption = f'<figcaption class="ddr-made"><small>{caption}</small></figcaption>'
+    # Names are no formulas, even with a "$" in them.
+    figure = '<figure class="ddr-figure mathjax_ignore tex2jax_ignore">'
     publish_display_data(
         {
-            "text/html": f'<figure class="ddr-figure">\n{html}\n{caption}\n</figure>',
+            "text/html": f"{figure}\n{html}\n{caption}\n</figure>",
             "text/plain": what["alt"],
         }
     )
-
-
-# ---- results that chapters share ----
-
-
-def save_result(name: str, result: Mapping[str, Any]) -> None:
-    """Keep a few headline figures for the chapters that sum up, once this chapter is done."""
-    _results[name] = describe(result)
-
-
-def load_results() -> dict[tuple[str, str], dict]:
-    """What the chapters that are done have saved, by (chapter, name), in the order of the book."""
-    return {
-        (stamp["chapter"], name): result
-        for stamp in stamps(Run.current().executed)
-        for name, result in stamp["results"].items()
-    }
-
-
-def stamps(executed: Path | None = None) -> list[dict]:
-    """The stamps of the chapters that are done, in the order of the book.
-
-    Each holds chapter, key, profile, parameters, seconds, peak_memory_mb (peak_gpu_mb), device,
-    finished, environment and results.
-    """
-    folder = executed or Run.current().executed
-    return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
-
-
-def close_chapter() -> None:
-    """What `ddr run` asks of the kernel after the last cell: an output that it takes away again."""
-    from IPython.display import publish_display_data
-
-    publish_display_data(
-        {
-            CLOSING_MIME: {
-                "finished": _now(),
-                "device": device_name(),
-                **peak_memory(),
-                "environment": environment(),
-                "results": _results,
-            }
-        }
-    )
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-# ---- values as records ----
-
-
-def image_hash(images: Any) -> str:
-    """SHA-256 of an array or tensor: its shape, type and values."""
-    array = np.ascontiguousarray(images)
-    header = f"{array.shape}{array.dtype}".encode()
-    return hashlib.sha256(header + array.tobytes()).hexdigest()
-
-
-def describe(value: Any) -> Any:
-    """`value` as plain JSON: what identifies it, not what it holds. NaN and infinity are null."""
-    match value:
-        case None | bool() | int() | str():
-            return value
-        case np.generic():
-            return describe(value.item())
-        case float():
-            return value if math.isfinite(value) else None
-        case Mapping():
-            return {str(key): describe(item) for key, item in value.items()}
-        case list() | tuple():
-            return [describe(item) for item in value]
-    if hasattr(value, "sha256"):  # a network
-        return {"name": value.name, "sha256": value.sha256}
-    array = getattr(value, "images", value)  # patches are known by their images
-    if hasattr(array, "shape"):
-        return {"n": len(array), "sha256": image_hash(array)}
-    if dataclasses.is_dataclass(value) and type(value).__str__ is object.__str__:
-        return describe(dataclasses.asdict(value))
-    return str(value)  # a degradation, a path
-
-
-def in_words(record: Any) -> str:
-    """A record of `describe` as the line under a figure gives it."""
-    match record:
-        case {"name": name}:
-            return str(name)
-        case {"sha256": sha256, **rest}:
-            return " ".join([*map(in_words, rest.values()), f"(SHA-256 {sha256[:8]}…)"])
-        case dict():
-            return ", ".join(f"{key} {in_words(item)}" for key, item in record.items())
-        case list():
-            return ", ".join(map(in_words, record))
-        case float():
-            return f"{record:g}"
-    return "none" if record is None else str(record)
 
 
 def _with_weights(networks: Any) -> Any:
@@ -266,6 +138,6 @@ def _with_weights(networks: Any) -> Any:
     if isinstance(networks, list):
         return [_with_weights(network) for network in networks]
     card = DATA / "networks" / f"{networks}.json"
-    if isinstance(networks, str) and card.exists():
+    if isinstance(networks, str) and os.path.exists(card):  # False too for what is no file name
         return {"name": networks, "sha256": json.loads(card.read_text())["sha256"]}
     return networks

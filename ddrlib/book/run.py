@@ -1,39 +1,48 @@
 """Run the chapters with papermill, each only when something it is made from has changed.
 
-A chapter is done when its stamp, NAME.json beside the executed NAME.ipynb, holds the key of what it
-would be made from now. While it runs, everything goes to a folder of its own; then the stamp is
-withdrawn, figures and notebook are moved into place, and the new stamp is written last. So a kill
-at any moment leaves a chapter done or not done, and what was done before stays.
+A chapter runs in a folder aside. When it is done the folder is stamped and takes the place of the
+one before, in one rename: whenever the program is killed, a chapter is done or not done.
 """
 
 from __future__ import annotations
 
 import contextlib
 import copy
-import fcntl
-import hashlib
-import json
 import os
 import shutil
+import sys
+import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
 
+from ddrlib.book.ingredients import fingerprint, first_change, source_hash
 from ddrlib.book.profiles import BOOK, Chapter, read_chapters, select, settle
-from ddrlib.book.provenance import CLOSING_MIME, Run, stamps
-from ddrlib.errors import DDRError
-from ddrlib.files import BUILD, DATA, ROOT
-from ddrlib.machine import processor
+from ddrlib.book.records import describe
+from ddrlib.book.results import CLOSING_MIME, STAMP, Run, discard, read_stamp, write_stamp
+from ddrlib.errors import DDRError, few, one_line, out_of_memory
+from ddrlib.files import BUILD, ROOT, locked
+from ddrlib.machine import computing_versions, processor
 
-INGREDIENTS = (ROOT / "ddrlib", DATA)  # a change in any of their files is a change in every chapter
+# The kernel: this very interpreter, whose reading is recorded from the start.
+START = """
+import sys
+sys.path[:1] = []
+from ddrlib.book.ingredients import record
+record()
+from ipykernel.kernelapp import launch_new_instance
+launch_new_instance()
+"""
+CLOSE = "from ddrlib.book.results import close_chapter\nclose_chapter()"
+NOT_RUN, REPLACED = "not run", ".replaced-"
 
 
 def executed_folder(profile: str, build: Path = BUILD) -> Path:
-    """Where the executed chapters of a profile are kept."""
+    """Where the executed chapters of a profile are kept, each in a folder of its name."""
     return build / "executed" / profile
 
 
@@ -54,29 +63,31 @@ def run_chapters(
     chapters = read_chapters(book)
     chosen = select(chapters, wanted)
     settings = settle(chapters, chosen, profile, overrides or {}, device)
-    order = [chapter.name for chapter in chapters]
     executed, failed = executed_folder(profile, build), []
-    with _alone(executed):
-        _forget_others(order, executed)
+    order = [chapter.name for chapter in chapters]
+    with locked(executed / ".lock", f"another `ddr run` is at work in {executed}: wait for it"):
+        _sweep(executed, order)
         print(f"{profile} profile on {_device(device)}", flush=True)
-        ingredients = [folder_hash(folder) for folder in INGREDIENTS]
         for i, chapter in enumerate(chosen):
             if failed and chapter.sums_up:
                 break
             print(f"[{i + 1}/{len(chosen)}] {chapter.name} … ", end="", flush=True)
-            parameters = settings[chapter.name]
             before = order[: order.index(chapter.name)] if chapter.sums_up else []
-            keys = [stamp["key"] for stamp in stamps(executed) if stamp["chapter"] in before]
-            key = _key(chapter, parameters, ingredients + keys)
-            if not force and _is_done(chapter, key, executed):
+            made_from = sources(chapter) | {
+                "parameters": _plain(settings[chapter.name]),
+                "chapters": {name: fingerprint(executed / name / STAMP) for name in before},
+            }
+            if not force and not outdated(executed / chapter.name, made_from):
                 print("unchanged", flush=True)
                 continue
             start = time.monotonic()
-            problem = _run(chapter, parameters, key, profile, executed)
+            problem = _run(chapter, settings[chapter.name], made_from, profile, executed)
             seconds = f"{time.monotonic() - start:.0f} s"
             print(f"failed after {seconds}\n{problem}" if problem else seconds, flush=True)
             if problem:
                 failed.append(chapter.name)
+        if chosen[-1].sums_up:
+            name_outdated(executed, [chapter for chapter in chapters if not chapter.sums_up])
     return failed
 
 
@@ -89,90 +100,98 @@ def _device(device: str) -> str:
     return torch.cuda.get_device_name() if on_gpu else processor()
 
 
-@contextlib.contextmanager
-def _alone(executed: Path) -> Iterator[None]:
-    """Keep a second run out of the same folder; the lock goes with the process, however it ends."""
-    executed.mkdir(parents=True, exist_ok=True)
-    with open(executed / ".lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DDRError(f"another `ddr run` is at work in {executed}: let it end") from None
-        yield
+def _sweep(executed: Path, names: Sequence[str]) -> None:
+    """Remove what a kill left behind, and chapters that the book no longer has."""
+    shutil.rmtree(executed / ".running", ignore_errors=True)
+    withdrawn = [folder for folder in executed.glob("*") if folder.name not in names]
+    for folder in [*withdrawn, *executed.glob(f"{REPLACED}*/*")]:
+        discard(folder)
 
 
 # ---- done or not done ----
 
 
-def folder_hash(folder: Path) -> str:
-    """SHA-256 of the names and contents of all files in a folder (or of a single file)."""
-    files = (
-        [folder]
-        if folder.is_file()
-        else sorted(
-            path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
-        )
-    )
-    total = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as file:
-            total.update(os.fsencode(path.relative_to(folder.parent)) + b"\0")
-            total.update(hashlib.file_digest(file, "sha256").digest())
-    return total.hexdigest()
+def sources(chapter: Chapter) -> dict[str, Any]:
+    """What a chapter is made from, as far as its notebook and the installation say."""
+    code = [source_hash(cell.source) for cell in chapter.notebook.cells if cell.cell_type == "code"]
+    return {"code": code, "versions": computing_versions()}
 
 
-def _key(chapter: Chapter, parameters: Mapping[str, Any], ingredients: list[str]) -> str:
-    """What the chapter is made from, as one hash. The device is not part of it."""
-    cells = [(c.cell_type, c.source, c.metadata.get("tags")) for c in chapter.notebook.cells]
-    values = {name: value for name, value in parameters.items() if name != "device"}
-    # A parameter that names a folder or a file (the reader's photographs) stands for its content.
-    named = [chapter.path.parent / v for v in values.values() if isinstance(v, str) and v]
-    contents = [folder_hash(path) for path in named if path.exists()]
-    made_from = [chapter.name, cells, values, contents, ingredients]
-    return hashlib.sha256(json.dumps(made_from, default=str).encode()).hexdigest()
+def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters as the stamp keeps them; the device is not what a chapter is made from."""
+    return {name: describe(value) for name, value in parameters.items() if name != "device"}
 
 
-def _forget_others(names: Sequence[str], executed: Path) -> None:
-    """Withdraw the stamps of chapters that the book no longer has: their results are nobody's."""
-    for stamp in executed.glob("*.json"):
-        if stamp.stem not in names:
-            stamp.unlink()
+def outdated(folder: Path, made_from: Mapping[str, Any]) -> str | None:
+    """What keeps the chapter in a folder from counting as done: a word or a file, or nothing."""
+    stamp = read_stamp(folder)
+    if stamp is None:
+        return NOT_RUN
+    for part, value in made_from.items():
+        if stamp["made_from"].get(part) != value:
+            return part
+    return first_change(stamp["made_from"]["files"]) or first_change(stamp["outputs"], folder)
 
 
-def _is_done(chapter: Chapter, key: str, executed: Path) -> bool:
-    stamp = executed / f"{chapter.name}.json"
-    return stamp.exists() and json.loads(stamp.read_text())["key"] == key
+def name_outdated(executed: Path, chapters: Sequence[Chapter]) -> None:
+    """Say in one line which chapters are done, but older than what they are made from."""
+    reasons = {c.name: outdated(executed / c.name, sources(c)) for c in chapters}
+    older = [f"{name} ({why})" for name, why in sorted(reasons.items()) if why and why != NOT_RUN]
+    if older:
+        print(f"older than what they are made from: {few(older)}; `ddr run`", flush=True)
 
 
 # ---- one chapter ----
 
 
 def _run(
-    chapter: Chapter, parameters: dict[str, Any], key: str, profile: str, executed: Path
+    chapter: Chapter,
+    parameters: dict[str, Any],
+    made_from: dict[str, Any],
+    profile: str,
+    executed: Path,
 ) -> str | None:
     """Execute a chapter and put it in place; what went wrong, if it did."""
-    work = executed / ".running"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir()
+    work = executed / ".running" / chapter.name
+    work.mkdir(parents=True)
     run = Run(chapter.name, profile, parameters, output=work, executed=executed)
     path, start = work / chapter.path.name, time.monotonic()
     try:
         notebook = _execute(chapter, run, path)
+    except OSError as error:
+        if not out_of_memory(error):
+            raise DDRError(f"{error.filename or path}: {error.strerror or error}") from None
+        return _problem(chapter, error, path, executed / "failed")
     except _failures() as error:
-        return _problem(chapter, error, path, executed / "failed" / path.name)
+        return _problem(chapter, error, path, executed / "failed")
     closing = notebook.cells.pop().outputs[0].data[CLOSING_MIME]
     del notebook.metadata["papermill"]  # paths on this machine
     nbformat.write(notebook, path)
     stamp = {
         "chapter": chapter.name,
-        "key": key,
         "profile": profile,
-        "parameters": parameters,
+        "parameters": describe(parameters),
         "seconds": round(time.monotonic() - start, 1),
+        "made_from": made_from | {"files": closing.pop("files")},
         **closing,
     }
-    _put_in_place(chapter, work, executed, stamp)
+    write_stamp(work, stamp)
+    _put_in_place(work, executed / chapter.name)
+    (executed / "failed" / path.name).unlink(missing_ok=True)
+    shutil.rmtree(work.parent)
     return None
+
+
+def _put_in_place(work: Path, folder: Path) -> None:
+    if folder.exists():
+        aside = Path(tempfile.mkdtemp(prefix=REPLACED, dir=folder.parent), folder.name)
+        folder.rename(aside)
+        work.rename(folder)
+        discard(aside)
+        with contextlib.suppress(OSError):  # somebody else's files are left
+            aside.parent.rmdir()
+    else:
+        work.rename(folder)
 
 
 def _execute(chapter: Chapter, run: Run, path: Path) -> NotebookNode:
@@ -180,11 +199,7 @@ def _execute(chapter: Chapter, run: Run, path: Path) -> NotebookNode:
     import papermill
 
     notebook = copy.deepcopy(chapter.notebook)
-    notebook.cells.append(
-        nbformat.v4.new_code_cell(
-            "from ddrlib.book.provenance import close_chapter\nclose_chapter()"
-        )
-    )
+    notebook.cells.append(nbformat.v4.new_code_cell(CLOSE))
     nbformat.write(notebook, path)
     changed = {
         name: value for name, value in run.parameters.items() if value != chapter.parameters[name]
@@ -203,60 +218,65 @@ def _execute(chapter: Chapter, run: Run, path: Path) -> NotebookNode:
 
 
 def _kernel_manager(run: Run) -> type:
-    """Starts this very interpreter, whatever kernels the machine has installed by that name."""
-    from ipykernel.kernelspec import get_kernel_dict
+    """Starts this very interpreter, and keeps the user's own settings out of the chapter."""
     from jupyter_client import AsyncKernelManager
     from jupyter_client.kernelspec import KernelSpec
 
-    # The library that runs the chapter is the one whose source is in its key.
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    # A kernel that is told to end while it is idle calls that an error.
-    quiet = ["--log-level=CRITICAL"]
-    spec = get_kernel_dict(quiet) | {"env": {"PYTHONPATH": path, **run.environment()}}
+    private = run.output.parent / "kernel"
+    private.mkdir(exist_ok=True)
+    environment = {
+        # The library that runs the chapter is the one that this program has.
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+        "PYTHONUTF8": "1",
+        **dict.fromkeys(("PYTHONSTARTUP", "PYTHONWARNINGS", "JUPYTER_CONFIG_PATH"), ""),
+        **dict.fromkeys(("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"), str(private)),
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "MATPLOTLIBRC": os.devnull,
+        **run.environment(),
+    }
+    # A kernel that has to end while it is idle calls that an error.
+    quiet = ["--log-level=CRITICAL", "--HistoryManager.enabled=False"]
+    start = [sys.executable, "-c", START, "-f", "{connection_file}"]
+    spec = KernelSpec(argv=[*start, *quiet], language="python", env=environment)
 
     class ThisInterpreter(AsyncKernelManager):
-        kernel_spec = KernelSpec(**spec)
+        kernel_spec = spec
         transport_encryption = "auto"  # else every kernel warns of its absence
+
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options, connection_file=str(private / "connection.json"))
 
     return ThisInterpreter
 
 
-def _put_in_place(chapter: Chapter, work: Path, executed: Path, stamp: dict) -> None:
-    stamp_path = executed / f"{chapter.name}.json"
-    stamp_path.unlink(missing_ok=True)
-    figures = executed / "figures" / chapter.name
-    shutil.rmtree(figures, ignore_errors=True)
-    figures.parent.mkdir(exist_ok=True)
-    if (made := work / "figures" / chapter.name).exists():
-        made.rename(figures)
-    os.replace(work / chapter.path.name, executed / chapter.path.name)
-    (executed / "failed" / chapter.path.name).unlink(missing_ok=True)
-    (work / stamp_path.name).write_text(json.dumps(stamp, indent=2))
-    os.replace(work / stamp_path.name, stamp_path)
-
-
 def _failures() -> tuple[type[Exception], ...]:
-    from nbclient.exceptions import DeadKernelError
+    """What a chapter can fail with, RuntimeError where its kernel dies or never starts."""
     from papermill import PapermillExecutionError
 
-    return PapermillExecutionError, DeadKernelError
+    return PapermillExecutionError, RuntimeError, TimeoutError, MemoryError
 
 
-def _problem(chapter: Chapter, error: Exception, path: Path, kept: Path) -> str:
+def _problem(chapter: Chapter, error: Exception, path: Path, folder: Path) -> str:
     """Chapter, cell and error in two lines; the notebook is kept for reading, as far as it came."""
-    kept.parent.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True)
+    kept = folder / path.name
     os.replace(path, kept)
+    shutil.rmtree(path.parent)
     started = [
         cell
         for cell in nbformat.read(kept, as_version=4).cells
         if cell.cell_type == "code"
-        and cell.metadata.papermill.get("start_time")
+        and cell.metadata.get("papermill", {}).get("start_time")
         and "injected-parameters" not in cell.metadata.tags
     ]
-    first_line = started[-1].source.strip().split("\n")[0]
+    first_line = started[-1].source.strip().split("\n")[0] if started else ""
+    where = f"code cell {len(started)} (`{first_line}`)" if started else "before the first cell"
     if hasattr(error, "ename"):
-        message = error.evalue.strip().split("\n")[0]
-        what = f"{error.ename}: {message}"
+        what = " ".join(f"{error.ename}: {error.evalue}".split("\n")[0].split())
+    elif started:
+        what = "the kernel died"
     else:
-        what = "the kernel died; was there enough memory?"
-    return f"  {chapter.name}, code cell {len(started)} (`{first_line}`): {what}\n  see {kept}"
+        what = f"the kernel did not start ({one_line(error)})"
+    if out_of_memory(what) or what == "the kernel died":
+        what += "; was there enough memory? smaller parameters need less"
+    return f"  {chapter.name}, {where}: {what}\n  see {kept}"

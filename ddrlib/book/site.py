@@ -1,22 +1,31 @@
 """From executed notebooks to static pages that need neither a kernel nor the network.
 
-jupyter-book compiles one folder, staged here: book/, the executed notebooks laid over it, and the
-JSON files of the figures.
+jupyter-book compiles one folder, staged here: book/, with what the chapters' cells gave, and the
+figures with their JSON files. It runs in this process, so that it ends with it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import io
+import os
+import re
 import shutil
-import subprocess
-import sys
+import time
 from pathlib import Path
 
 import click
+import nbformat
+from nbformat import NotebookNode
 from sphinx_external_toc.parsing import parse_toc_yaml
 
-from ddrlib.book.profiles import BOOK
+from ddrlib.book.ingredients import first_change, source_hash
+from ddrlib.book.profiles import BOOK, Chapter, read_chapters
+from ddrlib.book.results import read_stamp
+from ddrlib.book.run import name_outdated
 from ddrlib.errors import DDRError
-from ddrlib.files import ROOT
+from ddrlib.files import ROOT, locked
 
 CONFIG = ROOT / "_config.yml"
 
@@ -28,27 +37,30 @@ class BuildError(Exception):
 def build_site(executed: Path, out: Path) -> Path:
     """Compile the book into the folder `out` and return the path of its index.html.
 
-    `executed` is what `ddr run` leaves: NAME.ipynb and its stamp NAME.json for every chapter, and
-    figures/CHAPTER/, which the pages find at that very path beside them. Warnings are errors. A
-    build that fails leaves `out` as it was, and the staged sources in `out`.building/src to look at.
+    `executed` is what `ddr run` leaves: a folder with a stamp for every chapter. Text comes from
+    book/, code and outputs from there; chapters that are older than their sources are named.
+    Warnings are errors. `out` is a link to the pages, which changes when the new ones are whole: a
+    build that fails or is killed leaves the old ones. The staged sources of one that failed stay
+    in `out`.building/src to look at.
 
-    Raises DDRError for a chapter that is missing, unlisted or not yet run, and BuildError.
+    Raises DDRError for a chapter that is missing, unlisted, not yet run or damaged, and BuildError.
     """
-    work = out.with_name(f"{out.name}.building")
-    shutil.rmtree(work, ignore_errors=True)
-    _check_pages(executed)
-    _stage(executed, work / "src")
-    _compile(work)
-    # Two renames: a reader of the old pages never meets half of the new ones.
-    if out.exists():
-        out.rename(work / "replaced")
-    (work / "_build" / "html").rename(out)
-    shutil.rmtree(work)
+    lock = out.with_name(f".{out.name}.lock")
+    with locked(lock, f"another `ddr build` is at work in {out.parent}: wait for it"):
+        work = out.with_name(f"{out.name}.building")
+        shutil.rmtree(work, ignore_errors=True)
+        chapters = read_chapters(BOOK)
+        _check_pages(executed, chapters)
+        name_outdated(executed, chapters)
+        _stage(executed, chapters, work / "src")
+        _compile(work / "src", work / "html")
+        _publish(work / "html", out)
+        shutil.rmtree(work)
     return out / "index.html"
 
 
-def _check_pages(executed: Path) -> None:
-    """Every page is listed, written and run; jupyter-book would skip the others silently."""
+def _check_pages(executed: Path, chapters: list[Chapter]) -> None:
+    """Every page is listed, written, run and whole; jupyter-book would skip the others silently."""
     listed = set(parse_toc_yaml(BOOK / "_toc.yml"))
     pages = (page for kind in ("*.ipynb", "*.md", "api/*.md") for page in BOOK.glob(kind))
     written = {page.relative_to(BOOK).with_suffix("").as_posix() for page in pages}
@@ -59,43 +71,101 @@ def _check_pages(executed: Path) -> None:
         )
     for name in sorted(written - listed):
         raise DDRError(f"book/{name} is not in book/_toc.yml: add it to the list or remove it")
-    for notebook in sorted(BOOK.glob("*.ipynb")):
-        if not (executed / f"{notebook.stem}.json").exists():
-            raise DDRError(f"chapter {notebook.stem} has not been run: `ddr run {notebook.stem}`")
+    for name in sorted(chapter.name for chapter in chapters):
+        stamp = read_stamp(executed / name)
+        if stamp is None:
+            raise DDRError(f"chapter {name} has not been run: `ddr run {name}`")
+        if file := first_change(stamp["outputs"], executed / name):
+            raise DDRError(f"{executed / name / file} is missing or damaged: `ddr run {name}`")
 
 
-def _stage(executed: Path, source: Path) -> None:
+def _stage(executed: Path, chapters: list[Chapter], source: Path) -> None:
     """Lay out in one folder everything that jupyter-book reads."""
     shutil.copytree(BOOK, source, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-    for notebook in BOOK.glob("*.ipynb"):
-        shutil.copy2(executed / notebook.name, source)
-    figures = source / "_extra" / "figures"
-    figures.mkdir(parents=True)
-    if (executed / "figures").exists():
-        shutil.copytree(executed / "figures", figures, dirs_exist_ok=True)
+    for chapter in chapters:
+        done = executed / chapter.name
+        notebook = merged(chapter.notebook, nbformat.read(done / chapter.path.name, as_version=4))
+        nbformat.write(notebook, source / chapter.path.name)
+        figures = source / "_extra" / "figures" / chapter.name
+        figures.mkdir(parents=True)
+        if (done / "figures").exists():
+            shutil.copytree(done / "figures", figures, dirs_exist_ok=True)
 
 
-def _compile(work: Path) -> None:
-    """Run jupyter-book on `work`/src; the pages are then in `work`/_build/html."""
-    jupyter_book = Path(sys.executable).with_name("jupyter-book")
-    result = subprocess.run(
-        [
-            jupyter_book,
-            "build",
-            "src",
-            "--config",
-            CONFIG,
-            "--path-output",
-            ".",
-            "-W",
-            "--keep-going",
-        ],
-        check=False,
-        cwd=work,
-        capture_output=True,
-        text=True,
+def merged(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
+    """The cells of the source with the outputs of the run; the executed ones, if code has changed.
+
+    The cell of parameters that papermill added stands after that of their defaults.
+    """
+    code = [cell for cell in executed.cells if cell.cell_type == "code"]
+    added = [cell for cell in code if "injected-parameters" in cell.metadata.get("tags", [])]
+    ran = [cell for cell in code if cell not in added]
+    written = [cell for cell in source.cells if cell.cell_type == "code"]
+    if [source_hash(c.source) for c in written] != [source_hash(c.source) for c in ran]:
+        return executed
+    result, outputs = copy.deepcopy(executed), iter(ran)
+    result.cells = []
+    for cell in source.cells:
+        result.cells.append(copy.deepcopy(cell))
+        if cell.cell_type == "code":
+            with_output = next(outputs)
+            result.cells[-1].outputs = with_output.outputs
+            result.cells[-1].execution_count = with_output.execution_count
+            if "parameters" in cell.metadata.get("tags", []):
+                result.cells += added
+    return result
+
+
+def _compile(source: Path, html: Path) -> None:
+    """Run jupyter-book on the staged folder."""
+    from jupyter_book.sphinx import build_sphinx
+
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()) as warnings,
+    ):
+        status = build_sphinx(
+            source,
+            html,
+            path_config=CONFIG,
+            noconfig=True,
+            confoverrides={
+                "external_toc_path": str(source / "_toc.yml"),
+                "latex_individualpages": False,
+            },
+            warningiserror=True,
+            keep_going=True,
+        )
+    if isinstance(status, OSError | KeyboardInterrupt):
+        raise status
+    if status:
+        lines = click.unstyle(warnings.getvalue()).replace(f"{source}/", "").splitlines()
+        named = [line for line in lines if "WARNING: " in line or "ERROR: " in line]
+        raise BuildError("\n".join(named or lines[-20:]))
+    for page in html.glob("*.html"):
+        page.write_text(with_safe_states(page.read_text("utf-8")), "utf-8")
+
+
+def with_safe_states(page: str) -> str:
+    """The page with no "<" in the JSON of its widgets: "<!--<script>" there would hide the rest."""
+    states = re.compile(
+        r'(<script type="application/vnd\.jupyter\.widget-[^>]*>)(.*?)(</script>)', re.DOTALL
     )
-    if result.returncode:
-        lines = click.unstyle(result.stderr).replace(f"{work / 'src'}/", "").splitlines()
-        warnings = [line for line in lines if "WARNING: " in line or "ERROR: " in line]
-        raise BuildError("\n".join(warnings or lines[-20:]))
+    return states.sub(lambda found: found[1] + found[2].replace("<", r"\u003c") + found[3], page)
+
+
+def _publish(html: Path, out: Path) -> None:
+    """Let `out` point to the new pages, in one step, and remove the old ones."""
+    versions = out.with_name("pages")
+    versions.mkdir(exist_ok=True)
+    if out.exists() and not out.is_symlink():  # as earlier versions left it
+        out.rename(versions / "before")
+    new = versions / str(time.time_ns())
+    html.rename(new)
+    link = versions / "link"
+    link.unlink(missing_ok=True)
+    link.symlink_to(new.relative_to(out.parent))
+    os.replace(link, out)
+    for old in versions.iterdir():
+        if old != new:
+            shutil.rmtree(old)

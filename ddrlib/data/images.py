@@ -1,4 +1,4 @@
-"""Image files to pixels: 8-bit sRGB, whatever the files hold.
+"""Image files to pixels: 8-bit sRGB from every kind of file.
 
 What a file says of its values belongs to them. Applied are orientation (EXIF), bit depth,
 white-is-zero (TIFF), transparency and an embedded colour profile (ICC). Gamma, primaries and cICP
@@ -143,7 +143,7 @@ def _to_rgb(image: Image.Image, changes: list[str]) -> Image.Image:
         changes.append(f"mode {image.mode} to RGB")
     opacity = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
     image = _to_srgb(image, changes)
-    if opacity:
+    if opacity and opacity.getextrema() != (255, 255):
         changes.append("transparency laid on white")
         image.putalpha(opacity)
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

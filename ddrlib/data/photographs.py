@@ -1,7 +1,6 @@
 """Patches cut from photographs, and the photographs themselves.
 
-A picture leaves this module as sRGB, float32 in [0, 1] (`load_patches`) or uint8 (`load_photos`),
-whatever its file held.
+A picture leaves this module as sRGB, float32 in [0, 1] (`load_patches`) or uint8 (`load_photos`).
 """
 
 from __future__ import annotations

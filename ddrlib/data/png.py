@@ -46,7 +46,7 @@ def _inflate(data: bytes) -> bytes:
 
 
 def _scaled_key(key: object, bits: int, mode: str) -> object:
-    """The transparent colour of a PNG in the units of Pillow's pixels, which it is not by itself."""
+    """The transparent colour of a PNG scaled as Pillow scales the pixels."""
     if mode == "RGB" and bits == 16:
         return tuple(value >> 8 for value in key)
     if mode == "L" and bits < 8:
@@ -55,7 +55,7 @@ def _scaled_key(key: object, bits: int, mode: str) -> object:
 
 
 def _not_applied(notes: dict[bytes, bytes]) -> list[str]:
-    """What the chunks of a PNG file say of its colours besides a profile, other than sRGB."""
+    """What the chunks of a PNG file say of its colours, apart from a profile and from sRGB."""
     changes = ["first frame only"] if b"acTL" in notes else []
     if b"cICP" in notes:
         standard = notes[b"cICP"][:2] == bytes((1, 13))  # primaries of BT.709, transfer of sRGB

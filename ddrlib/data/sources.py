@@ -39,7 +39,7 @@ DIV2K = {  # numbers of the photographs, and the archive's SHA-256 as TensorFlow
     ),
 }
 
-# What programs leave beside photographs, besides hidden files.
+# What programs leave beside photographs; most of it is hidden.
 LEFTOVER_FOLDERS = {"__macosx", "@eadir", "$recycle.bin", "lost+found", "thumbnails"}
 LEFTOVER_ENDS = ("~", ".bak", ".crdownload", ".orig", ".part", ".tmp")
 

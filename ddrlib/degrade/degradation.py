@@ -57,11 +57,16 @@ BLOCK = 64  # images degraded at a time: bounds the memory
 
 
 def parse(text: str | Degradation) -> Degradation:
-    """A degradation from its text: "clean", or steps like "blur2+noise10+jpeg50".
+    """Read a degradation from its text: "clean", or steps like "blur2+noise10+jpeg50".
 
     A step is a name and a degree. The names are the keys of `ddrlib.degrade.steps.KINDS`: blur,
     lens, motion on the HR side; noise, impulse, contrast, quantize, jpeg, jp2k (JPEG 2000), fading
-    on the LR side. Case and spaces do not matter. A degradation is returned as it is.
+    on the LR side. Case and spaces do not matter. A `Degradation` is returned as it is.
+
+    Raises
+    ------
+    DDRError
+        Where a step is unknown, its degree out of range, or an HR-side step follows an LR-side one.
     """
     if isinstance(text, Degradation):
         return text
@@ -88,9 +93,27 @@ def _parse_step(step: str, text: str) -> Step:
 
 
 def degrade(hr: Tensor, degradation: str | Degradation, scale: int = 4, seed: int = 0) -> Tensor:
-    """Degraded LR images (N, 3, H/scale, W/scale) of HR images (N, 3, H, W), RGB in [0, 1].
+    """Degrade HR images into LR images.
 
-    H and W must be multiples of `scale`. The result is float32, on the device of `hr`.
+    Parameters
+    ----------
+    hr : tensor (N, 3, H, W)
+        RGB in [0, 1]; H and W are multiples of `scale`.
+    degradation : str or Degradation
+    scale : int
+        By which the images are reduced; 1 leaves them at their size.
+    seed : int
+        Of what is random.
+
+    Returns
+    -------
+    tensor (N, 3, H / scale, W / scale), float32
+        Multiples of 1/255, on the device of `hr`.
+
+    Raises
+    ------
+    DDRError
+        Where the images or the degradation are not of this kind.
     """
     if hr.ndim != 4 or hr.shape[1] != 3 or not hr.is_floating_point():
         raise DDRError(
@@ -134,7 +157,7 @@ def upsample(images: Tensor, scale: int = 4) -> Tensor:
 
 
 def _bicubic(images: Tensor, size: tuple[int, int]) -> Tensor:
-    # Without antialias=True PyTorch takes a = -0.75, which nobody else does.
+    # Without antialias=True PyTorch takes a = -0.75, which is unusual.
     return F.interpolate(images, size, mode="bicubic", antialias=True).clamp(0, 1)
 
 

@@ -57,7 +57,7 @@ class Step:
 
     @property
     def degree(self) -> float:
-        """The one number, whatever its kind calls it."""
+        """The one number, under the name that all kinds share."""
         return getattr(self, fields(self)[0].name)
 
     @classmethod
@@ -198,7 +198,7 @@ class Jpeg2000(Step):
 class Fading(Step):
     """Fast fading, LR side: `rate` of wrong bits in a thousand of a JPEG 2000 stream, 0 to 20.
 
-    The stream (ratio 4) keeps its headers. Damage that the decoder refuses is drawn anew: a viewer
+    The stream (ratio 4) keeps its headers. Damage that the decoder refuses is drawn again: a viewer
     would not have seen that picture.
     """
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from torch import nn
 
 from ddrlib.networks.classifier import EfficientNetLite0
+from ddrlib.networks.dat import DATLight
 from ddrlib.networks.guided import GuidedSRResNet
 from ddrlib.networks.rdn import RDN
-from ddrlib.networks.rrdbnet import RRDBNet
+from ddrlib.networks.rrdbnet import RRDN, RRDBNet
 from ddrlib.networks.srresnet import SRResNet
 
-# Each has `scale`, HR to LR sides, and `layers()`, its feature maps in order of depth.
+# Each has `scale`, HR to LR sides (where it is an argument, its default), and `layers()`, its
+# feature maps in order of depth.
 ARCHITECTURES: dict[str, type[nn.Module]] = {
-    kind.__name__: kind for kind in (SRResNet, RDN, RRDBNet, GuidedSRResNet, EfficientNetLite0)
+    kind.__name__: kind
+    for kind in (SRResNet, RDN, RRDBNet, RRDN, DATLight, GuidedSRResNet, EfficientNetLite0)
 }

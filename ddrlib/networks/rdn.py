@@ -6,48 +6,35 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ddrlib.networks.layers import convolution
-
-
-class DenseBlock(nn.Module):
-    """Residual dense block: 3x3 convs with ReLU, each seeing all before, fused, plus the input."""
-
-    def __init__(self, channels: int, growth: int, convs: int = 3) -> None:
-        super().__init__()
-        widths = [channels + i * growth for i in range(convs + 1)]
-        self.convs = nn.ModuleList(convolution(width, growth) for width in widths[:-1])
-        self.fuse = convolution(widths[-1], channels, kernel=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        features = x
-        for conv in self.convs:
-            features = torch.cat([features, F.relu(conv(features))], dim=1)
-        return x + self.fuse(features)
+from ddrlib.networks.layers import DenseBlock, convolution
 
 
 class RDN(nn.Module):
-    """Residual Dense Network, x4 (Zhang et al., CVPR 2018), in the form published for UpscalerJS.
+    """Residual Dense Network (Zhang et al., CVPR 2018), in the form published for UpscalerJS.
 
     The whole image goes through the trunk: there is no image-level residual, only the feature-level
     skip that adds `F_m1` to the fused blocks (`FDF`). Fresh weights are PyTorch's defaults.
 
-    At 64 channels and 10 blocks: 2,631,011 parameters.
+    At 64 channels and 10 blocks: 2,631,011 parameters for x4, 2,619,635 for x2.
     """
 
-    scale = 4
+    scale = 4  # unless said otherwise
 
-    def __init__(self, channels: int = 64, blocks: int = 10) -> None:
+    def __init__(self, channels: int = 64, blocks: int = 10, scale: int = scale) -> None:
         super().__init__()
+        self.scale = scale
         self.f_m1 = convolution(3, channels)
         self.f_0 = convolution(channels, channels)
-        self.blocks = nn.ModuleList(DenseBlock(channels, channels) for _ in range(blocks))
+        self.blocks = nn.ModuleList(
+            DenseBlock(channels, channels, convs=3, fuse_kernel=1) for _ in range(blocks)
+        )
         self.gff_1 = convolution(blocks * channels, channels, kernel=1)
         self.gff_2 = convolution(channels, channels)
         self.fdf = nn.Identity()  # only so that a hook can read the sum
         self.upn1 = convolution(channels, 64, kernel=5)
         self.upn2 = convolution(64, 32)
-        self.upn3 = convolution(32, 48)
-        self.sr = convolution(48, 3)
+        self.upn3 = convolution(32, 3 * scale**2)
+        self.sr = convolution(3 * scale**2, 3)
 
     def layers(self) -> dict[str, str]:
         """The names of the published graph; UPN1 to UPN3 are taken before their activation."""

