@@ -125,16 +125,7 @@ class TwoWay:
         return {"degradation": degradation, "content": content, "rest": rest}[factor] / total
 
     def component(self, factor: str, counts: np.ndarray) -> np.ndarray:
-        """The unbiased variance component (B,) of a factor, as a share of their sum.
-
-        The method of moments, with mean squares MS_d = SS_d / (k - 1), MS_c = SS_c / (n - 1) and
-        MS_r = SS_rest / ((k - 1) (n - 1)): the components are (MS_d - MS_r) / n, (MS_c - MS_r) / k
-        and MS_r. Labels without effect get 0 on average, whatever n and k, and may get less.
-
-        References
-        ----------
-        Searle, Casella and McCulloch, "Variance Components", Wiley 1992, chapter 4.
-        """
+        """The unbiased variance component (B,) of a factor: see `variance_components`."""
         degradation, content, total = self.sums(counts)
         n, k = counts.sum(axis=1), self.k
         rest = (total - degradation - content) / ((k - 1) * (n - 1))

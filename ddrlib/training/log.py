@@ -104,8 +104,8 @@ class TrainingLog:
         """The measures of one layer; CHI, whose t-SNE takes time, where it is wanted."""
         found = {
             "knn_degradation": layer.knn_degradation.value,
-            "component_degradation": layer.components.degradation.value,
-            "component_content": layer.components.content.value,
+            "component_degradation": layer.variance.degradation.value,
+            "component_content": layer.variance.content.value,
         }
         if chi:
             layer = layer.embedded(seeds=1)
