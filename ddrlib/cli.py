@@ -285,7 +285,13 @@ def _readable(table: pd.DataFrame) -> str:
 @click.argument("networks", nargs=-1, metavar="[NETWORK]...")
 @images_option
 @click.option("--patches", type=COUNT, default=100, show_default=True, help="How many of them.")
-@click.option("--port", type=COUNT, default=8866, show_default=True, help="Or the next free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8866,
+    show_default=True,
+    help="Another where it is taken.",
+)
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 @device_option
 def explore(

@@ -22,7 +22,7 @@ from ddrlib.files import ROOT
 from ddrlib.networks.guided import GuidedSRResNet
 from ddrlib.networks.rrdbnet import RRDBNet
 from ddrlib.networks.srresnet import SRResNet
-from ddrlib.zoo.cards import NETWORKS, networks, read_card
+from ddrlib.zoo.cards import NETWORKS, network_name, networks, read_card, trained
 from ddrlib.zoo.loading import load_network, random_network, save_network
 from ddrlib.zoo.weights import file_sha256
 
@@ -358,3 +358,28 @@ def test_conversion_refuses_another_package(script, tmp_path, monkeypatch):
         with pytest.raises(SystemExit, match=f"error: {package} .*SHA-256"):
             run_script(monkeypatch, script, package, "--folder", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "recipe, size, seed, name",
+    [
+        ("a", "reduced", 0, "a-reduced-s0"),
+        ("a", "paper-20k", 2, "a-paper-20k-s2"),
+        ("a", "paper", 0, "a"),
+        ("a", "paper", 1, "a-s1"),
+    ],
+)
+def test_what_a_recipes_network_is_called(recipe, size, seed, name):
+    assert network_name(recipe, size, seed) == name
+
+
+def test_the_trained_networks_of_a_recipe_count_once_each(tmp_path):
+    for name in ("a", "a-s2", "a-reduced-s0"):
+        (tmp_path / f"{name}.json").write_text("{}")
+    assert trained("a", "paper", [0, 1, 2, 0], folder=tmp_path) == {0: "a", 2: "a-s2"}
+    assert trained("a", "reduced", [0, 0], folder=tmp_path) == {0: "a-reduced-s0"}
+    assert trained("b", "reduced", [0], missing_ok=True, folder=tmp_path) == {}
+    with pytest.raises(
+        DDRError, match="b-reduced-s1, b-reduced-s2: not trained yet; run: ddr train"
+    ):
+        trained("b", "reduced", [1, 2], folder=tmp_path)
