@@ -24,7 +24,7 @@ class Failure(click.ClickException):
 
     def __init__(self, message: str, exit_code: int = 1) -> None:
         super().__init__(message)
-        self.exit_code = exit_code
+        self.exit_code = exit_code  # type: ignore[misc]
 
     def show(self, file: Any = None) -> None:
         click.echo(f"ddr: {self.message}", file, err=True)
@@ -38,11 +38,13 @@ class DDRGroup(click.Group):
             _check_installation()
             return super().invoke(ctx)
         except (DDRError, OSError, MemoryError, RuntimeError, ImportError) as error:
-            ours, memory = isinstance(error, DDRError | OSError), out_of_memory(error)
-            if ctx.params["debug"] or not (ours or memory):
+            memory = out_of_memory(error)
+            if ctx.params["debug"] or not (memory or isinstance(error, DDRError | OSError)):
                 raise
-            hint = "; try fewer or smaller patches, or another machine" if memory else ""
-            raise Failure(f"{one_line(error)}{hint}", exit_code=2) from None
+            line = one_line(error)
+            if memory:
+                line = f"out of memory ({line}): try fewer or smaller patches, or another machine"
+            raise Failure(line, exit_code=2) from None
 
 
 def _check_installation() -> None:

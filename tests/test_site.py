@@ -286,6 +286,14 @@ def test_two_builds_at_once_are_refused(folder):
         build(folder)
 
 
+def test_nothing_is_built_from_chapters_that_are_running(folder):
+    with (
+        locked(folder / "executed/.lock", ""),
+        pytest.raises(DDRError, match="another `ddr run` is at work"),
+    ):
+        build(folder)
+
+
 def test_a_build_that_is_killed_leaves_nothing_running(folder):
     script = (
         "import sys; from pathlib import Path; from ddrlib.book import site\n"

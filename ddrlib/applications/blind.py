@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -109,7 +110,7 @@ def embed(
 ) -> Tensor:
     """The embeddings (N, E) of LR images in a guided network; `restore` has the parameters."""
 
-    def run(module: nn.Module, batch: Tensor, rows: slice) -> Tensor:
+    def run(module: Any, batch: Tensor, rows: slice) -> Tensor:
         return module.embed(batch, **truth_for(module, degradations[rows]))
 
     return _in_batches(network, run, images, device)

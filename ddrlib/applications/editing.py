@@ -77,4 +77,5 @@ def readable(embeddings: np.ndarray, degree: np.ndarray, content: np.ndarray) ->
     folds = GroupKFold(min(FOLDS, len(contents)))
     guessed = cross_val_predict(head, embeddings, degree, groups=content, cv=folds)
     unexplained = (guessed - degree) ** 2 / np.var(degree)
-    return mean_interval([1 - unexplained[content == k].mean() for k in contents], contents)
+    explained = np.array([1 - unexplained[content == k].mean() for k in contents])
+    return mean_interval(explained, contents)
