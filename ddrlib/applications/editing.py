@@ -34,7 +34,7 @@ def edit(
     The embedding is that of the same photograph under the degradation given, so that it is wrong in
     nothing else. Columns true, given (texts), content, psnr.
     """
-    lr = {at: degrade(truth, at) for at in degradations}
+    lr = {at: degrade(truth, at, network.scale) for at in degradations}
     n = len(truth)
     embeddings = {at: embed(network, images, [at] * n, device) for at, images in lr.items()}
     return pd.concat(
