@@ -15,8 +15,8 @@ from ddrlib.data.photographs import load_patches
 from ddrlib.degrade.degradation import degrade
 from ddrlib.networks.guided import GuidedSRResNet
 from ddrlib.networks.srresnet import SRResNet
+from ddrlib.widgets.engine import ENGINE, Arrays, describe, high_pass, uniform, untrained
 from ddrlib.widgets.live import STATIC, static
-from ddrlib.widgets.photograph import ENGINE, Arrays, describe, high_pass, uniform, untrained
 from ddrlib.zoo.loading import Network, load_network
 
 if CHROMIUM is None:

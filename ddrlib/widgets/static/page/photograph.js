@@ -53,7 +53,6 @@ class PhotographWidget {
     this.panels = [0, 1].map((k) => new InstrumentPanel(this, degradations, k));
     this.depth = this.depthSlider();
     this.status = element("p", { class: "ddr-sentence", role: "status" }, "Loading the networks…");
-    this.spoken = this.status;
     this.problem = element("p", { class: "ddr-problem", role: "alert" });
     this.legend = element("p", { class: "ddr-key" }, ...degradations.flatMap(({ name, colour }, k) => [
       svgElement("svg", { viewBox: "-1.5 -1.5 3 3", "aria-hidden": "true" },
@@ -80,7 +79,7 @@ class PhotographWidget {
           ...this.sliders.map(({ root }) => root))),
       element("div", { class: "ddr-others" }, element("span", {}, "Compare with"), this.others),
       element("div", { class: "ddr-columns" }, ...this.panels.map(({ root }) => root)),
-      this.legend, this.depth.root, this.status,
+      this.legend, this.status, this.depth.root,
       element("div", { class: "ddr-row ddr-actions" },
         button("Link to this view", () => this.link()), button("Save as picture", () => this.save()),
         button("Start again", () => this.reset())),
@@ -129,7 +128,31 @@ class PhotographWidget {
       this.changed(false);
     });
     const names = layers.map(({ name }, k) => (k ? `block ${k} of ${layers.length - 1}` : `${name}, before block 1`));
-    return { root: labelled("Depth", input, output), show: () => show(names, this.state.depth) };
+    this.curve = svgElement("svg", { class: "ddr-curve", viewBox: "0 0 100 24", preserveAspectRatio: "none", role: "img" });
+    this.curveCaption = element("figcaption", {});
+    const root = element("figure", { class: "ddr-depth" }, labelled("Depth", input, output), this.curve, this.curveCaption);
+    return { root, show: () => show(names, this.state.depth) };
+  }
+
+  // How much of the variance degradation explains at each depth, under the slider of the depth.
+  drawCurve(shown) {
+    const last = this.instruments[0].layers.length - 1;
+    const x = (k) => ((100 * k) / last).toFixed(2);
+    const lines = shown.map(({ layers }, i) => {
+      const at = (k) => layers[Math.min(k, layers.length - 1)].degradation;
+      const points = Array.from({ length: last + 1 }, (_, k) => `${x(k)} ${(23 - 22 * Math.max(at(k), 0)).toFixed(2)}`);
+      return svgElement("polyline", { points: points.join(" "), class: i ? "ddr-second" : "" });
+    });
+    const here = x(this.state.depth);
+    this.curve.replaceChildren(
+      svgElement("path", { d: "M0 1H100M0 12H100M0 23H100", class: "ddr-grid" }),
+      svgElement("path", { d: `M${here} 0V24`, class: "ddr-here" }), ...lines,
+    );
+    const [first, second] = shown.map(({ name }) => name);
+    this.curveCaption.textContent = "Share of the variance that degradation explains, 0 to 100 %, along depth: solid "
+      + `line ${first}, dashed ${second}.`;
+    this.curve.setAttribute("aria-label", shown.map(({ name, layers }) =>
+      `${name}: ${layers.map(({ degradation }) => `${Math.round(100 * degradation)} %`).join(", ")}`).join("; "));
   }
 
   // ---- what the reader does ----
@@ -293,7 +316,7 @@ class PhotographWidget {
     const { state, index } = this;
     this.showControls();
     const shown = [this.instruments[0], this.instruments[state.other]];
-    await Promise.all(shown.map((instrument) => instrument.ready()));
+    const networks = await Promise.all(shown.map((instrument) => instrument.ready()));
     const start = performance.now();
     const part = cut(this.shown, state.left, state.top, this.window);
     this.flat = isFlat(part, this.window, index.flat);
@@ -303,9 +326,9 @@ class PhotographWidget {
     this.newContent = false;
     this.lr = floats(lr);
     paint(this.input, index.size, index.size, (at) => lr[at]);
-    const networks = await Promise.all(shown.map((instrument) => instrument.ready()));
     this.panels.forEach((panel, k) => panel.show(shown[k], networks[k], this.lr, clean, keepTrail));
-    this.milliseconds = performance.now() - start;
+    this.drawCurve(shown);
+    performance.measure("ddr-photograph", { start }); // the tests read it
     clearTimeout(this.later);
     this.later = setTimeout(() => this.panels.forEach((panel) => panel.showOutput(this.lr)), 30);
     this.tell();
@@ -422,9 +445,9 @@ class InstrumentPanel {
     this.title.textContent = instrument.name[0].toUpperCase() + instrument.name.slice(1);
     const percent = (v) => `${Math.round(100 * v)} %`;
     const channels = layer.mean.length;
-    this.note.textContent = `${layer.name}: the means of its ${channels} maps, on two principal components `
-      + `(${percent(layer.explained)} of their variance). Of that variance, degradation explains `
-      + `${percent(layer.degradation)}, content ${percent(layer.content)}.`;
+    this.note.textContent = `${layer.name}: the means of ${channels} feature maps, along the two directions in which they `
+      + `vary most (${percent(layer.explained)} of the variance). Degradation explains ${percent(layer.degradation)} of `
+      + `the variance, content ${percent(layer.content)}.`;
   }
 
   showOutput(lr) {
