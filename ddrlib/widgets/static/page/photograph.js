@@ -52,7 +52,7 @@ class PhotographWidget {
       ...this.instruments.slice(1).map(({ name }, k) => this.radio(name, k + 1)));
     this.panels = [0, 1].map((k) => new InstrumentPanel(this, degradations, k));
     this.depth = this.depthSlider();
-    this.status = element("p", { class: "ddr-sentence", role: "status" }, "Loading the networks…");
+    this.status = element("p", { class: "ddr-sentence", role: "status" });
     this.problem = element("p", { class: "ddr-problem", role: "alert" });
     this.legend = element("p", { class: "ddr-key" }, ...degradations.flatMap(({ name, colour }, k) => [
       svgElement("svg", { viewBox: "-1.5 -1.5 3 3", "aria-hidden": "true" },
@@ -68,7 +68,7 @@ class PhotographWidget {
         button("Choose a photograph…", () => this.file.click()), this.file, this.thumbnails),
       element("p", { class: "ddr-note" },
         "Or drop one here. It stays on this page: everything is computed by your browser, nothing is sent."),
-      this.problem,
+      this.problem, element("p", { class: "ddr-loading" }, "Loading the networks…"),
       element("div", { class: "ddr-columns" },
         element("figure", {}, this.photo,
           element("figcaption", {}, "Drag the frame, or move it with the arrow keys."), this.credit),
@@ -330,7 +330,7 @@ class PhotographWidget {
     this.drawCurve(shown);
     performance.measure("ddr-photograph", { start }); // the tests read it
     clearTimeout(this.later);
-    this.later = setTimeout(() => this.panels.forEach((panel) => panel.showOutput(this.lr)), 30);
+    this.later = setTimeout(() => this.panels.forEach((panel) => panel.showOutput(this.lr)), 80);
     this.tell();
   }
 
