@@ -14,7 +14,7 @@ help:
 	@echo "make lint      check the style (ruff)"
 	@echo "make types     check the types (mypy)"
 	@echo "make clean     remove what was built and downloaded: _build and $(VENV)"
-	@echo "PYTHON=...     the Python to start from, 3.11.5 or newer (now: $(PYTHON))"
+	@echo "PYTHON=...     the Python to start from, 3.11 or newer (now: $(PYTHON))"
 
 book: $(VENV)/installed
 	$(VENV)/bin/ddr book
@@ -39,8 +39,8 @@ clean:
 # The stamps are written last: an installation that was cut short is taken up again. torch has no
 # hash in the list: its wheels, one for each kind of machine, are as many as its indexes.
 $(VENV)/installed: pyproject.toml constraints.txt requirements.txt
-	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11, 5) and \
-	    'Python 3.11.5 or newer is needed: make PYTHON=python3.12 $(MAKECMDGOALS)')"
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and \
+	    'Python 3.11 or newer is needed: make PYTHON=python3.12 $(MAKECMDGOALS)')"
 	@echo "installing into $(VENV): minutes the first time"
 	$(PYTHON) -m venv $(VENV)
 	$(HASHED) requirements.txt

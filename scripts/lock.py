@@ -20,8 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 from packaging.utils import parse_wheel_filename
 
-from ddrlib.files import ROOT
-
+ROOT = Path(__file__).resolve().parents[1]
 INTERPRETERS = {"py3", "cp311", "cp312", "cp313", "cp314"}
 PLATFORMS = re.compile(r"any|manylinux\w+_(x86_64|aarch64)|macosx_\w+_(arm64|universal2)")
 # The conditions that hold on all of them ([tool.uv] in pyproject.toml).
@@ -39,7 +38,7 @@ HEAD = """\
 
 def resolve(*options: str) -> list[dict[str, Any]]:
     """What the project needs on every Python and machine, as the packages of a pylock.toml."""
-    command = ["uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11.5"]
+    command = ["uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"]
     command += ["--constraints", "constraints.txt", "--group", "install", "pyproject.toml"]
     with TemporaryDirectory() as folder:
         lock = Path(folder, "pylock.toml")

@@ -17,8 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ddrlib.files import ROOT
-
+ROOT = Path(__file__).resolve().parents[1]
 VENDOR = ROOT / "book" / "_vendor"
 
 # package -> {files in it: folder in book/_vendor}

@@ -205,12 +205,13 @@ def test_nothing_that_ddr_did_not_write_is_removed(folder):
     write_chapter(folder / "book/01_first.ipynb", "1")
     run(folder)
     place = folder / EXECUTED
+    (place / "empty").mkdir()
     mine = [place / "notes.json", place / "02_mine/stamp.json", place / "01_first/figures/me.json"]
     for path in mine:
         path.parent.mkdir(exist_ok=True)
         path.write_text('{"chapter": "02_mine"}')
     run(folder, force=True)
-    assert mine[0].exists() and mine[1].exists()
+    assert mine[0].exists() and mine[1].exists() and (place / "empty").exists()
     assert [path.name for path in place.glob(".replaced-*/01_first/figures/*")] == ["me.json"]
     assert not list(place.glob(".replaced-*/01_first/*.ipynb"))
 
@@ -305,20 +306,19 @@ def test_the_users_own_settings_stay_out(folder, monkeypatch):
     assert not any("home" in name for name in files)
 
 
-def test_a_factory_is_looked_for_where_the_command_is_given(folder, capsys, monkeypatch):
-    for name in ("a", "b"):
-        (folder / name).mkdir()
-        (folder / name / "my_net.py").write_text(f"def make(): return {name!r}")
-    write_chapter(
-        folder / "book/01_first.ipynb",
-        "import my_net; print(my_net.make())",
-        parameters="network = ''",
-    )
-    for name, status in [("a", "ran"), ("a", "unchanged"), ("b", "ran")]:
-        monkeypatch.chdir(folder / name)
-        assert run(folder, overrides={"network": "my_net:make"}) == []
-        assert statuses(capsys)["01_first"] == status
-        assert text_of(folder, "01_first") == f"{name}\n"
+def test_chapters_that_are_older_than_their_sources_are_named_beside_those_that_sum_up(
+    folder, capsys
+):
+    for name in ("01_first", "02_second", "03_never"):
+        write_chapter(folder / f"book/{name}.ipynb", "1")
+    write_chapter(folder / "book/00_sum.ipynb", "1", after="all")
+    run(folder, "1", "2")
+    write_chapter(folder / "book/02_second.ipynb", "2")
+    capsys.readouterr()
+    run(folder, "0")
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "older than what they are made from: 02_second (code); `ddr run`"
+    ]
 
 
 def test_a_kill_in_the_middle_keeps_what_was_done_and_takes_nothing_half_done(folder, capsys):

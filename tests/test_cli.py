@@ -330,9 +330,9 @@ def test_measure_prints_tables_for_people(photographs):
         "dim",
         "chi_degradation",
         "chi_content",
-        "share_degradation",
-        "share_content",
-        "share_rest",
+        "component_degradation",
+        "component_content",
+        "component_rest",
         "knn_degradation",
         "p",
     ]

@@ -207,6 +207,8 @@ def test_a_network_by_name_or_one_s_own():
     named = open_network("rdn-div2k-x4", "LRL_*")
     assert named.sha256 == load_network("rdn-div2k-x4").sha256
     assert list(named.layers) == named.trunk == [f"LRL_{i + 1}" for i in range(10)]
+    inside = open_network("rdn-div2k-x4", ["LRL_3.convs.*", "LRL_3"])
+    assert list(inside.layers) == [*(f"LRL_3.convs.{i}" for i in range(3)), "LRL_3"]
     with refused("'RB*'", "there are: F_m1, F_0, LRL_1"):
         open_network("rdn-div2k-x4", "RB*")
     with refused("scale", "rdn-div2k-x4"):

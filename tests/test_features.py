@@ -11,6 +11,7 @@ from ddrlib.errors import DDRError
 from ddrlib.features import extraction as features
 from ddrlib.features.extraction import extract, extract_rows, resolve_device, super_resolve
 from ddrlib.features.rows import FileRows, Rows
+from ddrlib.networks.rrdbnet import RRDN
 from ddrlib.zoo.loading import Network, load_network
 
 torch.set_num_threads(1)
@@ -40,6 +41,12 @@ LAYERS = {"first": "conv1", "second": "conv2", "windows": "windows", "unused": "
 
 def toy(gain: float = 1.0, prepare=lambda x: x, sha256: str = "0" * 64) -> Network:
     return Network("toy", Toy(gain).eval(), 4, LAYERS, prepare, "sr", {"sha256": sha256})
+
+
+def dense() -> Network:
+    torch.manual_seed(0)
+    module = RRDN(channels=4, blocks=2, growth=2).eval()
+    return Network("dense", module, 4, module.layers(), lambda x: x, "sr", {"sha256": "0" * 64})
 
 
 def batches_of(monkeypatch, size):
@@ -215,3 +222,24 @@ def test_super_resolve_gives_what_the_network_gives_clamped_and_in_order():
     found = super_resolve(network, images, "cpu")
     assert found.shape == (7, 3, 48, 64) and torch.allclose(found, expected, atol=1e-5)
     assert found.min() >= 0 and found.max() <= 1
+
+
+def test_layers_inside_a_block_are_named_after_it_and_come_before_it(images):
+    network = dense()
+    inside = [name for name in network.inside if name.startswith("RRDB2")]
+    dense_block = ["convs.0", "convs.1", "convs.2", "convs.3", "fuse"]
+    parts = [f"body.{i}{part}" for i in range(3) for part in (*(f".{x}" for x in dense_block), "")]
+    assert inside == [f"RRDB2.{part}" for part in (*parts, "body")] + ["RRDB2"]
+    assert [name for name in network.inside if name in network.layers] == list(network.layers)
+
+    wanted = ["RRDB2", "RRDB2.body.0.convs.0", "RRDB1"]
+    found = extract(network, images, wanted)
+    assert list(found) == ["RRDB1", "RRDB2.body.0.convs.0", "RRDB2"]
+    with torch.no_grad():
+        first = network.module.body[0](network.module.conv_first(images))
+        conv = network.module.body[1].body[0].convs[0]
+        activated = torch.nn.functional.conv2d(first, conv.weight, conv.bias, padding=1).relu()
+    np.testing.assert_allclose(found[wanted[1]], activated.flatten(1), atol=1e-3)
+    assert (found[wanted[1]] == 0).any()
+    with pytest.raises(DDRError, match=r"no layer 'RRDB2.body.3'; did you mean RRDB2.body"):
+        extract(network, images, ["RRDB2.body.3"])

@@ -26,11 +26,11 @@ def deepest(tmp_path_factory):
 
 def test_the_network_with_global_residual_sorts_by_degradation(deepest):
     with_residual, without = deepest["wgr"], deepest["wogr"]
-    assert with_residual.components.degradation.low > 0.1 > without.components.degradation.high
+    assert with_residual.variance.degradation.low > 0.1 > without.variance.degradation.high
     assert with_residual.knn_degradation.low > 0.5 > without.knn_degradation.high
     assert with_residual.chi_degradation.mean > 10 * without.chi_degradation.mean
 
 
 def test_the_network_without_it_sorts_by_content(deepest):
-    assert deepest["wogr"].components.content.low > 0.5
+    assert deepest["wogr"].variance.content.low > 0.5
     assert deepest["wogr"].chi_content.mean > 10 > deepest["wgr"].chi_content.mean

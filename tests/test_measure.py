@@ -16,7 +16,7 @@ from ddrlib.errors import DDRError
 from ddrlib.features.extraction import extract
 from ddrlib.features.grams import gram
 from ddrlib.measure.measurement import last_hidden, measure
-from ddrlib.measure.metrics import variance_split
+from ddrlib.measure.metrics import variance_components
 from ddrlib.measure.srga import srga
 from ddrlib.zoo.loading import Network
 
@@ -99,7 +99,7 @@ def test_figures_are_those_of_the_definitions(network, patches):
     layer = found["content"]
     assert layer.dim == features.shape[1] == 48
     assert np.allclose(layer.gram, gram(features.numpy()), atol=1e-2)  # features are float16
-    split = variance_split(gram(features.numpy()), found.content, found.degradation)
+    split = variance_components(gram(features.numpy()), found.content, found.degradation)
     for factor in ("degradation", "content", "rest"):
         share = getattr(layer.variance, factor)
         assert share.value == pytest.approx(getattr(split, factor), abs=1e-3)
@@ -129,7 +129,7 @@ def test_json_has_the_documented_shape_and_is_strict(network, patches):
         assert entry["chi_content"]["sd"] is None  # one seed has no spread
         assert sum(entry["variance"].values()) == pytest.approx(1)
         assert entry["knn_degradation"] == layer.knn_degradation.value
-        low, high = entry["intervals"]["share_degradation"]
+        low, high = entry["intervals"]["component_degradation"]
         assert low <= entry["variance"]["degradation"] <= high
 
 
@@ -174,7 +174,7 @@ def test_table_has_a_row_a_layer(network, patches):
     row, layer = table.loc["degradation"], found["degradation"]
     assert row.chi_degradation == layer.chi_degradation.mean
     assert row.chi_degradation_sd == layer.chi_degradation.sd
-    assert row.share_content_high == layer.variance.content.high
+    assert row.component_content_high == layer.variance.content.high
     assert row.p == layer.p
 
 

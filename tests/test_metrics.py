@@ -20,6 +20,7 @@ from ddrlib.measure.metrics import (
     over_seeds,
     permutation_p,
     readout,
+    variance_components,
     variance_split,
 )
 
@@ -308,3 +309,53 @@ def test_readout_finds_what_is_linear_in_the_features_and_nothing_else():
     assert abs(readout(noise, images)) < 0.02
     half = images + rng.standard_normal(images.shape) * images.std()  # as much noise as signal
     assert readout(half, images) == pytest.approx(0.5, abs=0.02)
+
+
+def components_by_hand(x: np.ndarray) -> tuple[float, float, float]:
+    """Of values (k, n) of one feature, by the table of a two-way analysis of variance."""
+    k, n = x.shape
+    grand = x.mean()
+    ms_d = n * ((x.mean(axis=1) - grand) ** 2).sum() / (k - 1)
+    ms_c = k * ((x.mean(axis=0) - grand) ** 2).sum() / (n - 1)
+    rest = x - x.mean(axis=1, keepdims=True) - x.mean(axis=0) + grand
+    ms_r = (rest**2).sum() / ((k - 1) * (n - 1))
+    parts = np.array([(ms_d - ms_r) / n, (ms_c - ms_r) / k, ms_r])
+    return tuple(parts / parts.sum())
+
+
+def test_components_are_those_of_the_table():
+    x = np.random.default_rng(0).standard_normal((3, 7)) + 2 * np.arange(3)[:, None]
+    found = variance_components(
+        gram(x.reshape(-1, 1)), np.tile(np.arange(7), 3), np.repeat(np.arange(3), 7)
+    )
+    expected = components_by_hand(x)
+    assert (found.degradation, found.content, found.rest) == pytest.approx(expected)
+
+
+def test_components_without_effect_are_zero_on_average_whatever_n():
+    rng = np.random.default_rng(1)
+    for n in (5, 40):
+        content, degradation = np.tile(np.arange(n), 3), np.repeat(np.arange(3), n)
+        found = [
+            variance_components(gram(rng.standard_normal((3 * n, 20))), content, degradation)
+            for _ in range(200)
+        ]
+        for factor in ("degradation", "content"):
+            values = np.array([getattr(split, factor) for split in found])
+            assert abs(values.mean()) < 4 * values.std() / np.sqrt(len(values))
+
+
+def test_components_are_those_put_in():
+    rng = np.random.default_rng(2)
+    n, k, dim = 60, 8, 400
+    x = (
+        np.sqrt(2.0) * rng.standard_normal((k, 1, dim))
+        + np.sqrt(3.0) * rng.standard_normal((1, n, dim))
+        + np.sqrt(5.0) * rng.standard_normal((k, n, dim))
+    )
+    found = variance_components(
+        gram(x.reshape(k * n, dim)), np.tile(np.arange(n), k), np.repeat(np.arange(k), n)
+    )
+    assert found.degradation == pytest.approx(0.2, abs=0.03)
+    assert found.content == pytest.approx(0.3, abs=0.02)
+    assert found.rest == pytest.approx(0.5, abs=0.03)

@@ -1,4 +1,4 @@
-"""Pairs of degradations: the shares by hand, order found where there is one and not where none is."""
+"""Pairs of degradations: the components by hand, order found where there is one and not where none is."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from ddrlib.data.photographs import Patches
 from ddrlib.degrade.samples import Samples
 from ddrlib.features.grams import gram
 from ddrlib.measure.layer import layers_of
-from ddrlib.measure.metrics import variance_split
+from ddrlib.measure.metrics import variance_components
 from ddrlib.measure.pairs import Pairs
 from ddrlib.zoo.loading import Network
 
@@ -55,11 +55,11 @@ def test_a_pair_is_the_two_way_split_of_these_two_alone(found, patches, monkeypa
     from ddrlib.degrade.degradation import degrade
 
     values = Grain()(torch.cat([degrade(patches.images, text) for text in ("noise10", "noise40")]))
-    expected = variance_split(
+    expected = variance_components(
         gram(values.half().numpy()), np.tile(np.arange(N), 2), np.repeat([0, 1], N)
     )
-    assert found.share(1, 3).value == pytest.approx(expected.degradation, rel=1e-2)
-    assert found.share(3, 1) == found.share(1, 3)
+    assert found.component(1, 3).value == pytest.approx(expected.degradation, rel=1e-2)
+    assert found.component(3, 1) == found.component(1, 3)
 
 
 def test_chi_table_is_symmetric_and_agrees_with_scikit_learn(found):

@@ -175,6 +175,7 @@ def places(tmp_path, monkeypatch):
         (tmp_path / place / "eval").mkdir()
         for name in ("net.yaml", "net.onnx", "net.pth", "net.py"):
             (tmp_path / place / name).touch()
+        (tmp_path / place / "pics/net.py").touch()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     return tmp_path
@@ -202,6 +203,8 @@ def given(places, profile="", **values):
         ("network", "pics", None),  # a network's name, whatever lies here
         ("network", "module:make", None),
         ("network", "net.py:make", "here/net.py:make"),
+        ("network", "net:make", "here/net.py:make"),
+        ("network", "pics.net:make", "here/pics/net.py:make"),
         ("dataset", "kadid10k:pics", "kadid10k:here/pics"),
         ("dataset", "kadid10k:~/pics", "kadid10k:home/pics"),
         ("dataset", "generated", None),

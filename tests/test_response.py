@@ -12,7 +12,7 @@ from ddrlib.degrade.degradation import degrade, upsample
 from ddrlib.degrade.samples import Samples
 from ddrlib.features.grams import gram
 from ddrlib.measure.fidelity import psnr
-from ddrlib.measure.metrics import variance_split
+from ddrlib.measure.metrics import variance_components
 from ddrlib.measure.response import (
     BEYOND,
     CORRECTION,
@@ -83,9 +83,9 @@ def test_table_has_every_place_and_level(found):
     ]
     assert set(table.network) == {"bicubic"}
     with_itself = found.table([TRUNK]).iloc[0]
-    for name, value in {"SRGA": 0, "share of degradation": 0, "loss of PSNR": 0}.items():
+    for name, value in {"SRGA": 0, "component of degradation": 0, "loss of PSNR": 0}.items():
         assert with_itself[name][:3] == pytest.approx((value,) * 3, abs=1e-9)
-    assert with_itself["share of content"][:3] == pytest.approx((1,) * 3)
+    assert with_itself["component of content"][:3] == pytest.approx((1,) * 3)
 
 
 def test_indices_are_those_of_the_features_of_the_two_sets_alone(found, network, truth):
@@ -94,9 +94,9 @@ def test_indices_are_those_of_the_features_of_the_two_sets_alone(found, network,
     }
     row = found.table().set_index(["place", "degradation"]).loc[(OUTPUT, "noise20")]
     both = np.concatenate([features["clean"], features["noise20"]])
-    expected = variance_split(gram(both), np.tile(np.arange(N), 2), np.repeat([0, 1], N))
-    assert row["share of degradation"].value == pytest.approx(expected.degradation, rel=1e-6)
-    assert row["share of content"].value == pytest.approx(expected.content, rel=1e-6)
+    expected = variance_components(gram(both), np.tile(np.arange(N), 2), np.repeat([0, 1], N))
+    assert row["component of degradation"].value == pytest.approx(expected.degradation, rel=1e-6)
+    assert row["component of content"].value == pytest.approx(expected.content, rel=1e-6)
     scores = [principal_scores(features[level], N - 1) for level in ("clean", "noise20")]
     # Not exactly: without the features the signs of the components are unknown.
     assert row["SRGA"].value == pytest.approx(srga_of_scores(*scores).srga, abs=0.02)
@@ -131,7 +131,7 @@ def test_a_perfect_network_gives_the_truth_and_needs_a_correction(truth):
         - nn.functional.interpolate(degrade(truth, level).double(), scale_factor=4, mode="bilinear")
         for level in LEVELS
     ]
-    expected = variance_split(
+    expected = variance_components(
         gram(torch.cat(missing).flatten(1).numpy()),
         np.tile(np.arange(N), 3),
         np.repeat([0, 1, 2], N),
@@ -146,7 +146,7 @@ def test_the_same_images_twice_are_one(network, truth):
     same = respond(network, degraded(truth, ["clean", "blur0.05"]))
     row = same.table([OUTPUT]).iloc[1]
     assert row["SRGA"].value == pytest.approx(0, abs=1e-6)
-    assert row["share of content"].value == pytest.approx(1)
+    assert row["component of content"].value == pytest.approx(1)
     assert row["loss of PSNR"].value == 0 and not math.isnan(row["loss of PSNR"].low)
 
 

@@ -33,7 +33,7 @@ class Room(SphinxDirective):
     def section(self, name: str) -> nodes.Node:
         """A module under a heading of its own."""
         section = nodes.section(ids=[nodes.make_id(name)], names=[name])
-        section += nodes.title("", "", nodes.literal(text=name.removeprefix("ddrlib.")))
+        section += nodes.title(text=name.removeprefix("ddrlib."))
         return self.parsed(section, AUTOMODULE.format(name=name))
 
     def parsed(self, node: nodes.Element, text: str) -> nodes.Element:

@@ -1,6 +1,7 @@
 """Descriptions of fixed size of images of any size: what a method sees of an image, as a row.
 
-Deep ones are pooled from a network's feature maps; the others are statistics of pixels (`nss`).
+Deep ones are pooled from a network's feature maps; the others are statistics of pixels
+(`ddrlib.measure.nss`).
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ddrlib.applications.nss import brisque, gradient_statistics
 from ddrlib.errors import DDRError
 from ddrlib.features.extraction import layer_paths, resolve_device
 from ddrlib.features.forward import in_parallel, watch
+from ddrlib.measure.nss import brisque, gradient_statistics
 from ddrlib.zoo.loading import Network
 
 BATCH = 4  # a CPU is fastest with few images at a time, and photographs are large

@@ -181,16 +181,15 @@ def _located(value: Any, name: str, folder: Path, where: str) -> Any:
     if not isinstance(value, str):
         return value
     head, colon, tail = value.partition(":")
-    before, text, after = "", value, ""
+    module = os.path.join(folder, f"{head.replace('.', '/')}.py")
+    kind, exists, before, text, after = "file", os.path.isfile, "", value, ""
     if name == "images" and value not in ("", *SPLITS):
         kind, exists = "folder of images", os.path.isdir
     elif name == "dataset" and colon:
         kind, exists, before, text = "folder", os.path.isdir, f"{head}:", tail
-    elif colon and head.endswith(".py"):  # a factory in a file
-        kind, exists, text, after = "file", os.path.isfile, head, f":{tail}"
-    elif is_own(value) and not colon:
-        kind, exists = "file", os.path.isfile
-    else:
+    elif colon and (head.endswith(".py") or os.path.isfile(module)):  # a factory
+        text, after = head if head.endswith(".py") else module, f":{tail}"
+    elif colon or not is_own(value):
         return value
     path = os.path.abspath(os.path.join(folder, os.path.expanduser(text)))
     if not exists(path):

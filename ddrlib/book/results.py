@@ -130,15 +130,15 @@ def read_stamp(folder: Path) -> dict | None:
 
 
 def discard(folder: Path) -> None:
-    """Remove of a chapter's folder what its stamp lists: other files are not ours."""
+    """Remove a chapter that is done, if this is one: what its stamp lists, and no other file."""
     if stamp := read_stamp(folder):
-        ours = {STAMP, *stamp["outputs"]}
-        for path in sorted(folder.rglob("*"), reverse=True):
-            if path.is_file() and path.relative_to(folder).as_posix() in ours:
+        paths = sorted(folder.rglob("*"), reverse=True)
+        for path in [*paths, folder]:
+            if path.is_dir():
+                with contextlib.suppress(OSError):  # other files are left in it
+                    path.rmdir()
+            elif path.relative_to(folder).as_posix() in {STAMP, *stamp["outputs"]}:
                 path.unlink()
-    for path in [*sorted(folder.rglob("*"), reverse=True), folder]:
-        with contextlib.suppress(OSError):  # not empty
-            path.rmdir()
 
 
 def _text(value: Any) -> bytes:

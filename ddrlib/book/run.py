@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
-import re
 import shutil
 import sys
 import tempfile
@@ -24,15 +23,8 @@ from nbformat import NotebookNode
 from ddrlib.book.ingredients import fingerprint, first_change, source_hash
 from ddrlib.book.profiles import BOOK, Chapter, read_chapters, select, settle
 from ddrlib.book.records import describe
-from ddrlib.book.results import (
-    CLOSING_MIME,
-    STAMP,
-    Run,
-    discard,
-    read_stamp,
-    write_stamp,
-)
-from ddrlib.errors import DDRError, one_line, out_of_memory
+from ddrlib.book.results import CLOSING_MIME, STAMP, Run, discard, read_stamp, write_stamp
+from ddrlib.errors import DDRError, few, one_line, out_of_memory
 from ddrlib.files import BUILD, ROOT, locked
 from ddrlib.machine import computing_versions, processor
 
@@ -40,17 +32,13 @@ from ddrlib.machine import computing_versions, processor
 START = """
 import sys
 sys.path[:1] = []
-sys.path += {folders}
 from ddrlib.book.ingredients import record
 record()
 from ipykernel.kernelapp import launch_new_instance
 launch_new_instance()
 """
 CLOSE = "from ddrlib.book.results import close_chapter\nclose_chapter()"
-REPLACED = ".replaced-"
-FACTORY = re.compile(
-    r"[\w.]+:[\w.]+"
-)  # of a network, in a module that may lie where `ddr` is called
+NOT_RUN, REPLACED = "not run", ".replaced-"
 
 
 def executed_folder(profile: str, build: Path = BUILD) -> Path:
@@ -87,7 +75,6 @@ def run_chapters(
             before = order[: order.index(chapter.name)] if chapter.sums_up else []
             made_from = sources(chapter) | {
                 "parameters": _plain(settings[chapter.name]),
-                "folders": _module_folders(settings[chapter.name]),
                 "chapters": {name: fingerprint(executed / name / STAMP) for name in before},
             }
             if not force and not outdated(executed / chapter.name, made_from):
@@ -99,6 +86,8 @@ def run_chapters(
             print(f"failed after {seconds}\n{problem}" if problem else seconds, flush=True)
             if problem:
                 failed.append(chapter.name)
+        if chosen[-1].sums_up:
+            name_outdated(executed, [chapter for chapter in chapters if not chapter.sums_up])
     return failed
 
 
@@ -133,22 +122,23 @@ def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {name: describe(value) for name, value in parameters.items() if name != "device"}
 
 
-def _module_folders(parameters: Mapping[str, Any]) -> list[str]:
-    """Where modules are looked for, if a parameter names a factory in one: here."""
-    lists = (value if isinstance(value, list) else [value] for value in parameters.values())
-    named = any(FACTORY.fullmatch(str(text)) for texts in lists for text in texts)
-    return [os.getcwd()] if named else []
-
-
 def outdated(folder: Path, made_from: Mapping[str, Any]) -> str | None:
     """What keeps the chapter in a folder from counting as done: a word or a file, or nothing."""
     stamp = read_stamp(folder)
     if stamp is None:
-        return "not run"
+        return NOT_RUN
     for part, value in made_from.items():
         if stamp["made_from"].get(part) != value:
             return part
     return first_change(stamp["made_from"]["files"]) or first_change(stamp["outputs"], folder)
+
+
+def name_outdated(executed: Path, chapters: Sequence[Chapter]) -> None:
+    """Say in one line which chapters are done, but older than what they are made from."""
+    reasons = {c.name: outdated(executed / c.name, sources(c)) for c in chapters}
+    older = [f"{name} ({why})" for name, why in sorted(reasons.items()) if why and why != NOT_RUN]
+    if older:
+        print(f"older than what they are made from: {few(older)}; `ddr run`", flush=True)
 
 
 # ---- one chapter ----
@@ -167,7 +157,7 @@ def _run(
     run = Run(chapter.name, profile, parameters, output=work, executed=executed)
     path, start = work / chapter.path.name, time.monotonic()
     try:
-        notebook = _execute(chapter, run, path, made_from["folders"])
+        notebook = _execute(chapter, run, path)
     except OSError as error:
         if not out_of_memory(error):
             raise DDRError(f"{error.filename or path}: {error.strerror or error}") from None
@@ -204,7 +194,7 @@ def _put_in_place(work: Path, folder: Path) -> None:
         work.rename(folder)
 
 
-def _execute(chapter: Chapter, run: Run, path: Path, folders: list[str]) -> NotebookNode:
+def _execute(chapter: Chapter, run: Run, path: Path) -> NotebookNode:
     """Run a copy of the chapter at `path`, in a kernel of this Python, from book/."""
     import papermill
 
@@ -223,11 +213,11 @@ def _execute(chapter: Chapter, run: Run, path: Path, folders: list[str]) -> Note
         progress_bar=False,
         cwd=chapter.path.parent,
         start_timeout=300,
-        kernel_manager_class=_kernel_manager(run, folders),
+        kernel_manager_class=_kernel_manager(run),
     )
 
 
-def _kernel_manager(run: Run, folders: list[str]) -> type:
+def _kernel_manager(run: Run) -> type:
     """Starts this very interpreter, and keeps the user's own settings out of the chapter."""
     from jupyter_client import AsyncKernelManager
     from jupyter_client.kernelspec import KernelSpec
@@ -246,7 +236,7 @@ def _kernel_manager(run: Run, folders: list[str]) -> type:
     }
     # A kernel that has to end while it is idle calls that an error.
     quiet = ["--log-level=CRITICAL", "--HistoryManager.enabled=False"]
-    start = [sys.executable, "-c", START.format(folders=folders), "-f", "{connection_file}"]
+    start = [sys.executable, "-c", START, "-f", "{connection_file}"]
     spec = KernelSpec(argv=[*start, *quiet], language="python", env=environment)
 
     class ThisInterpreter(AsyncKernelManager):

@@ -23,7 +23,7 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 from ddrlib.book.ingredients import first_change, source_hash
 from ddrlib.book.profiles import BOOK, Chapter, read_chapters
 from ddrlib.book.results import read_stamp
-from ddrlib.book.run import outdated, sources
+from ddrlib.book.run import name_outdated
 from ddrlib.errors import DDRError
 from ddrlib.files import ROOT, locked
 
@@ -51,7 +51,7 @@ def build_site(executed: Path, out: Path) -> Path:
         shutil.rmtree(work, ignore_errors=True)
         chapters = read_chapters(BOOK)
         _check_pages(executed, chapters)
-        _name_outdated(executed, chapters)
+        name_outdated(executed, chapters)
         _stage(executed, chapters, work / "src")
         _compile(work / "src", work / "html")
         _publish(work / "html", out)
@@ -77,12 +77,6 @@ def _check_pages(executed: Path, chapters: list[Chapter]) -> None:
             raise DDRError(f"chapter {name} has not been run: `ddr run {name}`")
         if file := first_change(stamp["outputs"], executed / name):
             raise DDRError(f"{executed / name / file} is missing or damaged: `ddr run {name}`")
-
-
-def _name_outdated(executed: Path, chapters: list[Chapter]) -> None:
-    reasons = {c.name: outdated(executed / c.name, sources(c)) for c in chapters}
-    if older := [f"{name} ({reason})" for name, reason in sorted(reasons.items()) if reason]:
-        print(f"older than what they are made from: {', '.join(older)}; `ddr run`", flush=True)
 
 
 def _stage(executed: Path, chapters: list[Chapter], source: Path) -> None:

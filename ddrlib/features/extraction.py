@@ -100,16 +100,22 @@ def _batch_size(device: torch.device) -> int:
 
 
 def layer_paths(network: Network, layers: Sequence[str] | None = None) -> dict[str, str]:
-    """Paths of the layers' submodules (default: all), in order of depth; DDRError if unknown."""
-    for layer in layers or ():
-        if layer not in network.layers:
-            near = get_close_matches(layer, network.layers, 1, cutoff=0.4)
+    """Paths of layers' submodules, in order of depth; DDRError if unknown.
+
+    A layer is one of `network.layers`, all of them by default, or `network.inside` one of them.
+    """
+    if layers is None:
+        return network.layers
+    inside = network.inside
+    for layer in layers:
+        if layer not in inside:
+            near = get_close_matches(layer, inside, 1, cutoff=0.4)
             hint = f"did you mean {near[0]}? " if near else ""
             raise DDRError(
                 f"network {network.name} has no layer {layer!r}; {hint}"
                 f"Its layers: {', '.join(network.layers)}"
             )
-    return {k: path for k, path in network.layers.items() if layers is None or k in layers}
+    return {name: path for name, path in inside.items() if name in layers}
 
 
 def _fill(
@@ -119,7 +125,7 @@ def _fill(
     device: torch.device,
 ) -> None:
     """Run the images through the network until each layer has all rows: one pass, rarely two."""
-    paths = {layer: network.layers[layer] for layer in rows}
+    paths = layer_paths(network, list(rows))
     layout = torch.channels_last  # by which a CPU is up to a fifth faster
 
     def look(module: nn.Module, span: tuple[int, int]) -> dict[str, np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import islice
@@ -138,21 +138,17 @@ class Layer:
     @cached_property
     @one_core
     def variance(self) -> VarianceSplit[Interval]:
-        """Shares of the sum of squares: degradation, content, rest."""
-        return self._split(self.design.share, (0, 1))
+        """Unbiased variance components as shares of their sum: degradation, content, rest.
 
-    @cached_property
-    @one_core
-    def components(self) -> VarianceSplit[Interval]:
-        """Unbiased variance components as shares of their sum; 0 where a factor has no effect."""
-        return self._split(self.design.component, (-np.inf, 1))
-
-    def _split(
-        self, share: Callable[[str, np.ndarray], np.ndarray], bounds: tuple[float, float]
-    ) -> VarianceSplit[Interval]:
-        contents = np.arange(self.n)
+        A factor without effect has 0 on average, whatever the number of contents; see
+        `ddrlib.measure.metrics.variance_components`.
+        """
+        contents, bounds = np.arange(self.n), (-np.inf, 1)
         return VarianceSplit(
-            *(bootstrap(partial(share, factor), contents, bounds=bounds) for factor in FACTORS)
+            *(
+                bootstrap(partial(self.design.component, factor), contents, bounds=bounds)
+                for factor in FACTORS
+            )
         )
 
     @cached_property
@@ -166,6 +162,11 @@ class Layer:
         hits = knn_hits(self.gram, self.degradation, min(NEIGHBOURS, self.n - 1))
         hits = hits.reshape(-1, self.n).mean(axis=0)
         return bootstrap(lambda counts: counts @ hits / self.n, np.arange(self.n), bounds=(0, 1))
+
+    @property
+    def knn_chance(self) -> float:
+        """What `knn_degradation` is on average where degradation has no effect."""
+        return (self.n - 1) / (len(self.gram) - 1)
 
     @cached_property
     @one_core
@@ -226,7 +227,7 @@ class Layer:
         return {
             "chi_degradation": self.chi_degradation.interval,
             "chi_content": self.chi_content.interval,
-            **{f"share_{factor}": getattr(self.variance, factor) for factor in FACTORS},
+            **{f"component_{factor}": getattr(self.variance, factor) for factor in FACTORS},
             "knn_degradation": self.knn_degradation,
         }
 

@@ -46,7 +46,7 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True)
 class VarianceSplit(Generic[T]):
-    """Shares of the sum of squares, together 1: between degradations, between contents, the rest.
+    """Variance between degradations, between contents, and the rest, as shares: together 1.
 
     The rest is the interaction: how far a degradation changes different contents differently.
     Each is a number or an `Interval`.
@@ -179,6 +179,26 @@ def variance_split(
     _refuse_no_variance(gram)
     once = np.ones((1, len(design.squares)))
     return VarianceSplit(*(float(design.share(factor, once)[0]) for factor in FACTORS))
+
+
+def variance_components(
+    gram: np.ndarray, content: np.ndarray, degradation: np.ndarray
+) -> VarianceSplit[float]:
+    """Unbiased variance components as shares of their sum: the method of moments.
+
+    With k degradations of n contents and the mean squares MS_d = SS_d / (k - 1),
+    MS_c = SS_c / (n - 1) and MS_r = SS_rest / ((k - 1) (n - 1)), the components are
+    (MS_d - MS_r) / n, (MS_c - MS_r) / k and MS_r. Labels without effect get 0 on average, whatever
+    n and k, and may get less than 0. Raises DDRError where `variance_split` does.
+
+    References
+    ----------
+    Searle, Casella and McCulloch, "Variance Components", Wiley 1992, chapter 4.
+    """
+    design = TwoWay.of(gram, content, degradation)
+    _refuse_no_variance(gram)
+    once = np.ones((1, len(design.squares)))
+    return VarianceSplit(*(float(design.component(factor, once)[0]) for factor in FACTORS))
 
 
 def _refuse_no_variance(gram: np.ndarray) -> None:

@@ -17,7 +17,7 @@ class Pairs:
     """The degradations of a layer, pair by pair.
 
     Each pair is looked at alone: the same contents under the one and under the other degradation,
-    their variance split into what the degradation explains and what it does not.
+    their variance split into components, of which that of the degradation counts.
     """
 
     def __init__(self, layer: Layer) -> None:
@@ -32,26 +32,26 @@ class Pairs:
     def _alone(self, i: int, j: int) -> Layer:
         return self.layer.only([self.layer.degradations[i], self.layer.degradations[j]])
 
-    def share(self, i: int, j: int) -> Interval:
-        """The share of variance that lies between degradations i and j, 95 % over contents."""
+    def component(self, i: int, j: int) -> Interval:
+        """The variance component of the degradation between i and j, 95 % over contents."""
         design = self.designs[min(i, j), max(i, j)]
         return bootstrap(
-            partial(design.share, "degradation"), np.arange(self.layer.n), bounds=(0, 1)
+            partial(design.component, "degradation"), np.arange(self.layer.n), bounds=(-np.inf, 1)
         )
 
     def distances(self) -> tuple[np.ndarray, np.ndarray]:
-        """For each pair: how many steps apart the two are in the list, and the share between them."""
+        """For each pair: how many steps apart the two are in the list, and the component between."""
         steps = np.array([j - i for i, j in self.indices])
-        return steps, self._shares(np.ones((1, self.layer.n)))[:, 0]
+        return steps, self._components(np.ones((1, self.layer.n)))[:, 0]
 
     def monotonicity(self) -> Interval:
-        """Spearman's rho of steps and shares over all pairs, 95 % over contents.
+        """Spearman's rho of steps and components over all pairs, 95 % over contents.
 
-        1 where the share grows with every step between the degrees of an ordered series.
+        1 where the component grows with every step between the degrees of an ordered series.
         """
         steps = _standard_ranks(np.array([j - i for i, j in self.indices])[:, None])
         return bootstrap(
-            lambda counts: (steps * _standard_ranks(self._shares(counts))).mean(axis=0),
+            lambda counts: (steps * _standard_ranks(self._components(counts))).mean(axis=0),
             np.arange(self.layer.n),
         )
 
@@ -64,8 +64,9 @@ class Pairs:
             table[i, j] = table[j, i] = pair.chi_degradation.values[0]
         return pd.DataFrame(table, index=names, columns=names)
 
-    def _shares(self, counts: np.ndarray) -> np.ndarray:
-        return np.array([design.share("degradation", counts) for design in self.designs.values()])
+    def _components(self, counts: np.ndarray) -> np.ndarray:
+        designs = self.designs.values()
+        return np.array([design.component("degradation", counts) for design in designs])
 
 
 def _standard_ranks(values: np.ndarray) -> np.ndarray:

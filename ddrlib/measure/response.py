@@ -65,8 +65,8 @@ class Response:
                         "degradation": degradation,
                         "place": place,
                         "SRGA": self[place].srga(degradation),
-                        "share of degradation": split.degradation,
-                        "share of content": split.content,
+                        "component of degradation": split.degradation,
+                        "component of content": split.content,
                         **quality,
                     }
                 )

@@ -25,10 +25,10 @@ def along_depth(measurements: Sequence[Measurement]) -> Figure:
     """How each network's features are organised, layer by layer.
 
     Above: CHI of the t-SNE projection by degradation and by content (mean and standard deviation
-    over t-SNE seeds; linear below 1, logarithmic above). Below: the shares of feature variance,
-    which no projection has touched, with 95 % intervals over contents.
+    over t-SNE seeds; linear below 1, logarithmic above). Below: the components of feature
+    variance, which no projection has touched, with 95 % intervals over contents.
     """
-    rows = ["CHI of the projection", "share of feature variance"]
+    rows = ["CHI of the projection", "component of variance"]
     fig, axes = grid(rows, [m.network for m in measurements], (4.6, 2.9), sharey="row")
     for (above, below), measurement in zip(axes.T, measurements, strict=True):
         _draw_chi(above, measurement)
@@ -54,7 +54,7 @@ def _draw_shares(ax: Axes, measurement: Measurement) -> None:
     for factor, marker in (("degradation", "o"), ("content", "s"), ("rest", "^")):
         shares = [getattr(layer.variance, factor) for layer in measurement.layers]
         _with_band(ax, depth, shares, SHARES[factor], marker, factor)
-    ax.set_ylim(0, 1)
+    ax.set_ylim(-0.02, 1)
     ax.set_xticks(depth, [literal(layer.name) for layer in measurement.layers], rotation=90)
 
 
@@ -111,7 +111,7 @@ def distance_curves(pairs: Mapping[Place, Pairs]) -> Figure:
         means = pd.Series(shares).groupby(steps).mean()
         axes[place].plot(means.index, means, color=PALETTE[1])
     fig.supxlabel("steps between the two degrees")
-    fig.supylabel("share of variance between them")
+    fig.supylabel("component of degradation between them")
     return fig
 
 

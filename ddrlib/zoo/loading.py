@@ -66,6 +66,16 @@ class Network:
         return identity(self.module, self.prepare, sample_images(self.module)[:1])
 
     @property
+    def inside(self) -> dict[str, str]:
+        """Its layers and, before each, what is inside it: "RRDB2.body.0" is `body.0` in RRDB2."""
+        found = {}
+        for layer, path in self.layers.items():
+            parts = _parts(self.module.get_submodule(path)) if path else ()
+            found |= {f"{layer}.{part}": f"{path}.{part}" for part in parts}
+            found[layer] = path
+        return found
+
+    @property
     def trunk(self) -> list[str]:
         """The layers of its longest stack of blocks, in order of depth; the last is the deepest.
 
@@ -175,15 +185,18 @@ def open_network(
 ) -> Network:
     """A network by name (`load_network`), or a user's own (`load_custom` with `own`).
 
-    Of its layers those that the names or patterns match, or all. Raises DDRError as these do.
+    Of its layers, and what is `inside` them, those that the names or patterns match; without any,
+    all its layers. Raises DDRError as these do.
     """
     if is_own(source):
         return load_custom(source, layers=layers, **own)
     network = load_network(str(source))
     for option in own:
         raise DDRError(f"{option} is for your own network, not for {source}; leave it out")
-    chosen = matching(layers or network.layers, list(network.layers))
-    return replace(network, layers={layer: network.layers[layer] for layer in chosen})
+    if layers is None:
+        return network
+    inside = network.inside
+    return replace(network, layers={name: inside[name] for name in matching(layers, list(inside))})
 
 
 def save_network(module: nn.Module, card: Mapping, folder: Path = NETWORKS) -> Path:
@@ -235,6 +248,14 @@ def _describe(module: nn.Module, card: dict) -> Network:
         task=card["task"],
         card=card,
     )
+
+
+def _parts(module: nn.Module) -> Iterator[str]:
+    """The paths of what is inside a module and gives something, the parts of a part before it."""
+    for name, part in module.named_children():
+        yield from (f"{name}.{inner}" for inner in _parts(part))
+        if not isinstance(part, nn.ModuleList | nn.ModuleDict):
+            yield name
 
 
 def _as_is(images: Tensor) -> Tensor:

@@ -43,7 +43,8 @@ class Visit:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test with `path` sees every page, one with `widget_path` those with widgets."""
     # index.html only sends the reader on to the first chapter.
-    pages = [page for page in sorted(HTML.glob("*.html")) if page.stem != "index"]
+    found = [*HTML.glob("*.html"), *HTML.glob("api/*.html")]
+    pages = [page for page in sorted(found) if page.stem != "index"]
     if "path" in metafunc.fixturenames:
         if not pages:
             raise pytest.UsageError(f"no pages in {HTML}: run `ddr book` first")
