@@ -370,7 +370,7 @@ class PhotographWidget {
 
   async save() {
     const [side, gap, text] = [220, 12, 20];
-    const canvas = element("canvas", { width: 4 * side + 5 * gap, height: 2 * (side + text) + 3 * gap + 2 * text });
+    const canvas = element("canvas", { width: 4 * side + 5 * gap, height: 2 * (side + text) + 3 * gap + 3 * text });
     const context = canvas.getContext("2d");
     const { color, backgroundColor } = getComputedStyle(this.root);
     context.fillStyle = backgroundColor;
@@ -390,8 +390,9 @@ class PhotographWidget {
       put(panel.output.hidden ? null : panel.output, 3, row, panel.output.hidden ? "" : "output");
     }
     context.fillStyle = color;
-    context.fillText(this.sentence(), gap, canvas.height - gap - text, canvas.width - 2 * gap);
-    context.fillText(this.credit.textContent, gap, canvas.height - gap, canvas.width - 2 * gap);
+    [...this.panels.map((panel) => panel.sentence()), this.credit.textContent].forEach((line, k) => {
+      context.fillText(line, gap, canvas.height - gap - (2 - k) * text, canvas.width - 2 * gap);
+    });
     const url = URL.createObjectURL(await new Promise((done) => canvas.toBlob(done, "image/png")));
     element("a", { href: url, download: "photograph.png" }).click();
     setTimeout(() => URL.revokeObjectURL(url), 10000);
@@ -413,7 +414,7 @@ class InstrumentPanel {
       "section", { class: "ddr-panel", "aria-label": `Instrument ${k + 1}` },
       this.title, this.map.svg, this.moved, this.note,
       element("div", { class: "ddr-pair" },
-        element("figure", {}, this.features, element("figcaption", {}, "Its features: three directions of them, as colours")),
+        element("figure", {}, this.features, element("figcaption", {}, "Features, as colours")),
         element("figure", {}, this.output, this.outputCaption)),
     );
   }
@@ -453,7 +454,7 @@ class InstrumentPanel {
   showOutput(lr) {
     const { size, scale } = this.widget.index;
     this.output.hidden = !this.network;
-    this.outputCaption.textContent = this.network ? `Its output: ${size * scale} × ${size * scale} pixels` : "A filter has no output.";
+    this.outputCaption.textContent = this.network ? `Output, ${size * scale} × ${size * scale}` : "A filter has no output.";
     if (!this.network) return;
     this.network.features(lr);
     const image = this.network.output(lr);
