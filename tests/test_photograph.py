@@ -19,7 +19,6 @@ from ddrlib.widgets.photograph import (
     SHIPPED,
     Arrays,
     describe,
-    high_pass,
     photograph,
     uniform,
     untrained,
@@ -84,16 +83,6 @@ def test_weights_are_packed_in_place():
         place = about["tensors"][key]
         found = packed[place["at"] :][: value.numel()].reshape(place["shape"])
         assert np.array_equal(found, value.half().numpy())
-
-
-def test_high_pass_by_hand():
-    image = torch.zeros(1, 3, 5, 5)
-    image[0, 0, 2, 2] = 9
-    filtered = high_pass(image)
-    assert filtered[0, 0, 2, 2] == 8 and filtered[0, 0, 1, 1] == 1 and filtered[0, 1].max() == 0
-    corner = torch.zeros(1, 3, 4, 4)
-    corner[0, 2, 0, 0] = 9  # reflected borders: only the corner itself lies in its window
-    assert high_pass(corner)[0, 2, 0, 0] == 8
 
 
 def test_untrained_weights_are_uniform_of_the_right_spread():

@@ -12,8 +12,6 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from ddrlib.errors import DDRError
 from ddrlib.networks.guided import GuidedSRResNet, takes_truth
@@ -103,9 +101,3 @@ def untrained(network: Network, seed: int = SEED) -> Network:
         start += value.numel()
     name, sha256 = f"{network.name}, untrained", walk(module.state_dict())
     return replace(network, name=name, module=module, card=network.card | {"sha256": sha256})
-
-
-def high_pass(images: Tensor) -> Tensor:
-    """|x - mean of 3 x 3|, of images (N, 3, H, W): the control that is no network."""
-    means = F.avg_pool2d(F.pad(images, [1] * 4, mode="reflect"), 3, 1)
-    return (images - means).abs()

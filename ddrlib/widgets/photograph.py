@@ -26,11 +26,12 @@ from ddrlib.errors import DDRError
 from ddrlib.features.extraction import extract
 from ddrlib.features.grams import gram
 from ddrlib.files import DATA
+from ddrlib.measure.controls import high_pass
 from ddrlib.measure.metrics import variance_split
 from ddrlib.plots.palette import PALETTE
-from ddrlib.widgets.engine import ENGINE, SEED, Arrays, describe, high_pass, kernel, untrained
-from ddrlib.widgets.explorer_data import photograph_name, webp
+from ddrlib.widgets.engine import ENGINE, SEED, Arrays, describe, kernel, untrained
 from ddrlib.widgets.live import static
+from ddrlib.widgets.thumbnails import photograph_name, webp
 from ddrlib.zoo.loading import Network
 
 UNTRAINED, HIGH_PASS = "untrained", "high-pass filter"
@@ -79,7 +80,7 @@ def photograph(
     networks : mapping of str to Network
         By the name that the page calls them. SRResNets of any size, with or without global residual.
         Beside them stand two controls: the first one's architecture with weights that have learnt
-        nothing, and `high_pass`.
+        nothing, and `ddrlib.measure.controls.high_pass`.
     patches : Patches
         The reference photographs, without those that the page brings along (`SHIPPED`); their size is
         that of the frame on the reader's photograph.
@@ -111,7 +112,8 @@ def photograph(
         add(name, _maps(network, samples.images), network=about, weights=len(weights) - 1)
     fresh = untrained(next(iter(networks.values())))
     add(UNTRAINED, _maps(fresh, samples.images), network=instruments[0]["network"], seed=SEED)
-    add(HIGH_PASS, {HIGH_PASS: high_pass(samples.images)})
+    filtered = torch.from_numpy(high_pass(samples.images)).view(samples.images.shape)
+    add(HIGH_PASS, {HIGH_PASS: filtered})
     index = {
         "size": size // 4,
         "scale": 4,
