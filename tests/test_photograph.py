@@ -14,15 +14,9 @@ from ddrlib.errors import DDRError
 from ddrlib.files import ROOT
 from ddrlib.networks.rdn import RDN
 from ddrlib.networks.srresnet import SRResNet
+from ddrlib.widgets.engine import Arrays, describe, uniform, untrained
 from ddrlib.widgets.live import STATIC
-from ddrlib.widgets.photograph import (
-    SHIPPED,
-    Arrays,
-    describe,
-    photograph,
-    uniform,
-    untrained,
-)
+from ddrlib.widgets.photograph import SHIPPED, photograph
 from ddrlib.zoo.loading import Network
 
 
@@ -39,16 +33,16 @@ def widget():
     return photograph({"toy": toy()}, load_patches("eval", n=12, size=64))
 
 
-def values(data, place: dict) -> np.ndarray:
-    numbers = np.frombuffer(data.numbers, "<f4")
+def values(widget, place: dict) -> np.ndarray:
+    numbers = np.frombuffer(widget.numbers, "<f4")
     return numbers[place["at"] :][: np.prod(place["shape"])].reshape(place["shape"])
 
 
 def test_the_map_of_the_high_pass_filter_by_hand(widget):
     """Its means, centred and turned: distances are those of the means, axes are orthonormal."""
-    index = widget.data.index
+    index = widget.index
     (layer,) = index["instruments"][-1]["layers"]
-    axes, points = values(widget.data, layer["axes"]), values(widget.data, layer["points"])
+    axes, points = values(widget, layer["axes"]), values(widget, layer["points"])
     assert np.allclose(axes @ axes.T, np.eye(2), atol=1e-6)
     assert points.shape == (3 * index["contents"], 2) and abs(points.mean(0)).max() < 1e-6
     assert (np.diff(points.var(0)) < 0).all(), "the first component is the strongest"
@@ -56,7 +50,7 @@ def test_the_map_of_the_high_pass_filter_by_hand(widget):
 
 
 def test_photographs_of_the_page_are_not_in_the_reference(widget):
-    index = widget.data.index
+    index = widget.index
     assert [row["name"] for row in index["photographs"]] == list(SHIPPED)
     assert all(row["author"] and row["licence"] for row in index["photographs"])
     patches = load_patches("eval", n=12, size=64)
@@ -65,12 +59,12 @@ def test_photographs_of_the_page_are_not_in_the_reference(widget):
 
 
 def test_instruments_and_layers(widget):
-    instruments = widget.data.index["instruments"]
+    instruments = widget.index["instruments"]
     assert [i["name"] for i in instruments] == ["toy", "untrained", "high-pass filter"]
     assert [layer["name"] for layer in instruments[0]["layers"]] == ["Conv1", "RB1", "RB2"]
     assert instruments[1]["network"] == instruments[0]["network"], "the same architecture"
     network = instruments[0]["network"]
-    assert len(widget.data.weights[0]) == 2 * network["size"]
+    assert len(widget.weights[0]) == 2 * network["size"]
     for layer in instruments[0]["layers"]:
         assert 0 <= layer["degradation"] + layer["content"] <= 1
 

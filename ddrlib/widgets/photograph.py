@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import anywidget
-import ipywidgets
 import numpy as np
 import torch
 import traitlets
@@ -46,25 +45,19 @@ SHIPPED = {  # photographs of the eval split that a page brings along, by what t
 BLOCK = 64  # of pixels that a window's side is a multiple of: JPEG's blocks in the LR image
 
 
-class PageData(ipywidgets.Widget):
-    """What a page needs to compute, as a widget of its own: stored once, however many show it."""
+class Photograph(anywidget.AnyWidget):
+    """Choose a photograph, move a window on it, degrade it: what networks make of it at once."""
 
+    _esm = static("common.js", *ENGINE, "page/photo.js", "page/map.js", "page/photograph.js")
+    _css = static("common.css", "page/photograph.css")
     index = traitlets.Dict().tag(sync=True)
     weights = traitlets.List(traitlets.Bytes()).tag(sync=True)  # float16, a network each
     numbers = traitlets.Bytes().tag(sync=True)  # float32: the maps
     pictures = traitlets.List(traitlets.Bytes()).tag(sync=True)
     kernel = traitlets.Bytes().tag(sync=True)
 
-
-class Photograph(anywidget.AnyWidget):
-    """Choose a photograph, move a window on it, degrade it: what networks make of it at once."""
-
-    _esm = static("common.js", *ENGINE, "page/photo.js", "page/map.js", "page/photograph.js")
-    _css = static("common.css", "page/photograph.css")
-    data = anywidget.WidgetTrait().tag(sync=True)
-
     def __repr__(self) -> str:
-        names = [instrument["name"] for instrument in self.data.index["instruments"]]
+        names = [instrument["name"] for instrument in self.index["instruments"]]
         return f"Photograph: a reader's photograph through {', '.join(names)}"
 
 
@@ -126,14 +119,13 @@ def photograph(
         "instruments": instruments,
         "photographs": [row for row, _ in shown],
     }
-    data = PageData(
+    return Photograph(
         index=index,
         weights=weights,
         numbers=numbers.bytes(),
         pictures=[webp(pixels / 255, 90) for _, pixels in shown],
         kernel=kernel(),
     )
-    return Photograph(data=data)
 
 
 def _maps(network: Network, images: Tensor) -> dict[str, Tensor]:

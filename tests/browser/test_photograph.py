@@ -34,8 +34,7 @@ def document(tmp_path_factory) -> Path:
         for kind, name in (("with", "wgr"), ("without", "wogr"))
     }
     path = tmp_path_factory.mktemp("photograph") / "page.html"
-    widget = photograph(networks, load_patches("eval", n=24))
-    write_page(widget, path, data=widget.data)
+    write_page(photograph(networks, load_patches("eval", n=24)), path)
     return path
 
 
@@ -378,7 +377,7 @@ def test_a_slider_move_takes_a_moment_only(page, context):
 
     def busy() -> float:
         metrics = client.send("Performance.getMetrics")["metrics"]
-        return 1000 * next(m["value"] for m in metrics if m["name"] == "ScriptDuration")
+        return 1000 * next(m["value"] for m in metrics if m["name"] == "TaskDuration")
 
     times = []
     for step in range(1, 21):

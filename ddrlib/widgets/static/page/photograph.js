@@ -14,20 +14,19 @@ const between = (v, low, high) => Math.min(Math.max(v, low), high);
 const ADJECTIVES = { blur: "blurred", noise: "noisy" };
 const inWord = (degradation) => ADJECTIVES[degradation.replace(/[\d.]+$/, "")] ?? degradation;
 
-async function render({ model, el, host }) {
-  const data = await host.getModel(model.get("data"));
-  const widget = new PhotographWidget(data);
+async function render({ model, el }) {
+  const widget = new PhotographWidget(model);
   el.append(widget.root);
   await widget.start();
   return () => widget.end();
 }
 
 class PhotographWidget {
-  constructor(data) {
-    this.data = data;
-    this.index = data.get("index");
+  constructor(model) {
+    this.model = model;
+    this.index = model.get("index");
     this.window = this.index.size * this.index.scale;
-    this.instruments = makeInstruments(data);
+    this.instruments = makeInstruments(model);
     this.grain = makeGrain(3 * this.index.size ** 2);
     this.state = { ...START, depth: this.instruments[0].layers.length - 1 };
     this.build();
@@ -272,7 +271,7 @@ class PhotographWidget {
   // ---- computing ----
 
   async start() {
-    this.photographs = await Promise.all(this.data.get("pictures").map(
+    this.photographs = await Promise.all(this.model.get("pictures").map(
       async (bytes) => drawUpright(await createImageBitmap(new Blob([bytesOf(bytes)])), 1),
     ));
     this.photographs.forEach(({ width, height, rgb }, k) => {
