@@ -28,7 +28,7 @@ from ddrlib.features.extraction import resolve_device
 from ddrlib.files import DATA
 from ddrlib.networks.srresnet import SRResNet
 from ddrlib.training.config import TrainingConfig, config_from
-from ddrlib.training.loop import Trainer
+from ddrlib.training.trainer import Trainer
 
 TURNS = 5
 
@@ -92,7 +92,7 @@ def main() -> None:
     options = parser.parse_args()
     device = resolve_device(options.device)
     size = options.size or ("paper" if device.type == "cuda" else "reduced")
-    config = config_from({"name": "benchmark", "size": size}, "benchmark")
+    config = config_from({"name": "benchmark", "size": size, "precision": "bfloat16"}, "benchmark")
     ours, plain = Trainer(config, device, Path()), PlainLoop(config, device)
     times: dict[str, list[float]] = {"ours": [], "plain": []}
     for loop in (ours, plain):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import json
@@ -76,12 +77,21 @@ def _echo_json(value: Any) -> None:
 
 
 class Names(click.ParamType):
-    """A comma-separated list."""
+    """A comma-separated list; a comma within brackets belongs to a pattern, as in "re:B[0-9]{1,2}"."""
 
     name = "A,B,…"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> list[str]:
-        return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        names, depth = [""], 0
+        for character in value:
+            depth += (character in "([{") - (character in ")]}")
+            if character == "," and depth <= 0:
+                names.append("")
+            else:
+                names[-1] += character
+        return [name.strip() for name in names]
 
 
 COUNT = click.IntRange(min=1)
@@ -226,7 +236,7 @@ def measure(
     """Measure how NETWORK sorts its inputs, by degradation or by content, and how it generalises.
 
     NETWORK is one of `ddr networks`, or your own: package.module:factory, an ONNX file, a
-    checkpoint that spandrel knows, or a descriptor (YAML, JSON, TOML). Layers are names or
+    checkpoint that spandrel knows, or a descriptor (YAML or JSON). Layers are names or
     patterns. SRGA compares each degradation with the first.
     """
     from ddrlib.data.photographs import load_patches
@@ -235,20 +245,21 @@ def measure(
     from ddrlib.measure.measurement import measure as measure_network
     from ddrlib.zoo.loading import open_network
 
-    opened = open_network(
-        network,
-        None if layers == ["all"] else layers,
-        **{name: value for name, value in own.items() if value is not None},
-    )
-    (srga_layer,) = layer_paths(opened, [srga_layer or last_hidden(opened)])
-    found = measure_network(
-        opened,
-        load_patches(images or "eval", patches, size or 32 * opened.scale, skip_bad=skip_bad),
-        degradations,
-        seeds=seeds,
-        device=device,
-        progress=functools.partial(click.echo, err=True),
-    )
+    with contextlib.redirect_stdout(sys.stderr):  # a network may print; stdout is the result's
+        opened = open_network(
+            network,
+            None if layers == ["all"] else layers,
+            **{name: value for name, value in own.items() if value is not None},
+        )
+        (srga_layer,) = layer_paths(opened, [srga_layer or last_hidden(opened)])
+        found = measure_network(
+            opened,
+            load_patches(images or "eval", patches, size or 32 * opened.scale, skip_bad=skip_bad),
+            degradations,
+            seeds=seeds,
+            device=device,
+            progress=functools.partial(click.echo, err=True),
+        )
     if as_json:
         _echo_json(json.loads(found.to_json(srga_layer)))
         return

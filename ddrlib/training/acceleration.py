@@ -14,16 +14,9 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 
-def native_bfloat16(device: torch.device) -> bool:
-    """Whether the device computes in bfloat16; where that is emulated, float32 is faster."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
-
-
-def autocast(device: torch.device) -> torch.autocast:
-    """Convolutions in bfloat16 where it is native; the weights stay float32."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=native_bfloat16(device))
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """Convolutions in `precision`, the same on a CPU and on a GPU; the weights stay float32."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def accelerated(module: nn.Module, device: torch.device) -> nn.Module:

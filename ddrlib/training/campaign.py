@@ -28,6 +28,8 @@ def train_from_config(
     the failures are raised together at the end.
     """
     configs = read_configs(path)
+    if minutes is not None and not minutes >= 0:
+        raise DDRError(f"minutes is {minutes}; it has to be 0 or more")
     if only:
         names = [config.name for config in configs]
         configs = [config for config in configs if fnmatch.fnmatchcase(config.name, only)]

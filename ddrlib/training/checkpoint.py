@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from ddrlib.errors import DDRError
 from ddrlib.files import write_atomically
 
 CURRENT, PREVIOUS = "checkpoint.pt", "previous.pt"
@@ -26,12 +27,13 @@ def save_checkpoint(folder: Path, state: dict) -> None:
     fresh.replace(folder / CURRENT)
 
 
-def load_checkpoint(folder: Path) -> dict | None:
-    """The newest undamaged checkpoint in `folder`, on the CPU; None where there is none."""
-    for name in (CURRENT, PREVIOUS):
-        path = folder / name
+def load_checkpoint(folder: Path, shipped: Path | None = None) -> dict | None:
+    """The newest undamaged checkpoint in `folder`, else `shipped`, on the CPU; None without any."""
+    for path in filter(None, (folder / CURRENT, folder / PREVIOUS, shipped)):
         if not path.exists():
             continue
+        if not path.is_file():
+            raise DDRError(f"{path}: is not a regular file; remove it")
         data = path.read_bytes()
         if hashlib.sha256(data[DIGEST_BYTES:]).digest() == data[:DIGEST_BYTES]:
             return torch.load(io.BytesIO(data[DIGEST_BYTES:]), "cpu", weights_only=True)

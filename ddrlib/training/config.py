@@ -1,27 +1,33 @@
 """What to train: configurations read strictly from YAML, and campaigns of many runs.
 
 A file is either one run (the fields of `TrainingConfig`) or a campaign: `defaults`, `recipes`
-(overrides by name) and `runs`, a list of `{recipes, size, seeds}` in order of priority. A recipe
-trained at the reduced size is named RECIPE-reduced-sK; at paper size RECIPE, and RECIPE-sK for
-seeds other than 0. In recipes and defaults `{reduced: A, paper: B}` is a value for each size; `init`
-and `guide` name recipes: `init` is trained with the same seed, `guide` always with seed 0 (all seeds
-look through the same frozen network), and `guide: RECIPE@random` draws weights with the run's seed.
+(overrides by name) and `runs`, a list of `{recipes, size, seeds}` in order of priority. What a
+recipe's network is called at a size and seed is said by `ddrlib.zoo.cards.network_name`. In recipes
+and defaults `{reduced: A, paper: B}` is a value for each size, and a size that is left out keeps its
+preset; `init` and `guide` name recipes: `init` is trained with the same seed, `guide` always with
+seed 0 (all seeds look through the same frozen network), and `guide: RECIPE@random` draws weights
+with the run's seed.
 """
 
 from __future__ import annotations
 
-import difflib
+import functools
 import inspect
+import re
 import typing
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
+import torch
 
-from ddrlib.errors import DDRError
+from ddrlib.errors import DDRError, did_you_mean, one_line
+from ddrlib.files import read_yaml
 from ddrlib.networks.architectures import ARCHITECTURES
+from ddrlib.training.perceptual import CLASSIFIERS
+from ddrlib.zoo.cards import LARGEST_ARGUMENT, network_name
 
-# The two sizes: the same configurations, this one field apart.
+# The sizes: what a recipe leaves out.
 SIZES: dict[str, dict] = {
     "reduced": {
         "arguments": {"channels": 32, "blocks": 8},
@@ -29,7 +35,6 @@ SIZES: dict[str, dict] = {
         "patch": 24,
         "iterations": 8000,
         "learning_rate": 1e-3,
-        "discriminator_channels": 16,
     },
     "paper": {
         "arguments": {"channels": 64, "blocks": 16},
@@ -37,78 +42,117 @@ SIZES: dict[str, dict] = {
         "patch": 32,
         "iterations": 200_000,
         "learning_rate": 2e-4,
-        "discriminator_channels": 64,
-        "log_every": 1000,
+    },
+    "paper-20k": {  # the paper's architecture, at a length that a CPU can train
+        "arguments": {"channels": 64, "blocks": 16},
+        "batch_size": 8,
+        "patch": 24,
+        "iterations": 20_000,
+        "learning_rate": 5e-4,
     },
 }
+
+CHOICES = {
+    "size": tuple(SIZES),
+    "architecture": tuple(
+        name for name, kind in ARCHITECTURES.items() if getattr(kind, "task", "sr") == "sr"
+    ),
+    "loss": ("l1", "mse"),
+    "perceptual": CLASSIFIERS,
+    "decay": ("cosine", "constant"),
+    "precision": ("float32", "bfloat16"),
+}
+BOUNDS = {
+    "pixel_weight": (0, 1e6),
+    "perceptual_weight": (0, 1e6),
+    "adversarial_weight": (0, 1e6),
+    "critic_rate": (1e-8, 1),
+    "critic_warmup": (0, 10**7),
+    "blur": (0, 16),
+    "noise": (0, 255),
+    "iterations": (1, 10**7),
+    "batch_size": (1, 1024),
+    "patch": (4, 256),  # below that the critic's last stage has no pixel left
+    "learning_rate": (1e-8, 1),
+    "guide_rate": (1e-8, 1),
+    "seed": (0, 2**32 - 1),
+}
+MOST_RUNS = 1000
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """One training run. Fields left out take the value of `SIZES[size]`, then the default here."""
+    """One training run. Fields left out take the value of `SIZES[size]`, then the default here.
+
+    Raises DDRError for a value that is not one of `CHOICES` or not within `BOUNDS`.
+    """
 
     name: str  # of the network it makes, data/networks/NAME.safetensors
-    size: str = "reduced"  # a key of SIZES
-    architecture: str = "SRResNet"  # a class of ddrlib.networks
-    arguments: dict = field(default_factory=dict)  # of that class
+    size: str = "reduced"
+    architecture: str = "SRResNet"
+    arguments: dict = field(default_factory=dict)  # of the architecture
     init: str = ""  # a trained network to start from; "" starts from random weights
     guide: str = ""  # whose trunk a GuidedSRResNet looks through: NAME, or the control NAME@random7
     photos: str = "train"  # the shipped split, or a folder of photographs
-    loss: str = "l1"  # l1 | mse
+    loss: str = "l1"  # of the pixels
     pixel_weight: float = 1.0
     perceptual_weight: float = 0.0
-    adversarial_weight: float = 0.0  # 0: no discriminator
-    discriminator_channels: int = 16
+    perceptual: str = "efficientnet-lite0"  # the classifier of the perceptual loss
+    adversarial_weight: float = 0.0  # 0: no critic
+    critic_rate: float = 2e-4  # constant
+    critic_warmup: int = 300  # iterations in which only the critic learns
     blur: float = 0.0  # each pair: Gaussian blur, sigma uniform in [0, blur] HR pixels
-    anisotropic: bool = False  # each blur: two sigmas across each other, at a random angle
     noise: float = 0.0  # each pair: Gaussian noise on LR, sigma uniform in [0, noise] of 255
     iterations: int = 8000
     batch_size: int = 8  # over all processes
     patch: int = 24  # LR pixels; the HR crop is `scale` times larger
     learning_rate: float = 1e-3
     guide_rate: float = 1.0  # the rate of a learned guide's trunk, as a share of learning_rate
-    milestones: tuple[int, ...] = ()  # iterations that halve the rate; none: cosine to zero
-    ema: float = 0.999  # decay of the averaged weights, which are what is measured and saved
+    decay: str = "cosine"  # of the rate, to zero
+    precision: str = "float32"  # of convolutions
     seed: int = 0
-    log_every: int = 100  # iterations between rows of losses
 
     def __post_init__(self) -> None:
-        positive = ("iterations", "batch_size", "patch", "learning_rate", "guide_rate", "log_every")
-        for name in positive:
-            self._require(getattr(self, name) > 0, name, "above 0")
-        for name in ("pixel_weight", "perceptual_weight", "adversarial_weight", "blur", "noise"):
-            self._require(getattr(self, name) >= 0, name, "0 or more")
-        self._require(self.blur > 0 or not self.anisotropic, "blur", "above 0 to be anisotropic")
-        self._require(0 <= self.ema < 1, "ema", "in [0, 1)")
-        self._require(self.seed >= 0, "seed", "0 or more")
-        self._require(self.loss in ("l1", "mse"), "loss", "l1 or mse")
-        self._require(self.name.replace("-", "").isalnum(), "name", "letters, digits and dashes")
-
-    def _require(self, holds: bool, name: str, what: str) -> None:
-        if not holds:
-            raise DDRError(f"{self.name}: {name} is {getattr(self, name)!r}; it has to be {what}")
+        if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9-]{0,99}", self.name):
+            raise DDRError(f"name {self.name[:100]!r}: use up to 100 letters, digits and dashes")
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise DDRError(
+                    f"{self.name}: {name} {_short(getattr(self, name))} is unknown; "
+                    f"{did_you_mean(getattr(self, name), choices)}"
+                )
+        for name, bounds in BOUNDS.items():
+            _check_bounds(getattr(self, name), bounds, f"{self.name}: {name}")
 
 
 def config_from(values: dict, where: str) -> TrainingConfig:
     """A checked configuration from the keys of one YAML mapping; `where` begins every complaint."""
     types = typing.get_type_hints(TrainingConfig)
-    values = {"size": "reduced"} | values
     if "name" not in values:
         raise DDRError(f"{where}: name is missing; it names the network that training makes")
-    _check_choice(values["size"], SIZES, f"{where}: size")
-    preset = SIZES[values["size"]]
-    arguments = preset["arguments"] | _mapping(values, "arguments", where)
-    merged = {**preset, **values, "arguments": arguments}
+    preset = SIZES[_choice(values.get("size", "reduced"), SIZES, f"{where}: size")]
+    merged = (
+        preset | values | {"arguments": preset["arguments"] | _mapping(values, "arguments", where)}
+    )
     for key, value in merged.items():
-        _check_choice(key, types, f"{where}: key")
+        _choice(key, types, f"{where}: key")
         merged[key] = _coerce(value, types[key], f"{where}: {key}")
     config = TrainingConfig(**merged)
-    _check_choice(config.architecture, ARCHITECTURES, f"{where}: architecture")
-    signature = inspect.signature(ARCHITECTURES[config.architecture])
-    hints = typing.get_type_hints(ARCHITECTURES[config.architecture].__init__)
+    _check_network(config, where)
+    return config
+
+
+def _check_network(config: TrainingConfig, where: str) -> None:
+    """Whether the architecture takes the arguments, and a guide where one is named."""
+    architecture = ARCHITECTURES[config.architecture]
+    what = f"{where}: arguments of {config.architecture}"
+    signature = inspect.signature(architecture)
+    hints = typing.get_type_hints(architecture.__init__)
     for key, value in config.arguments.items():
-        _check_choice(key, signature.parameters, f"{where}: arguments of {config.architecture}")
-        _coerce(value, hints[key], f"{where}: {key} of {config.architecture}")
+        _choice(key, signature.parameters, what)
+        _coerce(value, hints[key], f"{what}: {key}")
+        if hints[key] is int:
+            _check_bounds(value, (1, LARGEST_ARGUMENT), f"{what}: {key}")
     guide = signature.parameters.get("guide")
     frozen = guide is not None and config.arguments.get("guide", guide.default) == "frozen"
     if frozen != bool(config.guide):
@@ -116,94 +160,114 @@ def config_from(values: dict, where: str) -> TrainingConfig:
             f"{where}: guide is {config.guide!r}; name a network exactly where the "
             "architecture is GuidedSRResNet and its own guide is 'frozen'"
         )
-    return config
+    try:
+        _try_out(config.architecture, *sorted(config.arguments.items()))
+    except Exception as error:
+        raise DDRError(f"{what}: {one_line(error)}") from error
 
 
-def _check_choice(name: object, choices: typing.Iterable[str], what: str) -> None:
-    if name not in list(choices):
-        near = difflib.get_close_matches(str(name), list(choices), 1, 0.0)
-        hint = f"did you mean {near[0]!r}?" if near else "there is none to choose from"
-        raise DDRError(f"{what} {name!r} is unknown; {hint}")
+@functools.cache
+def _try_out(architecture: str, *arguments: tuple[str, object]) -> None:
+    """Raises what the architecture raises for the arguments; weights are given a shape only."""
+    with torch.device("meta"):
+        ARCHITECTURES[architecture](**dict(arguments))
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def _check_bounds(value: float, bounds: tuple[float, float], what: str) -> None:
+    low, high = bounds
+    if not low <= value <= high:  # so is what is not a number
+        raise DDRError(f"{what} is {_short(value)}; it has to be from {low:g} to {high:g}")
+
+
+def _choice(name: object, choices: Collection[str], what: str) -> str:
+    if not isinstance(name, str) or name not in choices:
+        raise DDRError(f"{what} {_short(name)} is unknown; {did_you_mean(name, choices)}")
+    return name
 
 
 def _mapping(values: dict, key: str, where: str) -> dict:
     value = values.get(key) or {}
     if not isinstance(value, dict):
-        raise DDRError(f"{where}: {key} has to be a mapping, not {value!r}")
+        raise DDRError(f"{where}: {key} has to be a mapping, not {_short(value)}")
     return value
 
 
 def _coerce(value: object, kind: type, what: str) -> object:
-    """`value` as `kind`; an int passes for a float, a list for a tuple of ints, nothing else."""
-    if kind == tuple[int, ...] and isinstance(value, (list, tuple)):
-        return tuple(_coerce(item, int, what) for item in value)
+    """`value` as `kind`; an int passes for a float, nothing else for anything else."""
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:
-        name = getattr(kind, "__name__", str(kind))
         hint = "; write 1.0e-3, YAML reads 1e-3 as text" if kind is float else ""
-        raise DDRError(f"{what} has to be of type {name}, not {value!r}{hint}")
+        raise DDRError(f"{what} has to be of type {kind.__name__}, not {_short(value)}{hint}")
     return value
 
 
+# ---- campaigns ----
+
+
 def read_configs(path: str | Path) -> list[TrainingConfig]:
-    """The runs of a YAML file, in order of priority; everything is checked before anything runs."""
-    path = Path(path)
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise DDRError(f"{path}: cannot be read as a training configuration: {reason}") from error
+    """The runs of a YAML file, in order of priority; everything is checked before anything runs.
+
+    A run that is listed twice counts where it comes first. Raises DDRError for a file that is not
+    such a configuration, with the place.
+    """
+    content = read_yaml(Path(path))
     if not isinstance(content, dict):
         raise DDRError(f"{path}: has to be a mapping of fields, or of defaults, recipes and runs")
     if "runs" not in content:
         return [config_from(content, str(path))]
     for key in content:
-        _check_choice(key, ("defaults", "recipes", "runs"), f"{path}: key")
-    return list(_campaign_runs(content, str(path)))
+        _choice(key, ("defaults", "recipes", "runs"), f"{path}: key")
+    runs: dict[str, TrainingConfig] = {}
+    for config in _campaign_runs(content, str(path)):
+        runs.setdefault(config.name, config)
+        if len(runs) > MOST_RUNS:
+            raise DDRError(f"{path}: more than {MOST_RUNS:,} runs; split the campaign")
+    return list(runs.values())
 
 
-def _campaign_runs(content: dict, where: str) -> typing.Iterator[TrainingConfig]:
+def _campaign_runs(content: dict, where: str) -> Iterator[TrainingConfig]:
     defaults, recipes = _mapping(content, "defaults", where), _mapping(content, "recipes", where)
     if not isinstance(content["runs"], list):
         raise DDRError(f"{where}: runs has to be a list of {{recipes, size, seeds}}")
     for number, group in enumerate(content["runs"], 1):
         here = f"{where}: runs {number}"
         if not isinstance(group, dict) or not isinstance(group.get("recipes"), list):
-            raise DDRError(f"{here}: has to be {{recipes: [...], size, seeds}}, not {group!r}")
+            raise DDRError(
+                f"{here}: has to be {{recipes: [...], size, seeds}}, not {_short(group)}"
+            )
         for key in group:
-            _check_choice(key, ("recipes", "size", "seeds"), f"{here}: key")
-        size = group.get("size", "reduced")
-        _check_choice(size, SIZES, f"{here}: size")
-        for seed in _coerce(group.get("seeds", [0]), tuple[int, ...], f"{here}: seeds"):
+            _choice(key, ("recipes", "size", "seeds"), f"{here}: key")
+        size = _choice(group.get("size", "reduced"), SIZES, f"{here}: size")
+        for seed in _coerce(group.get("seeds", [0]), list, f"{here}: seeds"):
+            _check_bounds(_coerce(seed, int, f"{here}: seeds"), BOUNDS["seed"], f"{here}: seed")
             for recipe in group["recipes"]:
-                _check_choice(recipe, recipes, f"{here}: recipe")
+                _choice(recipe, recipes, f"{here}: recipe")
                 values = defaults | _mapping(recipes, recipe, where)
-                yield config_from(_run(recipe, values, size, seed), f"{where}: {recipe}")
+                yield config_from(_run(recipe, values, size, seed), f"{where}: {_short(recipe)}")
 
 
 def _run(recipe: str, values: dict, size: str, seed: int) -> dict:
     """The fields of a recipe trained at this size with this seed, as is what it starts from."""
-    suffix = _suffix(size, seed)
-    values = {key: _of_size(value, size) for key, value in values.items()}
+    values = _of_size(values, size)
     if values.get("init"):
-        values["init"] = f"{values['init']}{suffix}"
+        values["init"] = network_name(str(values["init"]), size, seed)
     if guide := values.get("guide"):
         trained, random, _ = str(guide).partition("@random")
-        values["guide"] = f"{trained}{_suffix(size, 0)}" + (f"{random}{seed}" if random else "")
-    return values | {"name": f"{recipe}{suffix}", "size": size, "seed": seed}
+        values["guide"] = network_name(trained, size, 0) + (f"{random}{seed}" if random else "")
+    return values | {"name": network_name(recipe, size, seed), "size": size, "seed": seed}
 
 
-def _of_size(value: object, size: str) -> object:
+def _of_size(value: object, size: str) -> typing.Any:
     """The same value with the part for this size in place of each {reduced: A, paper: B} in it."""
     if not isinstance(value, dict):
         return value
-    if value.keys() == SIZES.keys():
-        return value[size]
-    return {key: _of_size(inner, size) for key, inner in value.items()}
-
-
-def _suffix(size: str, seed: int) -> str:
-    if size == "reduced":
-        return f"-reduced-s{seed}"
-    return f"-s{seed}" if seed else ""
+    if value and value.keys() <= SIZES.keys():
+        return value.get(size)
+    inner = {key: _of_size(part, size) for key, part in value.items()}
+    return {key: part for key, part in inner.items() if part is not None}

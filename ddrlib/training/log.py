@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,20 +16,18 @@ import torch
 from torch import Tensor, nn
 
 from ddrlib.data.photographs import load_patches, load_photos
-from ddrlib.degrade.degradation import degrade, downsample, upsample
+from ddrlib.degrade.degradation import downsample, upsample
+from ddrlib.degrade.samples import Samples
 from ddrlib.errors import DDRError
 from ddrlib.features.extraction import extract
-from ddrlib.features.grams import gram
 from ddrlib.measure.fidelity import psnr
-from ddrlib.measure.metrics import calinski_harabasz, knn_purity, variance_split
-from ddrlib.measure.projection import pca
-from ddrlib.measure.tsne import tsne
-from ddrlib.networks.guided import GuidedSRResNet, takes_truth
+from ddrlib.measure.layer import Layer
+from ddrlib.measure.response import beyond
+from ddrlib.networks.guided import takes_truth
 from ddrlib.zoo.cards import NETWORKS
 from ddrlib.zoo.loading import Network
 
 HELD_OUT, HELD_OUT_SIZE = 24, 192  # photographs, and the side of the centre crop of each
-GRID = [(blur, noise) for blur in (1.0, 3.0) for noise in (5.0, 15.0)]  # of psnr_degraded
 PROBE_CONTENTS = 100
 PROBE_DEGRADATIONS = ("clean", "blur4", "noise20")
 
@@ -52,10 +49,7 @@ class TrainingLog:
         self.device = device
         self.held_out = _held_out().to(device)
         self.held_out_lr = downsample(self.held_out)
-        patches = load_patches("eval", n=PROBE_CONTENTS).images
-        self.content = np.tile(np.arange(len(patches)), len(PROBE_DEGRADATIONS))
-        self.degradation = np.repeat(np.arange(len(PROBE_DEGRADATIONS)), len(patches))
-        self.probe = torch.cat([degrade(patches, kind) for kind in PROBE_DEGRADATIONS])
+        self.probe = Samples.of(load_patches("eval", n=PROBE_CONTENTS), PROBE_DEGRADATIONS)
 
     @property
     def bicubic_psnr(self) -> float:
@@ -64,8 +58,12 @@ class TrainingLog:
     def add(self, iteration: int, measure: str, value: float, layer: str = "") -> None:
         self.rows.append((iteration, layer, measure, float(f"{value:.6g}")))
 
+    def values(self, measure: str) -> list[tuple[int, float]]:
+        """Iteration and value of each row of a measure."""
+        return [(row[0], row[3]) for row in self.rows if row[2] == measure]
+
     def last(self, measure: str) -> float:
-        return next(row[3] for row in reversed(self.rows) if row[2] == measure)
+        return self.values(measure)[-1][1]
 
     def last_losses(self) -> dict[str, float]:
         """The most recent mean of each loss."""
@@ -74,48 +72,53 @@ class TrainingLog:
     def summary(self) -> str:
         """The most recent losses and PSNR, for one line of progress."""
         losses = [f"{name[5:]} {value:.4g}" for name, value in self.last_losses().items()]
-        return ", ".join([*losses, f"PSNR {self.last('psnr'):.2f}"])
+        accuracy = [f"critic right {value:.2f}" for _, value in self.values("critic_accuracy")[-1:]]
+        return ", ".join([*losses, *accuracy, f"PSNR {self.last('psnr'):.2f}"])
 
     def measure(self, model: nn.Module, iteration: int) -> None:
-        """Held-out PSNR, and per trunk layer what `ddrlib.measure` reports, on a smaller probe.
+        """What a network can do on held-out photographs, and what sorts the features of the probe.
 
-        For a guided network also `psnr_degraded`, the mean over `GRID`. One guided by the oracle
-        takes more than images, so that its features are left out.
+        Of the whole network `psnr`, and `gradient_energy` of its outputs relative to the truth. Of
+        each trunk layer the variance components and the purity of neighbours; of the deepest one
+        also CHI, the share of its variance that the input pixels explain, and all of these beyond
+        the picture (`ddrlib.measure.response.beyond`). The features of a network guided by the
+        oracle are left out: it takes more than images.
         """
-        self.add(iteration, "psnr", self._psnr(model, self.held_out_lr, 0.0, 0.0))
-        if isinstance(model, GuidedSRResNet):
-            values = [self._psnr(model, lr, *at) for at, lr in self.degraded.items()]
-            self.add(iteration, "psnr_degraded", np.mean(values))
-            if takes_truth(model):
-                return
-        trunk = [name for name, path in model.layers().items() if path.startswith("body.")]
+        restored = self._restored(model)
+        self.add(iteration, "psnr", float(psnr(restored, self.held_out).mean()))
+        energy = gradient_energy(restored) / gradient_energy(self.held_out)
+        self.add(iteration, "gradient_energy", energy)
+        if takes_truth(model):
+            return
         network = Network("in training", model, model.scale, model.layers(), lambda x: x, "sr", {})
-        features = extract(network, self.probe, trunk, device=self.device)
-        for layer, values in features.items():
-            matrix = gram(values)
-            split = variance_split(matrix, self.content, self.degradation)
-            if layer == trunk[-1]:  # t-SNE is what takes time
-                points = tsne(pca(matrix).scores, seed=0)
-                chi = {"degradation": self.degradation, "content": self.content}
-                for label, labels in chi.items():
-                    self.add(
-                        iteration, f"chi_{label}", calinski_harabasz(points, labels).chi, layer
-                    )
-            self.add(iteration, "share_degradation", split.degradation, layer)
-            self.add(iteration, "share_content", split.content, layer)
-            self.add(iteration, "knn_degradation", knn_purity(matrix, self.degradation), layer)
+        features = extract(network, self.probe.images, network.trunk, device=self.device)
+        for name, values in features.items():
+            layer = Layer.of(name, values, self.probe)
+            self._add_sorting(iteration, layer, chi=name == network.trunk[-1])
+        rest = Layer.of(name, beyond(values, self.probe.images), self.probe)
+        explained = 1 - np.trace(rest.gram) / np.trace(layer.gram)
+        self.add(iteration, "explained_by_pixels", explained, name)
+        self._add_sorting(iteration, rest, chi=True, prefix="beyond_")
 
-    @cached_property
-    def degraded(self) -> dict[tuple[float, float], Tensor]:
-        """The held-out photographs under each blur (HR pixels) and noise (of 255) of `GRID`."""
-        return {at: degrade(self.held_out, "blur{:g}+noise{:g}".format(*at)) for at in GRID}
+    def _add_sorting(self, iteration: int, layer: Layer, chi: bool, prefix: str = "") -> None:
+        """The measures of one layer; CHI, whose t-SNE takes time, where it is wanted."""
+        found = {
+            "knn_degradation": layer.knn_degradation.value,
+            "component_degradation": layer.variance.degradation.value,
+            "component_content": layer.variance.content.value,
+        }
+        if chi:
+            layer = layer.embedded(seeds=1)
+            found["chi_degradation"] = layer.chi_degradation.mean
+            found["chi_content"] = layer.chi_content.mean
+        for name, value in found.items():
+            self.add(iteration, f"{prefix}{name}", value, layer.name)
 
-    def _psnr(self, model: nn.Module, images: Tensor, blur: float, noise: float) -> float:
-        truth = torch.tensor([[blur, noise]], device=self.device)
-        told = (truth,) if takes_truth(model) else ()
+    def _restored(self, model: nn.Module) -> Tensor:
+        """The held-out photographs from their clean LR images, one at a time."""
+        nothing = (torch.zeros(1, 2, device=self.device),) if takes_truth(model) else ()
         with torch.inference_mode():
-            restored = torch.cat([model(lr[None], *told) for lr in images])
-        return float(psnr(restored, self.held_out).mean())
+            return torch.cat([model(lr[None], *nothing) for lr in self.held_out_lr])
 
     def text(self) -> str:
         """The rows as CSV with a header."""
@@ -123,6 +126,12 @@ class TrainingLog:
         writer = csv.writer(buffer, lineterminator="\n")
         writer.writerows([("iteration", "layer", "measure", "value"), *self.rows])
         return buffer.getvalue()
+
+
+def gradient_energy(images: Tensor) -> float:
+    """The mean of the squared differences of neighbouring pixels of (N, 3, H, W), cut to [0, 1]."""
+    images = images.clamp(0, 1)
+    return sum(float(images.diff(dim=dim).square().mean()) for dim in (2, 3))
 
 
 def read_log(name: str, folder: Path = NETWORKS) -> pd.DataFrame:

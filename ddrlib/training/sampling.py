@@ -12,24 +12,28 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from ddrlib.degrade.degradation import downsample
 from ddrlib.errors import DDRError
+from ddrlib.networks.guided import takes_truth
 
 TABLE_STRIDE = 8  # pixels between the crop positions whose texture is known
 
 
 class Batch(NamedTuple):
-    """Pairs of patches, and what was done to each: `blur` in HR pixels, `noise` of 255.
-
-    The blur of an anisotropic kernel is the geometric mean of its two sigmas.
-    """
+    """Pairs of patches, and what was done to each: `blur` in HR pixels, `noise` of 255."""
 
     lr: Tensor  # (N, 3, P, P) in [0, 1]
     hr: Tensor  # (N, 3, scale * P, scale * P) in [0, 1]
     blur: Tensor  # (N,)
     noise: Tensor  # (N,)
+
+    def inputs(self, model: nn.Module) -> tuple[Tensor, ...]:
+        """What a network is given: the LR images, and the truth where an oracle guides it."""
+        if takes_truth(model):
+            return self.lr, torch.stack([self.blur, self.noise], dim=1)
+        return (self.lr,)
 
 
 class Sampler:
@@ -37,8 +41,7 @@ class Sampler:
 
     Every photograph is equally likely; within one, a crop is drawn in proportion to its mean
     gradient, so that sky and blur do not fill the batches. Each pair gets its own blur sigma in
-    [0, `blur`] (HR pixels) and noise sigma in [0, `noise`] (of 255, on the LR patch). Where blurs
-    are `anisotropic`, each has two such sigmas, across each other, and turns at random.
+    [0, `blur`] (HR pixels) and noise sigma in [0, `noise`] (of 255, on the LR patch).
     """
 
     def __init__(
@@ -49,7 +52,6 @@ class Sampler:
         *,
         blur: float = 0.0,
         noise: float = 0.0,
-        anisotropic: bool = False,
         seed: int = 0,
         rank: int = 0,
         device: torch.device | str = "cpu",
@@ -62,7 +64,6 @@ class Sampler:
                 "pixels; choose a smaller patch or larger photographs"
             )
         self.crop, self.batch_size, self.blur, self.noise = crop, batch_size, blur, noise
-        self.anisotropic = anisotropic
         self.seed, self.rank, self.device = seed, rank, torch.device(device)
         self.generator = torch.Generator(self.device)
         self.pixels = torch.cat([image.flatten(1).T for _, image in photos]).to(self.device)
@@ -76,12 +77,7 @@ class Sampler:
         self.generator.manual_seed(int(seeds.generate_state(1, np.uint64)[0] >> 1))
         hr = self._crops().float().div_(255)
         blur, noise = self._uniform() * self.blur, self._uniform() * self.noise
-        if self.anisotropic:
-            sigmas = torch.stack([blur, self._uniform() * self.blur], dim=1)
-            blurred = anisotropic_blur(hr, sigmas, self._uniform() * torch.pi, self.blur)
-            blur = sigmas.prod(dim=1).sqrt()
-        else:
-            blurred = gaussian_blur(hr, blur, self.blur) if self.blur else hr
+        blurred = gaussian_blur(hr, blur, self.blur) if self.blur else hr
         lr = _to_8_bit(downsample(blurred))
         if self.noise:
             grain = torch.randn(lr.shape, generator=self.generator, device=self.device)
@@ -135,22 +131,6 @@ def gaussian_blur(images: Tensor, sigma: Tensor, largest: float) -> Tensor:
     flat = F.conv2d(flat, kernel[:, None, :, None], groups=n * channels)
     flat = F.conv2d(flat, kernel[:, None, None, :], groups=n * channels)
     return flat.view_as(images)
-
-
-def anisotropic_blur(images: Tensor, sigmas: Tensor, angle: Tensor, largest: float) -> Tensor:
-    """As `gaussian_blur`, with `sigmas` (N, 2) along two axes, the first at `angle` (N,), in radians
-    from the horizontal; a sigma counts at least 0.3 pixels, lest a slanted line miss the grid."""
-    n, channels, height, width = images.shape
-    radius = min(int(np.ceil(4 * largest)), height - 1, width - 1)
-    offset = torch.arange(-radius, radius + 1, device=images.device)
-    x, y = offset, offset[:, None]
-    cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
-    along, across = x * cos + y * sin, y * cos - x * sin
-    first, second = sigmas.clamp(min=0.3)[:, :, None, None].unbind(1)
-    kernel = torch.exp(-0.5 * ((along / first) ** 2 + (across / second) ** 2))
-    kernel = (kernel / kernel.sum((1, 2), keepdim=True)).repeat_interleave(channels, 0)
-    flat = F.pad(images.reshape(1, n * channels, height, width), [radius] * 4, mode="reflect")
-    return F.conv2d(flat, kernel[:, None], groups=n * channels).view_as(images)
 
 
 def _to_8_bit(images: Tensor) -> Tensor:

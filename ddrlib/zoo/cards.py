@@ -11,13 +11,13 @@ import importlib.util
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import safetensors.torch
 from torch import Tensor
 
-from ddrlib.errors import DDRError, did_you_mean
+from ddrlib.errors import DDRError, did_you_mean, few
 from ddrlib.files import DATA, read_yaml, write_atomically
 from ddrlib.networks.architectures import ARCHITECTURES
 
@@ -41,7 +41,7 @@ def read_card(name: str, folder: Path = NETWORKS) -> dict:
     """The card of that name; DDRError for an unknown name, and for a card that cannot be right."""
     path = folder / f"{name}.json"
     # The others are listed only where this one is missing: a chapter depends on what it lists.
-    if Path(name).name != name or not os.path.isfile(path):
+    if Path(name).name != name or not os.path.exists(path):
         names = sorted(path.stem for path in folder.glob("*.json"))
         where = "`ddr networks` lists all" if names else f"no card in {folder}"
         raise DDRError(f"no network is called {name!r}; {did_you_mean(name, names)} ({where})")
@@ -85,9 +85,42 @@ def _misfit(value: object, kinds: Mapping[str, type]) -> str | None:
     if missing := [key for key in kinds if key not in value]:
         return f"it lacks {', '.join(missing)}"
     wrong = [
-        f"{key} has to be a {k.__name__}" for key, k in kinds.items() if type(value[key]) is not k
+        f"{key} has to be of type {k.__name__}"
+        for key, k in kinds.items()
+        if type(value[key]) is not k
     ]
     return wrong[0] if wrong else None
+
+
+def network_name(recipe: str, size: str, seed: int) -> str:
+    """What `ddr train` calls the network of a recipe at a size and with a seed.
+
+    RECIPE-SIZE-sSEED; at the paper's size RECIPE, or RECIPE-sSEED for seeds other than 0.
+    """
+    if size != "paper":
+        return f"{recipe}-{size}-s{seed}"
+    return f"{recipe}-s{seed}" if seed else recipe
+
+
+def trained(
+    recipe: str,
+    size: str,
+    seeds: Sequence[int],
+    missing_ok: bool = False,
+    folder: Path = NETWORKS,
+) -> dict[int, str]:
+    """The names of a recipe's networks by training seed, each once; those that are not there are left out.
+
+    Raises DDRError where none is there, unless `missing_ok`.
+    """
+    names = {seed: network_name(recipe, size, seed) for seed in seeds}
+    found = {seed: name for seed, name in names.items() if (folder / f"{name}.json").is_file()}
+    if not found and not missing_ok:
+        raise DDRError(
+            f"{few(names.values())}: not trained yet; "
+            f"run: ddr train configs/campaign.yaml --only '{network_name(recipe, size, 0)}*'"
+        )
+    return found
 
 
 def networks(folder: Path = NETWORKS) -> list[dict]:

@@ -1,0 +1,143 @@
+"""The adversarial half: both losses, and whether the critic of a training gave a signal.
+
+Photographs and restored images pass the critic in one batch: its batch normalisation then has, in
+training and in `eval()`, the statistics of the mixture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ddrlib.data.photographs import load_photos
+from ddrlib.networks.discriminator import VGGDiscriminator
+from ddrlib.training.sampling import Batch, Sampler
+
+HELD_OUT = 128  # pairs of patches on which a critic's accuracy is measured
+CHUNK = 32  # pairs that are looked at together
+
+# The fresh critic: one recipe for all networks, however they were trained.
+FRESH = {"patch": 16, "batch_size": 8, "iterations": 150, "rate": 2e-4, "seeds": (0, 1, 2)}
+
+CHANCE, CERTAIN = 0.6, 0.99  # accuracies up to which, and above which, a critic teaches nothing
+CRITERION = (
+    f"more than half of the held-out accuracies after the warm-up are above {CHANCE} and fewer than "
+    f"half above {CERTAIN}; and fresh critics of one fixed recipe are on average right less often "
+    "about the outputs than about those of the network that the training started from"
+)
+SIGNAL = "signal"
+AT_CHANCE = "no signal: the critic is at chance"
+ALWAYS_RIGHT = "no signal: the critic is always right"
+NO_CLOSER = "signal, but the outputs are told from photographs no less easily than at the start"
+
+
+def logits(critic: nn.Module, real: Tensor, restored: Tensor) -> tuple[Tensor, Tensor]:
+    """The critic's logits of photographs and of restored images, judged in one batch."""
+    return critic(torch.cat([real, restored])).float().chunk(2)
+
+
+def critic_loss(real: Tensor, restored: Tensor) -> Tensor:
+    """The logistic loss of a critic from its logits (N,); 2 ln 2 where it is undecided."""
+    return F.softplus(-real).mean() + F.softplus(restored).mean()
+
+
+def generator_loss(restored: Tensor) -> Tensor:
+    """The non-saturating loss of a generator from the logits (N,) of its images."""
+    return F.softplus(-restored).mean()
+
+
+def held_out(sampler: Sampler) -> Batch:
+    """Pairs of patches of the evaluation split, always the same, made as those of `sampler`."""
+    photos = [photo for photo in load_photos("eval") if min(photo[1].shape[1:]) >= sampler.crop]
+    made = {name: getattr(sampler, name) for name in ("blur", "noise", "device")}
+    return Sampler(photos, sampler.crop, HELD_OUT, **made)(0)
+
+
+@torch.no_grad()
+def accuracy(critic: nn.Module, model: nn.Module, batch: Batch) -> float:
+    """The share of photographs and of restored images that a critic is right about."""
+    modes = [(module, module.training) for module in (critic, model)]
+    for module, _ in modes:
+        module.eval()
+    right = 0
+    for part in zip(*(values.split(CHUNK) for values in batch), strict=True):
+        pairs = Batch(*part)
+        real, restored = logits(critic, pairs.hr, model(*pairs.inputs(model)).float())
+        right += int((real > 0).sum()) + int((restored < 0).sum())
+    for module, training in modes:
+        module.train(training)
+    return right / (2 * len(batch.hr))
+
+
+def fresh_accuracy(
+    model: nn.Module,
+    photos: str = "train",
+    *,
+    blur: float = 0.0,
+    noise: float = 0.0,
+    device: torch.device | str = "cpu",
+) -> list[float]:
+    """How well fresh critics learn to tell a frozen network's outputs from photographs.
+
+    The critics and their training are the same for every network (`FRESH`), so that what they
+    reach can be compared.
+
+    Parameters
+    ----------
+    model : a super-resolution network of `ddrlib.networks`, in eval mode
+    photos : what the critics learn from, as `load_photos` takes it
+    blur, noise : the largest degradation of the LR images, as in a `TrainingConfig`
+
+    Returns
+    -------
+    The accuracy of each critic on held-out pairs, from about 0.5 to 1.
+    """
+    images, found = load_photos(photos), []
+    crop, size = FRESH["patch"] * model.scale, FRESH["batch_size"]
+    for seed in FRESH["seeds"]:
+        sampler = Sampler(images, crop, size, blur=blur, noise=noise, seed=seed, device=device)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            critic = VGGDiscriminator().to(device, memory_format=torch.channels_last)
+        optimizer = torch.optim.Adam(critic.parameters(), lr=FRESH["rate"], betas=(0.9, 0.99))
+        for iteration in range(FRESH["iterations"]):
+            batch = sampler(iteration)
+            with torch.no_grad():
+                restored = model(*batch.inputs(model))
+            optimizer.zero_grad(set_to_none=True)
+            critic_loss(*logits(critic, batch.hr, restored)).backward()
+            optimizer.step()
+        found.append(accuracy(critic, model, held_out(sampler)))
+    return found
+
+
+def verdict(logged: Sequence[float], final: Sequence[float], start: Sequence[float]) -> dict:
+    """What is known of an adversarial training: a named state, and what it was derived from.
+
+    Parameters
+    ----------
+    logged : held-out accuracies of the training's own critic after its warm-up
+    final, start : accuracies of fresh critics on the trained network and on what it started from
+    """
+    above, certain = (
+        sum(value > bound for value in logged) / max(len(logged), 1) for bound in (CHANCE, CERTAIN)
+    )
+    if above <= 0.5:
+        state = AT_CHANCE
+    elif certain >= 0.5:
+        state = ALWAYS_RIGHT
+    else:
+        state = SIGNAL if np.mean(final) < np.mean(start) else NO_CLOSER
+    return {
+        "state": state,
+        "criterion": CRITERION,
+        f"share_above_{CHANCE}": round(above, 3),
+        f"share_above_{CERTAIN}": round(certain, 3),
+        "fresh_critic": FRESH,
+        "fresh_accuracy": [round(value, 4) for value in final],
+        "fresh_accuracy_of_start": [round(value, 4) for value in start],
+    }
