@@ -87,7 +87,15 @@ def test_an_unknown_name_is_told_the_nearest(tmp_path):
         load_network("tiny", tmp_path)
 
 
-@pytest.mark.parametrize("name", ["../networks/rdn-div2k-x4", "rdn-div2k-x4@random", "@random1"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../networks/rdn-div2k-x4",
+        "rdn-div2k-x4@random",
+        "@random1",
+        "rdn-div2k-x4@random" + 20 * "9",
+    ],
+)
 def test_a_name_is_neither_a_path_nor_half_a_name(name):
     with refused("no network is called"):
         load_network(name)
