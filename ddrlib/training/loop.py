@@ -133,7 +133,7 @@ def _ship(trainer: Trainer, log: TrainingLog, folder: Path) -> None:
 
 
 def _adversarial(trainer: Trainer, log: TrainingLog) -> dict:
-    """Whether the critic gave a signal, for the card (`ddrlib.training.critic.verdict`)."""
+    """Whether the critic gave a signal, for the card (`ddrlib.training.adversarial.verdict`)."""
     config = trainer.config
     made = {"blur": config.blur, "noise": config.noise, "device": trainer.device}
     return adversarial.verdict(
