@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import json
@@ -24,7 +25,7 @@ class Failure(click.ClickException):
 
     def __init__(self, message: str, exit_code: int = 1) -> None:
         super().__init__(message)
-        self.exit_code = exit_code
+        self.exit_code = exit_code  # type: ignore[misc]
 
     def show(self, file: Any = None) -> None:
         click.echo(f"ddr: {self.message}", file, err=True)
@@ -38,11 +39,13 @@ class DDRGroup(click.Group):
             _check_installation()
             return super().invoke(ctx)
         except (DDRError, OSError, MemoryError, RuntimeError, ImportError) as error:
-            ours, memory = isinstance(error, DDRError | OSError), out_of_memory(error)
-            if ctx.params["debug"] or not (ours or memory):
+            memory = out_of_memory(error)
+            if ctx.params["debug"] or not (memory or isinstance(error, DDRError | OSError)):
                 raise
-            hint = "; try fewer or smaller patches, or another machine" if memory else ""
-            raise Failure(f"{one_line(error)}{hint}", exit_code=2) from None
+            line = one_line(error)
+            if memory:
+                line = f"out of memory ({line}): try fewer or smaller patches, or another machine"
+            raise Failure(line, exit_code=2) from None
 
 
 def _check_installation() -> None:
@@ -74,12 +77,21 @@ def _echo_json(value: Any) -> None:
 
 
 class Names(click.ParamType):
-    """A comma-separated list."""
+    """A comma-separated list; a comma within brackets belongs to a pattern, as in "re:B[0-9]{1,2}"."""
 
     name = "A,B,…"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> list[str]:
-        return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        names, depth = [""], 0
+        for character in value:
+            depth += (character in "([{") - (character in ")]}")
+            if character == "," and depth <= 0:
+                names.append("")
+            else:
+                names[-1] += character
+        return [name.strip() for name in names]
 
 
 COUNT = click.IntRange(min=1)
@@ -224,7 +236,7 @@ def measure(
     """Measure how NETWORK sorts its inputs, by degradation or by content, and how it generalises.
 
     NETWORK is one of `ddr networks`, or your own: package.module:factory, an ONNX file, a
-    checkpoint that spandrel knows, or a descriptor (YAML, JSON, TOML). Layers are names or
+    checkpoint that spandrel knows, or a descriptor (YAML or JSON). Layers are names or
     patterns. SRGA compares each degradation with the first.
     """
     from ddrlib.data.photographs import load_patches
@@ -233,20 +245,21 @@ def measure(
     from ddrlib.measure.measurement import measure as measure_network
     from ddrlib.zoo.loading import open_network
 
-    opened = open_network(
-        network,
-        None if layers == ["all"] else layers,
-        **{name: value for name, value in own.items() if value is not None},
-    )
-    (srga_layer,) = layer_paths(opened, [srga_layer or last_hidden(opened)])
-    found = measure_network(
-        opened,
-        load_patches(images or "eval", patches, size or 32 * opened.scale, skip_bad=skip_bad),
-        degradations,
-        seeds=seeds,
-        device=device,
-        progress=functools.partial(click.echo, err=True),
-    )
+    with contextlib.redirect_stdout(sys.stderr):  # a network may print; stdout is the result's
+        opened = open_network(
+            network,
+            None if layers == ["all"] else layers,
+            **{name: value for name, value in own.items() if value is not None},
+        )
+        (srga_layer,) = layer_paths(opened, [srga_layer or last_hidden(opened)])
+        found = measure_network(
+            opened,
+            load_patches(images or "eval", patches, size or 32 * opened.scale, skip_bad=skip_bad),
+            degradations,
+            seeds=seeds,
+            device=device,
+            progress=functools.partial(click.echo, err=True),
+        )
     if as_json:
         _echo_json(json.loads(found.to_json(srga_layer)))
         return
@@ -272,7 +285,13 @@ def _readable(table: pd.DataFrame) -> str:
 @click.argument("networks", nargs=-1, metavar="[NETWORK]...")
 @images_option
 @click.option("--patches", type=COUNT, default=100, show_default=True, help="How many of them.")
-@click.option("--port", type=COUNT, default=8866, show_default=True, help="Or the next free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8866,
+    show_default=True,
+    help="Another where it is taken.",
+)
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 @device_option
 def explore(

@@ -28,8 +28,25 @@ COMMAND = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from ddrlib.cli import main
+from ddrlib.widgets import serve
+serve.IDLE, serve.CHECK = {idle}, 1
 main()
 """
+# What a user may have configured: each of these would show, were it obeyed.
+HOSTILE = {
+    "jupyter/voila.json": '{"Voila": {"ip": "0.0.0.0", "token": "known", "base_url": "/other/"}}',
+    "jupyter/jupyter_config.json": '{"Voila": {"port": 1}, "VoilaConfiguration": {"theme": "dark"}}',
+    "voila.json": '{"Voila": {"base_url": "/other/"}}',
+    "ipython/profile_default/startup/00.py": "raise SystemExit",
+}
+ENVIRONMENT = {
+    "JUPYTER_CONFIG_DIR": "jupyter",
+    "JUPYTER_TOKEN": "known",
+    "JUPYTER_PLATFORM_DIRS": "1",
+    "VOILA_PORT": "1",
+    "IPYTHONDIR": "ipython",
+    "MPLBACKEND": "module://ipympl.backend_nbagg",
+}
 
 
 @dataclass
@@ -40,6 +57,11 @@ class Server:
     address: str
     temporary: Path
 
+    def kernels(self) -> list[str]:
+        """The processes that the server has started."""
+        number = self.process.pid
+        return Path(f"/proc/{number}/task/{number}/children").read_text().split()
+
     def interrupt(self) -> int:
         """Ctrl-C, and the exit status."""
         self.process.send_signal(signal.SIGINT)
@@ -47,8 +69,11 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Server]:
+def serving(folder: Path, idle: int = 120) -> Iterator[Server]:
     """Serve the explorer of NETWORK on six photographs, all of it kept in `folder`."""
+    for name, text in HOSTILE.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
     (folder / "toy.py").write_text(NETWORK)
     (folder / "photographs").mkdir()
     (folder / "tmp").mkdir()
@@ -63,7 +88,7 @@ def serving(folder: Path) -> Iterator[Server]:
         [
             sys.executable,
             "-c",
-            COMMAND,
+            COMMAND.format(idle=idle),
             "explore",
             "toy:make",
             "--images",
@@ -80,6 +105,7 @@ def serving(folder: Path) -> Iterator[Server]:
         text=True,
         env={
             **os.environ,
+            **ENVIRONMENT,
             "PYTHONPATH": str(ROOT),
             "DDR_CACHE": str(folder / "cache"),
             "TMPDIR": str(folder / "tmp"),

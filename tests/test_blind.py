@@ -1,11 +1,14 @@
 """Blind super-resolution: paired gains, degradation editing, costs, by hand."""
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from sklearn.metrics import r2_score
 from torch import nn
 
@@ -26,8 +29,8 @@ SIZE = {"channels": 4, "blocks": 2}
 TRUE = blur_then_noise(2.0, 10.0)
 
 
-def network(module, name="net"):
-    return Network(name, module.eval(), 4, {"Output": ""}, lambda x: x, "sr", {"sha256": name})
+def network(module, name="net", scale=4):
+    return Network(name, module.eval(), scale, {"Output": ""}, lambda x: x, "sr", {"sha256": name})
 
 
 def guided(guide="frozen", seed=0):
@@ -45,14 +48,12 @@ def guided(guide="frozen", seed=0):
 
 
 class Bicubic(nn.Module):
-    scale = 4
-
-    def __init__(self, offset=0.0):
+    def __init__(self, offset=0.0, scale=4):
         super().__init__()
-        self.offset = nn.Parameter(torch.tensor(offset))
+        self.offset, self.scale = nn.Parameter(torch.tensor(offset)), scale
 
     def forward(self, x):
-        return upsample(x) + self.offset
+        return upsample(x, self.scale) + self.offset
 
 
 class Listener(nn.Module):
@@ -131,6 +132,17 @@ def test_compared_image_by_image(truth):
     assert found.grey.dropna().index.get_level_values("seed").unique().tolist() == [1]
     assert (found.grey.dropna() < 0).all()
     assert (table[table.method == "same"].groupby("seed").ssim.mean().std()) == 0
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3])
+def test_compared_at_other_scales(truth, scale):
+    table = blind.compare({"same": {0: network(Bicubic(scale=scale), scale=scale)}}, truth, [TRUE])
+    expected = psnr(upsample(degrade(truth, str(TRUE), scale), scale), truth).tolist()
+    for _, part in table.groupby("method"):
+        assert part.psnr.tolist() == pytest.approx(expected, abs=1e-4)
+    mixed = {"same": {0: network(Bicubic(scale=scale), scale=scale), 1: network(Bicubic())}}
+    with pytest.raises(DDRError, match=rf"scales \[{scale}, 4\]: compare those of one"):
+        blind.compare(mixed, truth, [TRUE])
 
 
 def series(values):
@@ -284,6 +296,16 @@ def test_the_viewer_shows_all_and_the_oracle_only_what_it_knows(truth):
     for text in ("blur1+noise3", "jpeg30", "nonsense"):
         request = {"choice": {"photograph": "0 (0)", "blur": 0.0, "noise": 0.0}, "text": text}
         viewer._on_message(None, {"type": "compute", "request": request}, [])
-    told, untold, refused = sent
-    assert len(told["show"]) == 5 and len(untold["show"]) == 4
+    known, unknown, refused = sent
+    assert len(known["show"]) == 5 and len(unknown["show"]) == 4
     assert refused["type"] == "error" and "nonsense" in refused["text"]
+
+
+def test_the_viewer_at_other_scales(truth):
+    patches = Patches(truth[:1], np.arange(1), np.array([""]), np.array(["p__0.png"]))
+    viewer = restoration_viewer(patches, {"x2": network(Bicubic(scale=2), scale=2)}, [2.0], [0.0])
+    (frame,) = viewer.frames
+    sides = [Image.open(io.BytesIO(viewer.pictures[k])).size for _, k, _ in frame["show"]]
+    assert sides == [(24, 24), (48, 48), (48, 48), (48, 48)]
+    _, bicubic, same, _ = (caption for caption, *_ in frame["show"])
+    assert bicubic.split(", ")[1] == same.split(", ")[1], "its own PSNR, at its own scale"

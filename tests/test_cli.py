@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from ddrlib.book import run as book
-from ddrlib.cli import _echo_json, cli
+from ddrlib.cli import Names, _echo_json, cli
 from ddrlib.errors import DDRError
 from ddrlib.files import ROOT
 
@@ -60,6 +60,21 @@ def grey():
     from torch import nn
 
     return nn.Sequential(nn.Conv2d(3, 16, 1), nn.PixelShuffle(4))
+
+
+def leaving():
+    sys.exit()
+
+
+def chatty():
+    """Prints when it is made and in each pass."""
+
+    def say(x):
+        print("a pass")
+        return x
+
+    print("made")
+    return toy(say)
 
 
 @pytest.fixture
@@ -129,7 +144,7 @@ def test_out_of_memory_is_one_line_and_exit_code_2(monkeypatch, error):
     monkeypatch.setattr(book, "run_chapters", fail)
     result = ddr("run")
     assert result.exit_code == 2 and len(result.stderr.splitlines()) == 1
-    assert "try fewer or smaller patches" in result.stderr
+    assert result.stderr.startswith("ddr: out of memory (") and "fewer" in result.stderr
 
 
 def test_json_holds_no_number_that_json_does_not_know(tmp_path):
@@ -302,6 +317,26 @@ def test_measure_prints_the_documented_json(photographs):
     assert 0 <= low <= srga["degradations"]["noise20"]["value"] <= high
 
 
+def test_what_a_network_prints_is_not_in_the_json(photographs):
+    few = ["--images", photographs, "--patches", 6, "--seeds", 1, "--layers", "Output", "--json"]
+    result = ddr("measure", "test_cli:chatty", *few)
+    assert json.loads(result.stdout)["network"] == "test_cli:chatty"
+    assert "made" in result.stderr and "a pass" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ("a, b.*", ["a", "b.*"]),
+        ("re:RB[0-9]{1,2},up", ["re:RB[0-9]{1,2}", "up"]),
+        ("re:(a|b[1,2]),c", ["re:(a|b[1,2])", "c"]),
+        ("a)b,c", ["a)b", "c"]),
+    ],
+)
+def test_commas_within_brackets_belong_to_the_pattern(given, names):
+    assert Names().convert(given, None, None) == names
+
+
 def test_measure_prints_tables_for_people(photographs):
     result = ddr(
         "measure",
@@ -348,6 +383,7 @@ def test_measure_prints_tables_for_people(photographs):
         (["rdn-div2k-x4", "--layers", "conv*"], "there are: F_m1, F_0, LRL_1"),
         (["test_cli:toi"], "no callable 'toi'"),
         (["test_cli:raising"], "raising fails: ValueError: no such setting"),
+        (["test_cli:leaving"], "leaving fails: SystemExit"),
         (["test_cli:grey"], "does not give images"),
         (["test_cli:toy", "--scale", "2"], "set the scale"),
         (["test_cli:toy", "--layers", "conv9"], "did you mean conv1?"),

@@ -159,7 +159,7 @@ def test_images_contribute_equally(folder, n):
 def test_order_of_the_directory_does_not_matter(folder, monkeypatch):
     before = load_patches(folder, n=8, size=16)
     listed = [(root, below, files[::-1]) for root, below, files in os.walk(folder)][::-1]
-    monkeypatch.setattr(os, "walk", lambda *_: iter(listed))
+    monkeypatch.setattr(os, "walk", lambda *_, **__: iter(listed))
     after = load_patches(folder, n=8, size=16)
     assert torch.equal(before.images, after.images)
     assert before.source.tolist() == after.source.tolist()
@@ -281,9 +281,22 @@ def test_hidden_files_and_leftovers_are_no_photographs(folder, caplog):
         _save(folder / place / "x.png", seed=hash(place) % 100)
     for name in ("x.png~", "x.png.bak"):
         (folder / name).write_bytes((folder / "cats" / "0.png").read_bytes())
+    (folder / "link").symlink_to(folder / "cats")
     assert len(load_photos(folder)) == 6
     # with ._loose.tiff and notes.txt of the fixture
-    assert caplog.messages == [f"{folder}: passed over 8 hidden or left by programs, 1 .txt"]
+    reasons = "8 hidden or left by programs, 1 .txt, 1 linked folders"
+    assert caplog.messages == [f"{folder}: passed over {reasons}"]
+
+
+def test_folders_that_may_not_be_read_are_counted(folder, caplog, monkeypatch):
+    def guarded(path, scan=os.scandir):
+        if os.fspath(path).endswith("dogs"):
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    assert len(load_photos(folder)) == 5
+    assert "1 folders not readable" in caplog.text
 
 
 def test_a_hidden_folder_that_is_named_itself_is_read(tmp_path):

@@ -17,20 +17,13 @@ from PIL import Image
 from scipy.spatial.distance import pdist
 
 from ddrlib.data.photographs import Patches, load_patches
-from ddrlib.degrade.degradation import degrade
 from ddrlib.degrade.samples import Samples
 from ddrlib.errors import DDRError
 from ddrlib.measure.measurement import measure
 from ddrlib.measure.metrics import calinski_harabasz
 from ddrlib.networks.srresnet import SRResNet
-from ddrlib.widgets.explorer_data import (
-    _align,
-    atlas_columns,
-    pack,
-    photograph_name,
-    quantise,
-    webp,
-)
+from ddrlib.widgets.explorer_data import _align, pack, quantise
+from ddrlib.widgets.thumbnails import photograph_name, sheet, sheet_columns, tiled, webp
 from ddrlib.zoo.loading import Network
 
 DEGRADATIONS = ("clean", "blur1", "blur4+noise20")
@@ -45,11 +38,6 @@ def patches():
         category=np.array(["sea", "sky", "sky", "sea", "", "sea"]),
         source=np.array([f"folder/pack__photo{i // 2}.webp" for i in range(N)]),
     )
-
-
-@pytest.fixture(scope="module")
-def images(patches):
-    return torch.cat([degrade(patches.images, degradation) for degradation in DEGRADATIONS])
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +57,8 @@ def measurement(patches):
 
 
 @pytest.fixture(scope="module")
-def packed(measurement, patches, images):
-    return pack([measurement, measurement], patches, images, perplexities=[4, 3])
+def packed(measurement):
+    return pack([measurement, measurement], perplexities=[4, 3])
 
 
 def unpacked(packed) -> np.ndarray:
@@ -163,21 +151,23 @@ def remade(layer, **figures):
     return other
 
 
-def test_one_network_of_many_contents_has_no_chi_of_its_samples(measurement, patches, images):
+def test_one_network_of_many_contents_has_no_chi_of_its_samples(measurement, patches):
     """One label a sample: CHI is not defined, and JSON could not say infinity."""
     whole = Patches(patches.images[:1], np.arange(1), patches.category[:1], patches.source[:1])
-    samples = dataclasses.replace(measurement.samples, patches=whole, images=images[::N])
+    samples = dataclasses.replace(
+        measurement.samples, patches=whole, images=measurement.samples.images[::N]
+    )
     layers = [
         remade(x, scores=x.scores[::N], embeddings=x.embeddings[:, ::N]) for x in measurement.layers
     ]
     one = dataclasses.replace(measurement, samples=samples, layers=layers)
-    packed = pack([one], whole, images[::N])
+    packed = pack([one])
     assert packed.index["views"][0]["chi"] == dict.fromkeys(
         ["degradation type", "degree", "content", "category", "photograph"]
     )
 
 
-def test_the_index_is_strict_json(packed, measurement, patches, images):
+def test_the_index_is_strict_json(packed, measurement):
     json.dumps(packed.index, allow_nan=False)
     single = [
         remade(
@@ -188,30 +178,25 @@ def test_the_index_is_strict_json(packed, measurement, patches, images):
         )
         for layer in measurement.layers
     ]
-    index = pack([dataclasses.replace(measurement, layers=single)], patches, images).index
+    index = pack([dataclasses.replace(measurement, layers=single)]).index
     json.dumps(index, allow_nan=False)
     assert index["networks"][0]["layers"][0]["chi"]["degradation"][1:] == [None, 1]
 
 
-def test_the_atlas_holds_the_samples_in_order(patches):
+def test_a_sheet_holds_the_samples_in_order():
     flat = torch.rand(7, 3, 1, 1, generator=torch.Generator().manual_seed(1)).expand(-1, -1, 8, 8)
-    from ddrlib.widgets.explorer_data import _atlas
-
-    atlas = Image.open(io.BytesIO(webp(_atlas(flat))))
-    assert atlas.size == (24, 24) and atlas_columns(7) == 3
+    made = Image.open(io.BytesIO(webp(tiled(flat))))
+    assert made.size == (24, 24) and sheet_columns(7) == 3
     for i in range(7):
-        tile = atlas.convert("RGB").crop(
-            (8 * (i % 3), 8 * (i // 3), 8 * (i % 3) + 8, 8 * (i // 3) + 8)
-        )
+        corner = 8 * (i % 3), 8 * (i // 3)
+        tile = made.convert("RGB").crop((*corner, corner[0] + 8, corner[1] + 8))
         expected = (flat[i, :, 0, 0] * 255).round().byte().tolist()
         assert np.unique(np.asarray(tile).reshape(-1, 3), axis=0).tolist() == [expected]
 
 
-def test_large_thumbnails_are_reduced(measurement, patches, images):
-    index = pack(
-        [measurement], patches, images.repeat_interleave(8, 2).repeat_interleave(8, 3)
-    ).index
-    assert index["thumbnail"] == 32
+@pytest.mark.parametrize("side, kept", [(12, 12), (32, 32), (64, 32), (250, 32)])
+def test_large_thumbnails_are_reduced(side, kept):
+    assert Image.open(io.BytesIO(sheet(torch.rand(4, 3, side, side)))).size == (2 * kept, 2 * kept)
 
 
 @given(arrays(np.uint8, (3, 5, 4)))
@@ -221,11 +206,15 @@ def test_lossless_webp(pixels):
     np.testing.assert_array_equal(back, pixels.transpose(1, 2, 0))
 
 
-def test_different_samples_are_refused(measurement, patches, images):
+def test_different_samples_are_refused(measurement, patches):
     samples = Samples.of(patches, ("clean", "blur1", "noise20"))
     other = dataclasses.replace(measurement, samples=samples)
     with pytest.raises(DDRError, match="measure all networks on the same ones"):
-        pack([measurement, other], patches, images)
+        pack([measurement, other])
+    samples = Samples.of(dataclasses.replace(patches, images=1 - patches.images), DEGRADATIONS)
+    other = dataclasses.replace(measurement, samples=samples)
+    with pytest.raises(DDRError, match="measure all networks on the same ones"):
+        pack([measurement, other])
 
 
 @pytest.mark.parametrize(
@@ -244,7 +233,6 @@ def test_size_of_a_full_explorer(measurement):
     """4 networks x 12 layers x 3 projections of 300 real samples leave room on a 3 MB page."""
     patches = load_patches("eval", n=100)
     degradations = ("clean", "blur4", "noise20")
-    images = torch.cat([degrade(patches.images, degradation) for degradation in degradations])
     rng = np.random.default_rng(0)
     layer = remade(
         measurement.layers[0],
@@ -254,7 +242,8 @@ def test_size_of_a_full_explorer(measurement):
     samples = Samples.of(patches, degradations)
     full = dataclasses.replace(measurement, samples=samples, seeds=1, layers=[layer] * 36)
     # 36 layers x 2 projections are 72 views; two such networks are 144 = 4 x 12 x 3
-    packed = pack([full, full], patches, images)
+    packed = pack([full, full])
     assert len(packed.coordinates) == 144 * 300 * 4
-    in_page = 4 / 3 * (len(packed.coordinates) + len(packed.atlas)) + len(json.dumps(packed.index))
+    (images,) = packed.sheets
+    in_page = 4 / 3 * (len(packed.coordinates) + len(images)) + len(json.dumps(packed.index))
     assert in_page < 700_000

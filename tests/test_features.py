@@ -1,6 +1,8 @@
 """Extraction against a plain forward pass."""
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from torch import nn
 from ddrlib.errors import DDRError
 from ddrlib.features import extraction as features
 from ddrlib.features.extraction import extract, extract_rows, resolve_device, super_resolve
+from ddrlib.features.forward import MOST_COPIES, in_parallel
 from ddrlib.features.rows import FileRows, Rows
 from ddrlib.networks.rrdbnet import RRDN
 from ddrlib.zoo.loading import Network, load_network
@@ -28,11 +31,9 @@ class Toy(nn.Module):
         self.windows = nn.PixelUnshuffle(2)
         self.unused = nn.Identity()
         self.gain = gain
-        self.passes = 0  # completed
 
     def forward(self, x):
         x = self.conv2(torch.relu_(self.conv1(x)) * self.gain)  # relu_ overwrites conv1's output
-        self.passes += 1
         return self.windows(x).unflatten(0, (-1, 1)).transpose(0, 1)
 
 
@@ -79,9 +80,62 @@ def test_features_are_those_of_a_plain_pass(images, batch_size, monkeypatch):
 
 
 def test_the_pass_ends_with_the_deepest_layer(images):
+    class Failing(nn.Module):
+        def forward(self, x):
+            raise AssertionError
+
     network = toy()
-    extract(network, images, ["first"])
-    assert network.module.passes == 0
+    network.module.windows = Failing()
+    assert list(extract(network, images, ["second"])) == ["second"]
+
+
+def test_threads_share_a_network_that_stays_as_it_is(images):
+    """Also one that cannot be copied: its lock is shared, and passes wait for each other."""
+    for extra in (None, threading.Lock()):
+        network = toy()
+        network.module.extra = extra
+        alone = extract(network, images, ["second"])["second"]
+        with ThreadPoolExecutor(4) as pool:
+            layers = ["first", "second"] * 4
+            found = pool.map(lambda layer: extract(network, images, [layer])[layer], layers)  # noqa: B023
+            assert all(np.array_equal(each, alone) for each in list(found)[1::2])
+        assert not any(part._forward_hooks for part in network.module.modules())
+
+
+def test_all_of_it_is_in_true_float32(images):
+    class Asking(nn.Module):
+        def forward(self, x):
+            return x + (torch.get_float32_matmul_precision() == "highest")
+
+    network = toy()
+    network.module.conv1 = Asking()
+    torch.set_float32_matmul_precision("high")
+    try:
+        found = extract(network, images, ["first"])["first"]
+        assert torch.get_float32_matmul_precision() == "high"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    assert np.allclose(found, 1 + images.flatten(1), atol=1e-3)
+
+
+def test_there_are_few_copies_however_many_cores():
+    torch.set_num_threads(16)
+    try:
+        with (
+            in_parallel(nn.Identity(), torch.device("cpu")) as parallel_map,
+        ):
+            used = set(parallel_map(lambda module, _: time.sleep(0.01) or id(module), range(64)))
+    finally:
+        torch.set_num_threads(1)
+    assert len(used) <= MOST_COPIES
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_gets_a_copy(images):
+    network = toy()
+    found = extract(network, images, ["first"], device="cuda")["first"]
+    assert network.module.conv1.weight.device.type == "cpu"
+    assert np.allclose(found, expected(network, images)["first"], rtol=1e-2, atol=1e-3)
 
 
 def test_a_network_that_views_its_features_is_no_obstacle(images):
@@ -193,7 +247,7 @@ def test_large_finite_values_are_not_mistaken_for_infinite_ones():
 def test_layers_that_cannot_serve_are_refused(images, monkeypatch):
     batches_of(monkeypatch, 100)
     network = toy()
-    with pytest.raises(DDRError, match="no layer 'secnd'; did you mean second[?] Its layers: fir"):
+    with pytest.raises(DDRError, match="no layer 'secnd'; did you mean second[?]$"):
         extract(network, images, ["secnd"])
     with pytest.raises(DDRError, match="layer unused does not run"):
         extract(network, images, ["unused"])

@@ -1,5 +1,6 @@
 """Gram matrices by hand; the cache against damage, mix-ups, kills, threads and full disks."""
 
+import gc
 import os
 import resource
 import subprocess
@@ -20,6 +21,7 @@ from ddrlib.features import cache as cache_module
 from ddrlib.features import grams
 from ddrlib.features.cache import load_arrays, save_arrays, source_hash
 from ddrlib.features.grams import gram, layer_grams, subgram
+from ddrlib.files import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -235,3 +237,33 @@ os.kill(os.getpid(), 9)
     done = subprocess.run([sys.executable, "-c", code], check=False, env=environment, timeout=60)
     assert done.returncode == -9
     assert list((tmp_path / "c").iterdir()) == []
+
+
+def test_sources_are_hashed_by_many_threads_at_once():
+    """Python 3.11 fails (SystemError) where threads change while one is parsing.
+
+    They do where the garbage collector runs Python code, as it does here all the time.
+    """
+
+    class Garbage:
+        alive = True
+
+        def __init__(self):
+            self.cycle = self
+
+        def __del__(self):
+            time.sleep(0.0002)
+            if Garbage.alive:
+                Garbage()
+
+    thresholds = gc.get_threshold()
+    gc.set_threshold(50)
+    try:
+        garbage = [Garbage() for _ in range(50)]
+        garbage.clear()
+        with ThreadPoolExecutor(4) as pool:
+            paths = [ROOT / "ddrlib" / "errors.py"] * 8
+            assert len(set(pool.map(source_hash.__wrapped__, paths))) == 1
+    finally:
+        Garbage.alive = False
+        gc.set_threshold(*thresholds)

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
-from ddrlib.data import images, png
+from ddrlib.data import png
 from ddrlib.data.images import is_image, load_image, read_pixels
 from ddrlib.errors import DDRError
 
@@ -208,6 +208,12 @@ def _icc(space: bytes, gamma: float, primaries=()) -> bytes:
     curve = b"curv\0\0\0\0" + struct.pack(">LH", 1, round(gamma * 256)) + b"\0\0"
     name = b"desc\0\0\0\0" + struct.pack(">L", 5) + b"test\0" + b"\0" * 78
     tags = [(b"desc", name + b"\0"), (b"wtpt", xyz(D50))]
+    if space == b"CMYK":  # a table of 2 x 2 x 2 x 2 colours in Lab: white without ink, else black
+        grid = bytes([255, 128, 128]) + bytes([0, 128, 128]) * 15
+        matrix = struct.pack(">9i", *np.eye(3, dtype=int).ravel() * 65536)
+        line = bytes(range(256))
+        table = b"mft1\0\0\0\0" + bytes([4, 3, 2, 0]) + matrix + line * 4 + grid + line * 3
+        tags.append((b"A2B0", table))
     if space == b"GRAY":
         tags.append((b"kTRC", curve))
     for letter, primary in zip(b"rgb", primaries, strict=False):
@@ -216,12 +222,14 @@ def _icc(space: bytes, gamma: float, primaries=()) -> bytes:
     for tag, value in tags:
         table += tag + struct.pack(">LL", at + len(data), len(value))
         data += value + b"\0" * (-len(value) % 4)
-    head = struct.pack(">L4sL4s4s4s6H", at + len(data), b"none", 0x02400000, b"mntr", space, b"XYZ ",
+    kind, pcs = (b"prtr", b"Lab ") if space == b"CMYK" else (b"mntr", b"XYZ ")
+    head = struct.pack(">L4sL4s4s4s6H", at + len(data), b"none", 0x02400000, kind, space, pcs,
                        2026, 1, 1, 0, 0, 0)  # fmt: skip
     return (head + b"acsp").ljust(68, b"\0") + xyz(D50)[8:] + b"\0" * 48 + table + data
 
 
 WIDE = _icc(b"RGB ", 1.8, PROPHOTO_TO_D50)
+CMYK = _icc(b"CMYK", 1.0)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
@@ -287,18 +295,23 @@ def test_a_grey_profile(tmp_path, bits):
     assert np.abs(np.array(_read(tmp_path / "a.png", *said)) - expected).max() <= 1
 
 
-def test_a_cmyk_profile(tmp_path, monkeypatch):
-    # No CMYK profile is small enough to stand here: the transform is a stand-in, its place is not.
-    ink = Image.new("CMYK", (16, 16), (10, 200, 60, 30))
-    ink.save(tmp_path / "a.jpg", icc_profile=b"ink", quality=100, subsampling=0)
-    monkeypatch.setattr(images, "_profile", lambda data: (data.decode(), "CMYK", "transform"))
-    monkeypatch.setattr(
-        ImageCms, "applyTransform", lambda image, transform: Image.new("RGB", image.size, image.mode == "CMYK" and (1, 2, 3))
-    )  # fmt: skip
-    found = _read(tmp_path / "a.jpg", "mode CMYK to RGB", "colour profile 'ink' to sRGB")
-    assert found[0][0] == [1, 2, 3]
-    Image.new("RGB", (16, 16)).save(tmp_path / "b.png", icc_profile=b"ink")
-    assert _read(tmp_path / "b.png", "colour profile 'ink' of other channels not applied")
+def test_a_cmyk_profile(tmp_path):
+    ink = np.zeros((1, 256, 4), np.uint8)
+    ink[0, :, 3] = np.arange(256)  # black alone
+    image = Image.fromarray(ink, "CMYK")
+    image.save(tmp_path / "a.tif", icc_profile=CMYK)
+    found = np.array(_read(tmp_path / "a.tif", "mode CMYK to RGB", "colour profile 'test' to sRGB"))
+    np.testing.assert_array_equal(found, np.asarray(_by_imagecms(image, CMYK)))
+    # By hand: L* = 100 (1 - k / 255), of which follow the luminance and its sRGB value.
+    f = (116 - 100 * np.arange(256) / 255) / 116
+    luminance = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29))
+    grey = np.where(
+        luminance > 0.0031308, 1.055 * luminance ** (1 / 2.4) - 0.055, 12.92 * luminance
+    )
+    assert np.abs(found[0] - 255 * grey[:, None]).max() <= 2
+    Image.new("RGB", (1, 1), (9, 9, 9)).save(tmp_path / "b.png", icc_profile=CMYK)
+    said = "colour profile 'test' of other channels not applied"
+    assert _read(tmp_path / "b.png", said) == [[[9, 9, 9]]]
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import torch
 from scipy.special import gamma
 from scipy.stats import gennorm, kurtosis, skew
 
-from ddrlib.measure.nss import brisque, fit_aggd, gradient_statistics, mscn
 from ddrlib.data.photographs import load_patches
 from ddrlib.degrade.degradation import degrade
+from ddrlib.measure.nss import brisque, fit_aggd, gradient_statistics, mscn
 
 torch.set_num_threads(1)
 

@@ -106,6 +106,12 @@ def test_tsne_ends_as_low_as_scikit_learn():
     assert np.mean(ours) == pytest.approx(np.mean(theirs), rel=0.05)
 
 
+def test_compiled_code_is_not_kept_on_disk():
+    """A folder that cannot be written, or a damaged file in it, would end every command."""
+    for compiled in (embedding._conditional, embedding._descend, embedding._gradient):
+        assert compiled.stats.cache_path is None
+
+
 def test_tsne_of_copies_is_finite():
     copies = np.repeat(np.random.default_rng(4).standard_normal((4, 3)), 10, axis=0)
     assert np.isfinite(tsne(copies, perplexity=5)).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 
 from ddrlib.book import site
 from ddrlib.book.ingredients import fingerprint
@@ -21,7 +23,7 @@ from ddrlib.book.results import write_stamp
 from ddrlib.book.run import sources
 from ddrlib.book.site import BuildError, build_site
 from ddrlib.errors import DDRError
-from ddrlib.files import locked
+from ddrlib.files import DATA, locked
 
 TOC = """
 format: jb-book
@@ -29,7 +31,10 @@ root: 00_intro
 chapters:
   - file: 01_widget
   - file: references
+  - file: licences
+  - file: photographs
 """
+QUOTES = str.maketrans("“”‘’", "\"\"''")  # as Sphinx sets them, and as they are written
 WIDGET_STATE = {
     "version_major": 2,
     "version_minor": 0,
@@ -94,6 +99,23 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+def check_attribution(html: Path) -> None:
+    """What the licences of photographs and scripts ask of whoever hands them on."""
+    rows = BeautifulSoup((html / "photographs.html").read_text(), "html.parser").find_all("tr")
+    cells = {row.td.text: [cell.text for cell in row.find_all("td")] for row in rows if row.td}
+    with open(DATA / "photos" / "photos.tsv", newline="", encoding="utf-8") as table:
+        photographs = list(csv.DictReader(table, delimiter="\t"))
+    assert len(photographs) == len(cells)
+    for photograph in photographs:
+        _, _, author, licence, changed = cells[photograph["file"]]
+        assert author.translate(QUOTES) == photograph["author"].translate(QUOTES)
+        assert licence and changed
+        assert licence.replace(" ", "-") == photograph["licence"] or not licence.startswith("CC ")
+    page = BeautifulSoup((html / "licences.html").read_text(), "html.parser")
+    texts = [link["href"] for link in page.find_all("a") if "licences/" in link["href"]]
+    assert len(texts) == 3 and all((html / text).is_file() for text in texts)
+
+
 def build(folder: Path) -> Path:
     return build_site(folder / "executed", folder / "_build" / "html")
 
@@ -120,6 +142,8 @@ def test_build_and_failed_rebuild(folder):
     assert "require.js" not in intro.read_text()
     assert (html / "_static/widgets/anywidget/index.js").exists()
     assert (html / "_static/mathjax/tex-chtml-full.js").exists()
+
+    check_attribution(html)
 
     [state] = re.findall(
         r'<script type="application/vnd.jupyter.widget-state.*?</script>',
@@ -282,6 +306,14 @@ def test_two_builds_at_once_are_refused(folder):
     with (
         locked(folder / "_build/.html.lock", ""),
         pytest.raises(DDRError, match="another `ddr build` is at work"),
+    ):
+        build(folder)
+
+
+def test_nothing_is_built_from_chapters_that_are_running(folder):
+    with (
+        locked(folder / "executed/.lock", ""),
+        pytest.raises(DDRError, match="another `ddr run` is at work"),
     ):
         build(folder)
 

@@ -55,6 +55,14 @@ def test_a_known_checkpoint_is_a_network(spandrel, tmp_path):
     assert network.sha256 != other.sha256
 
 
+@pytest.mark.parametrize("key", ["params-ema", "model", "net", "generator", "model_state_dict"])
+@pytest.mark.parametrize("prefix", ["", "module.", "netG.", "_orig_mod."])
+def test_wrapped_checkpoints_are_known_too(spandrel, tmp_path, key, prefix):
+    state = {prefix + name: value for name, value in weights().items()}
+    network = load_custom(saved({"epoch": 3, key: state}, tmp_path / "c.pth"))
+    assert torch.equal(network.module.body[0].bias, weights()["body.0.bias"])
+
+
 def test_what_spandrel_does_not_take_is_told(spandrel, tmp_path):
     with refused("c.pth", "no architecture that spandrel knows", "first key is x", "factory"):
         load_custom(saved({"x": torch.ones(1)}, tmp_path / "c.pth"))
@@ -64,6 +72,10 @@ def test_what_spandrel_does_not_take_is_told(spandrel, tmp_path):
         load_custom(saved(state, tmp_path / "c.pth"))
     with refused("c.pth does not fit", "Unexpected key", "more"):
         load_custom(saved({**weights(), "more": torch.ones(1)}, tmp_path / "c.pth"))
+    many = {f"body.{i}.weight": torch.ones(1) for i in range(2000)}
+    with pytest.raises(DDRError) as told:
+        load_custom(saved({**weights(), **many}, tmp_path / "c.pth"))
+    assert len(str(told.value)) < 500
     with refused("no.pth does not exist"):
         load_custom(tmp_path / "no.pth")
 

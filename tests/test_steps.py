@@ -185,12 +185,6 @@ def test_jpeg2000_is_monotone(photos):
     assert values == sorted(values, reverse=True) and values[0] > 35
 
 
-def test_jpeg2000_without_openjpeg(photos, monkeypatch):
-    monkeypatch.setattr(steps.features, "check", lambda name: False)
-    with pytest.raises(DDRError, match="has no OpenJPEG; install"):
-        apply(Jpeg2000(10), photos)
-
-
 def test_fading(photos):
     untouched = apply(Fading(0), photos)
     assert torch.equal(untouched, apply(Jpeg2000(4), photos))

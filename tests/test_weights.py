@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import struct
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -86,17 +87,133 @@ def state():
     return Toy().state_dict()
 
 
-@pytest.mark.parametrize("key", [None, "state_dict", "params", "params_ema"])
-def test_torch_state_dict_plain_or_nested(state, key, tmp_path):
-    torch.save(state if key is None else {key: state, "step": 3}, tmp_path / "c.pth")
+KEYS = [
+    *("params_ema", "params-ema", "params", "state_dict", "model_state_dict", "model", "net"),
+    *("generator", "netG", "ema", "weights"),
+]
+
+
+@pytest.mark.parametrize("key", [None, *KEYS])
+def test_a_state_dict_under_whatever_name(state, key, tmp_path):
+    rest = {"step": 3, "loss": torch.ones(1), "optimizer": {"state": {0: {"a": torch.ones(1)}}}}
+    torch.save(state if key is None else {**rest, key: state}, tmp_path / "c.pth")
     read = read_weights(tmp_path / "c.pth", Toy())
     assert all(torch.equal(read[k], state[k]) for k in state) and read.keys() == state.keys()
 
 
-def test_averaged_weights_come_before_the_last_ones(state, tmp_path):
-    ema = {key: value + 1 for key, value in state.items()}
-    torch.save({"params": state, "params_ema": ema}, tmp_path / "c.pth")
-    assert torch.equal(read_weights(tmp_path / "c.pth", Toy())["conv.bias"], ema["conv.bias"])
+@pytest.mark.parametrize(
+    ("wrap", "plus"),
+    [
+        (lambda one, two: {"params": one, "params_ema": two}, 1),
+        (lambda one, two: {"state_dict": {"model": one, "ema": two}}, 1),
+        (lambda one, two: {"netD": one, "netG": two}, 1),
+        (lambda one, two: {**one, "epoch": 3, "name": "x", "best": None}, 0),
+        (lambda one, two: {"ema": None, "model": one}, 0),
+    ],
+)
+def test_which_of_the_state_dicts_in_a_file(state, wrap, plus, tmp_path):
+    other = {key: value + 1 for key, value in state.items()}
+    torch.save(wrap(state, other), tmp_path / "c.pth")
+    read = read_weights(tmp_path / "c.pth", Toy())
+    assert torch.equal(read["conv.bias"], state["conv.bias"] + plus)
+
+
+PREFIXES = ["", "module.", "model.", "net.", "netG.", "generator.", "_orig_mod.", "module.model."]
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_what_wraps_the_names_is_taken_off(state, prefix):
+    module = Toy()
+    fill(module, {prefix + key: value + 1 for key, value in state.items()}, Path("w"))
+    assert torch.equal(module.conv.bias, state["conv.bias"] + 1)
+
+
+def test_the_generator_s_and_the_averaged_weights_come_first(state):
+    module = Toy()
+    fill(module, {f"net_{x}.{k}": v + (x == "g") for x in "dg" for k, v in state.items()}, Path())
+    assert torch.equal(module.conv.bias, state["conv.bias"] + 1)
+    both = {f"{x}.{k}": v + 2 * (x == "ema") for x in ("net", "ema") for k, v in state.items()}
+    fill(module, both, Path())
+    assert torch.equal(module.conv.bias, state["conv.bias"] + 2)
+
+
+def test_a_prefix_of_the_network_s_own_stays(state):
+    module = nn.ModuleDict({"model": Toy()})
+    fill(module, {f"model.{key}": value + 1 for key, value in state.items()}, Path("w"))
+    assert torch.equal(module["model"].conv.bias, state["conv.bias"] + 1)
+
+
+def test_part_of_another_network_is_not_taken(state):
+    larger = {f"{part}.{key}": value for part in ("head", "tail") for key, value in state.items()}
+    with pytest.raises(DDRError, match="another architecture than Toy: missing: conv.weight, "):
+        fill(Toy(), larger, Path("w"))
+
+
+def test_counted_batches_make_no_difference():
+    module = nn.BatchNorm2d(2)
+    state = module.state_dict()
+    state["running_mean"] = torch.ones(2)
+    for some in (state, {k: v for k, v in state.items() if "batches" not in k}):
+        fill(module, some, Path("w"))
+        assert module.running_mean.tolist() == [1, 1]
+        module.running_mean.zero_()
+
+
+BAD = {
+    "complex": lambda: torch.ones(2, dtype=torch.complex64),
+    "sparse": lambda: torch.eye(2).to_sparse(),
+    "sparse or nested": lambda: torch.eye(2).to_sparse_csr(),
+    "meta": lambda: torch.ones(2, device="meta"),
+    "quantised": lambda: torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_tensors_that_are_not_plain_are_refused(kind, tmp_path):
+    torch.save({"conv.weight": BAD[kind]()}, tmp_path / "c.pth")
+    with pytest.raises(DDRError, match=rf"\A.*c.pth: 'conv.weight' is .*{kind}.*\Z"):
+        read_weights(tmp_path / "c.pth", Toy())
+
+
+def test_keys_that_are_no_names_are_refused(tmp_path):
+    torch.save({0: torch.ones(2)}, tmp_path / "c.pth")
+    with pytest.raises(DDRError, match="c.pth: 0 is no name"):
+        read_weights(tmp_path / "c.pth", Toy())
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [(np.float64(3), "numpy._core.multiarray.scalar"), (Namespace(lr=1), "argparse.Namespace")],
+)
+def test_what_lies_beside_the_weights_is_named_where_it_is_refused(state, value, kind, tmp_path):
+    torch.save({"params": state, "best": value}, tmp_path / "c.pth")
+    with pytest.raises(DDRError, match=rf"c.pth is refused: it holds a {kind}, .*state dict alone"):
+        read_weights(tmp_path / "c.pth", Toy())
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_torchscript_is_named(tmp_path, recwarn):
+    torch.jit.script(Toy().conv).save(tmp_path / "c.pt")
+    recwarn.clear()
+    with pytest.raises(DDRError, match=r"\A.*c.pt is a TorchScript archive.*state dict alone\Z"):
+        read_weights(tmp_path / "c.pt", Toy())
+    assert not recwarn.list
+
+
+def test_a_quantised_entry_needs_two_numbers(tmp_path):
+    codes = {"w": torch.zeros(2, dtype=torch.uint8), "w:scale_min": torch.ones(3)}
+    safetensors.torch.save_file(codes, tmp_path / "c.safetensors")
+    with pytest.raises(DDRError, match="w:scale_min has to be two numbers"):
+        read_weights(tmp_path / "c.safetensors", Toy())
+
+
+def test_many_misfits_make_a_short_line():
+    many = {f"part.{i}.weight": torch.ones(1) for i in range(1000)}
+    with pytest.raises(DDRError) as refused:
+        fill(Toy(), many, Path("w"))
+    assert "surplus: part.0.weight, part.1.weight, part.2.weight and 997 more" in str(refused.value)
+    assert len(str(refused.value)) < 250
 
 
 def test_a_pytorch_bin_file_is_not_taken_for_ncnn(state, tmp_path):
@@ -164,16 +281,36 @@ def test_a_truncated_checkpoint_is_told(state, suffix, tmp_path):
         read_weights(path, Toy())
 
 
-@pytest.mark.parametrize("content", [[1, 2], torch.zeros(3), {"state_dict": {"epoch": 3}}])
-def test_no_state_dict_in_the_file(content, tmp_path):
+CYCLE: dict = {"epoch": 3}
+CYCLE["model"] = CYCLE
+
+
+@pytest.mark.parametrize(
+    ("content", "held"),
+    [
+        ([1, 2], "list"),
+        (torch.zeros(3), "Tensor"),
+        ({"state_dict": {"epoch": 3}}, "state_dict"),
+        ({"a": {"x": torch.ones(1)}, "b": {"x": torch.ones(1)}}, "a, b"),
+        ({"epoch": 3, "loss": torch.ones(1)}, "epoch, loss"),
+        ({}, "nothing"),
+        (CYCLE, "epoch, model"),
+    ],
+)
+def test_no_state_dict_in_the_file(content, held, tmp_path):
     torch.save(content, tmp_path / "c.pth")
-    with pytest.raises(DDRError, match="c.pth holds no state dict"):
+    with pytest.raises(DDRError, match=f"c.pth holds no state dict .*; it holds: {held}$"):
         read_weights(tmp_path / "c.pth", Toy())
 
 
 def test_missing_file(tmp_path):
     with pytest.raises(DDRError, match="nowhere.pth does not exist"):
         read_weights(tmp_path / "nowhere.pth", Toy())
+    (tmp_path / "c.pth").mkdir()
+    os.mkfifo(tmp_path / "d.pth")
+    for name in ("c.pth", "d.pth"):
+        with pytest.raises(DDRError, match=f"{name} is not a file"):
+            read_weights(tmp_path / name, Toy())
 
 
 def test_fill_leaves_the_module_alone_where_something_does_not_fit(state):

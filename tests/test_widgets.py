@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
+from torch import nn
 
 from ddrlib.data.photographs import load_patches
 from ddrlib.degrade.degradation import degrade, upsample
 from ddrlib.errors import DDRError
+from ddrlib.measure.measurement import measure
 from ddrlib.networks.srresnet import SRResNet
-from ddrlib.widgets.explorer_view import Explorer, explorer, recompute
+from ddrlib.widgets.explorer_view import explorer, recompute
 from ddrlib.widgets.frame_viewer import FrameViewer, gallery
 from ddrlib.zoo.loading import Network
 
@@ -101,7 +103,7 @@ def test_frames_without_pictures_are_refused():
 
 
 def test_gallery_shows_what_degrade_and_the_network_give(patches, network):
-    view = gallery(patches, network, {"blur": [0, 4], "jpeg": [30]}, count=2)
+    view = gallery(patches, [network], {"blur": [0, 4], "jpeg": [30]}, count=2)
     assert [frame["at"][1:] for frame in view.frames] == [
         ("blur", 0),
         ("blur", 4),
@@ -140,14 +142,16 @@ def test_degree_0_is_clean_and_stored_once(patches, network):
 def test_gallery_leaves_room_on_its_page(patches, network):
     """4 photographs, 3 kinds of 4 degrees, one network: half of a 3 MB page at most."""
     view = gallery(
-        patches, network, {"blur": [0, 1, 2, 4], "noise": [5, 10, 20, 40], "jpeg": [10, 30, 50, 80]}
+        patches,
+        [network],
+        {"blur": [0, 1, 2, 4], "noise": [5, 10, 20, 40], "jpeg": [10, 30, 50, 80]},
     )
     assert len(view.frames) == 48
     assert sum(len(base64.b64encode(picture)) for picture in view.pictures) < 1.5e6
 
 
 def test_gallery_computes_what_is_typed(patches, network, sent):
-    view = gallery(patches, network, {"blur": [4]}, count=1)
+    view = gallery(patches, [network], {"blur": [4]}, count=1)
     choice = {"photograph": view.frames[0]["at"][0], "degradation": "blur", "degree": 4}
     say(view, type="compute", request={"choice": choice, "text": "Blur4"})
     [(message, buffers)] = sent
@@ -172,83 +176,154 @@ def test_only_widgets_that_can_compute_answer(sent):
     assert sent == [({"type": "pong"}, None), ({"type": "error", "text": "division by zero"}, None)]
 
 
+# Scales
+
+
+def enlarging(scale: int) -> Network:
+    """A network of this scale: two convolutions, then pixels are shuffled."""
+    torch.manual_seed(scale)
+    module = nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1),
+        nn.Conv2d(4, 3 * scale**2, 3, padding=1),
+        nn.PixelShuffle(scale),
+    )
+    module = module.eval().requires_grad_(False)
+    layers = {"first": "0", "second": "1"}
+    return Network(f"x{scale}", module, scale, layers, lambda x: x, "sr", {"sha256": str(scale)})
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 8])
+def test_gallery_at_other_scales(scale):
+    patches = load_patches("eval", n=2, size=24)
+    view = gallery(patches, [enlarging(scale)], {"blur": [2]}, count=1)
+    (low, *more, _), lr = view.frames[0]["show"], degrade(patches.images[:1], "blur2", scale)[0]
+    assert low[0] == "low resolution, blur2"
+    shown = decoded(view.pictures[low[1]])
+    np.testing.assert_array_equal(shown, (lr * 255).round().byte().permute(1, 2, 0).numpy())
+    names = [caption.split(",")[0] for caption, *_ in more]
+    assert names == (["bicubic"] if scale > 1 else []) + [f"x{scale}"]
+    assert all(decoded(view.pictures[k]).shape == (24, 24, 3) for _, k, _ in more)
+
+
+def test_gallery_of_two_scales_shows_what_each_saw():
+    view = gallery(load_patches("eval", 2, 24), [enlarging(3), enlarging(2)], {"blur": [2]}, 1)
+    sizes = {
+        caption.split(",")[0]: decoded(view.pictures[k]).shape[0]
+        for caption, k, _ in view.frames[0]["show"]
+    }
+    assert sizes == {
+        "low resolution (x2)": 12,
+        "bicubic (x2)": 24,
+        "x2": 24,
+        "low resolution (x3)": 8,
+        "bicubic (x3)": 24,
+        "x3": 24,
+        "truth": 24,
+    }
+
+
+def test_explorer_of_several_scales_has_a_sheet_for_each():
+    patches = load_patches("eval", 5, 48)
+    networks = {n.name: n for n in map(enlarging, (2, 1, 8, 2))}
+    measured = [measure(n, patches, ("clean", "noise40"), seeds=1) for n in networks.values()]
+    view = explorer(measured, perplexities=[], load=networks.__getitem__)
+    assert [entry["sheet"] for entry in view.index["networks"]] == [0, 1, 2]
+    for sheet, scale, side in zip(view.sheets, (2, 1, 8), (24, 32, 6), strict=True):
+        columns = view.index["columns"]
+        row, column = divmod(5 + 2, columns)  # the third patch, noisy
+        tile = decoded(sheet)[side * row :, side * column :][:side, :side]
+        lr = degrade(patches.images, "noise40", scale)[2:3]
+        seen = F.interpolate(lr, (side, side), mode="area")[0].permute(1, 2, 0)
+        assert np.corrcoef(tile.ravel(), seen.ravel())[0, 1] > 0.8
+
+
 # The explorer
 
 
 @pytest.fixture(scope="module")
 def measured(patches, network):
-    from ddrlib.measure.measurement import measure
-
     return [measure(network, patches, ("clean", "noise40"), seeds=1, device="cpu")]
 
 
 @pytest.fixture
-def view(measured, patches, network):
-    return explorer(measured, patches, perplexities=[], load=lambda name: network)
+def view(measured, network):
+    return explorer(measured, perplexities=[], load=lambda name: network)
 
 
 def test_explorer_opens_at_the_strongest_layer(view, measured):
     strongest = max(measured[0].layers, key=lambda layer: layer.chi_degradation.mean).name
-    layers = [layer["name"] for layer in view.data.index["networks"][0]["layers"]]
+    layers = [layer["name"] for layer in view.index["networks"][0]["layers"]]
     assert layers == ["Conv1", "RB1"]
     assert view.panels == [{"network": 0, "layer": layers.index(strongest), "projection": 1}]
     assert repr(view) == "Explorer: 12 samples in toy"
 
 
 def test_thumbnails_are_the_degraded_images(view, patches):
-    atlas = decoded(view.data.atlas)
+    (atlas,) = map(decoded, view.sheets)
     lr = (degrade(patches.images, "noise40")[2] * 255).permute(1, 2, 0).numpy()
-    row, column = divmod(6 + 2, view.data.index["columns"])
+    row, column = divmod(6 + 2, view.index["columns"])
     tile = atlas[32 * row : 32 * row + 32, 32 * column : 32 * column + 32]
     assert np.corrcoef(tile.ravel(), lr.ravel())[0, 1] > 0.8
 
 
-def test_explorers_share_their_data(view):
-    second = Explorer(view.data, [("toy", "RB1"), ("toy", "Conv1")], colour="content")
-    assert [panel["layer"] for panel in second.panels] == [1, 0]
-    for each in (view, second):
-        state = each.get_state()
-        assert state["data"] == f"anywidget:{view.data.model_id}"
-        assert len(json.dumps(state)) < 70_000, "its script and style, no data"
+def test_an_untouched_form_measures_the_same():
+    """Size, seeds, layers and perplexity are the explorer's own, whatever the defaults."""
+    patches = load_patches("eval", n=5, size=48, seed=7)
+    small, large = enlarging(2), enlarging(3)
+    settings = {"degradations": ("clean", "blur2"), "perplexity": 30.0}
+    measured = [
+        measure(small, patches, layers=["second"], seeds=3, **settings),
+        measure(large, patches, seeds=2, **settings),
+    ]
+    networks = {"x2": small, "x3": large}
+    view = explorer(measured, perplexities=[], load=networks.__getitem__)
+    form = view.index["settings"]
+    request = {
+        "networks": list(networks),
+        "degradations": form["degradations"],
+        "perplexity": str(form["perplexity"]),
+        "seed": "0",
+        "contents": str(form["contents"]),
+        "folder": "",
+    }
+    again = recompute(view.index, request, print, networks.__getitem__)
+    assert again.index == view.index
+    assert (again.coordinates, again.sheets) == (view.coordinates, view.sheets)
+    assert form["perplexity"] == 3.0, "a third of 9: as it was used, to all digits"
+    other = recompute(view.index, {**request, "seed": "2"}, print, networks.__getitem__)
+    assert other.index["networks"] == again.index["networks"], "the table is of all seeds"
+    assert other.coordinates != again.coordinates
 
 
-@pytest.mark.parametrize(
-    "panel, message",
-    [
-        (("toi", "RB1"), "no network 'toi'; there are toy"),
-        (("toy", "RB9"), "toy has no layer 'RB9'; it has Conv1, RB1"),
-    ],
-)
-def test_unknown_panels_are_refused(view, panel, message):
-    with pytest.raises(DDRError, match=message):
-        Explorer(view.data, [panel])
-
-
-def test_recompute_measures_what_was_asked_for(network):
+def test_recompute_measures_what_was_asked_for(view, network):
     lines = []
-    packed = recompute(REQUEST, lines.append, load=lambda name: network)
+    packed = recompute(view.index, REQUEST, lines.append, lambda name: network)
     assert [entry["name"] for entry in packed.index["networks"]] == ["toy"], "each network once"
     assert packed.index["samples"] == 10
     assert packed.index["projections"] == ["PCA", "t-SNE, perplexity 3"]
-    assert packed.index["defaults"] == {
+    assert packed.index["settings"] == {
         "degradations": "blur2, clean",
         "contents": 5,
         "perplexity": 3.0,
-        "folder": "",
+        "images": "eval",
+        "size": 128,
+        "patch_seed": 0,
     }
     assert lines[:2] == ["Reading photographs …", "toy: 10 images through all layers …"]
     assert [line.partition(" (")[2][:6] for line in lines[2:4]] == ["1 of 2", "2 of 2"]
-    other = recompute({**REQUEST, "seed": "5"}, lines.append, load=lambda name: network)
+    other = recompute(view.index, {**REQUEST, "seed": "5"}, lines.append, lambda name: network)
     assert other.coordinates != packed.coordinates
 
 
-def test_own_photographs(network, tmp_path):
+def test_own_photographs(view, network, tmp_path):
     rng = np.random.default_rng(0)
     for i in range(5):
         Image.fromarray(rng.integers(0, 256, (128, 128, 3), np.uint8)).save(
             tmp_path / f"mine{i}.png"
         )
-    packed = recompute({**REQUEST, "folder": str(tmp_path)}, print, load=lambda name: network)
+    packed = recompute(
+        view.index, {**REQUEST, "folder": str(tmp_path)}, print, lambda name: network
+    )
     names = next(x["names"] for x in packed.index["labels"] if x["name"] == "photograph")
     assert sorted(names) == [f"mine{i}" for i in range(5)]
 

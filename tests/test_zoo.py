@@ -19,6 +19,7 @@ from test_weights import ncnn_files
 from ddrlib.data.photographs import load_patches
 from ddrlib.errors import DDRError
 from ddrlib.files import ROOT
+from ddrlib.networks.guided import GuidedSRResNet
 from ddrlib.networks.rrdbnet import RRDBNet
 from ddrlib.networks.srresnet import SRResNet
 from ddrlib.zoo.cards import NETWORKS, network_name, networks, read_card, trained
@@ -164,20 +165,88 @@ def test_a_checkpoint_of_another_architecture_names_the_first_keys(tiny):
         load_network("tiny", tiny)
 
 
-def test_wrong_cards_are_told(tiny):
-    rewrite_card(tiny, architecture="ResNet50")
-    with refused("tiny", "ResNet50"):
+HUGE = 10**9
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"architecture": "SRResnet"}, ["'SRResnet'", "did you mean SRResNet?"]),
+        ({"architecture": None}, ["architecture has to be of type str"]),
+        ({"architecture": 7}, ["architecture has to be of type str"]),
+        ({"architecture": "__name__"}, ["no architecture '__name__'"]),
+        ({"arguments": []}, ["arguments has to be of type dict"]),
+        ({"arguments": {"width": 4}}, ["wrong arguments", "width"]),
+        ({"arguments": {"channels": "4"}}, ["wrong arguments"]),
+        ({"arguments": {"channels": 4.5}}, ["wrong arguments"]),
+        ({"arguments": {"channels": -4}}, ["channels has to be from 1 to 256"]),
+        ({"arguments": {"channels": HUGE}}, ["channels has to be from 1 to 256"]),
+        ({"arguments": {"blocks": HUGE}}, ["blocks has to be from 1 to 256"]),
+        ({"scale": 0}, ["scale and task of SRResNet are 4 and 'sr'"]),
+        ({"scale": 2}, ["scale and task of SRResNet are 4"]),
+        ({"scale": "x"}, ["scale has to be of type int"]),
+        ({"scale": True}, ["scale has to be of type int"]),
+        ({"task": "x"}, ["task of SRResNet", "'sr'"]),
+        ({"task": "classification"}, ["task of SRResNet", "'sr'"]),
+        ({"task": None}, ["task has to be of type str"]),
+        ({"sha256": "abc"}, ["sha256", "64"]),
+        ({"sha256": 3}, ["sha256"]),
+        ({"source": None}, ["source"]),
+        ({"licence": ["MIT"]}, ["licence"]),
+        ({"guide": "rdn-div2k-x4"}, ["guide: it has to be a JSON object"]),
+        ({"guide": {"name": "a"}}, ["guide: it lacks sha256"]),
+        ({"guide": {"name": "a", "sha256": "b"}}, ["name a guide exactly where"]),
+        ({"package": {"file": "a"}}, ["package: it lacks module"]),
+        ({"package": {"module": "", "file": "a", "requirement": "b"}}, ["package"]),
+        ({"package": {"module": "a..b", "file": "a", "requirement": "b"}}, ["package"]),
+        ({"package": {"module": "torch", "file": "../x", "requirement": "b"}}, ["package"]),
+        ({"package": {"module": "six", "file": "a", "requirement": "b"}}, ["not found"]),
+    ],
+)
+def test_cards_that_cannot_be_right(tiny, changes, words):
+    rewrite_card(tiny, **changes)
+    with refused("tiny", *words):
         load_network("tiny", tiny)
-    rewrite_card(tiny, architecture="SRResNet", arguments={"width": 4})
-    with refused("tiny", "width"):
-        load_network("tiny", tiny)
-    (tiny / "tiny.json").write_text('{"architecture": "SRResNet"}')
-    with refused("tiny.json", "arguments", "sha256"):
-        load_network("tiny", tiny)
-    for text in ("{", "3", '"text"'):
-        (tiny / "tiny.json").write_text(text)
-        with refused("tiny.json"):
-            networks(tiny)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"architecture": "SRResNet"}', ["lacks arguments", "sha256"]),
+        ("{", ["not JSON"]),
+        ("", ["not JSON"]),
+        ("3", ["JSON object"]),
+        ('"text"', ["JSON object"]),
+        (b"\xff\xfe", ["UTF-8"]),
+        ("[" * 1000, ["not JSON"]),
+        (None, ["regular file"]),
+    ],
+)
+def test_cards_that_cannot_be_read(tiny, text, words):
+    card = tiny / "tiny.json"
+    card.unlink()
+    if text is None:
+        card.mkdir()
+    else:
+        card.write_bytes(text if isinstance(text, bytes) else text.encode())
+    for read in (networks, lambda folder: load_network("tiny", folder)):
+        with refused("tiny.json", *words):
+            read(tiny)
+
+
+def test_guides_that_cannot_be(tiny):
+    arguments = {"channels": 4, "blocks": 2, "embedding": 4}
+    card = {**CARD, "architecture": "GuidedSRResNet", "arguments": arguments}
+    module = GuidedSRResNet(**arguments)
+    save_network(module, {**card, "name": "blind"}, tiny)
+    with refused("blind", "name a guide exactly where"):
+        load_network("blind", tiny)
+    for name, through in {"narcissus": "narcissus", "one": "two", "two": "one"}.items():
+        save_network(
+            module, {**card, "name": name, "guide": {"name": through, "sha256": "0"}}, tiny
+        )
+        with refused(name, "looks through"):
+            load_network(name, tiny)
 
 
 def test_random_network_is_the_same_architecture_with_fresh_weights():

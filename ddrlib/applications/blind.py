@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -57,10 +58,10 @@ def grid(blurs: Sequence[float], noises: Sequence[float]) -> list[Degradation]:
 
 
 def under_each(
-    truth: Tensor, degradations: Sequence[Degradation]
+    truth: Tensor, degradations: Sequence[Degradation], scale: int = 4
 ) -> tuple[Tensor, list[Degradation]]:
     """LR images of all photographs under each of the degradations in turn, and which that is."""
-    lr = torch.cat([degrade(truth, degradation) for degradation in degradations])
+    lr = torch.cat([degrade(truth, degradation, scale) for degradation in degradations])
     return lr, [degradation for degradation in degradations for _ in truth]
 
 
@@ -109,7 +110,7 @@ def embed(
 ) -> Tensor:
     """The embeddings (N, E) of LR images in a guided network; `restore` has the parameters."""
 
-    def run(module: nn.Module, batch: Tensor, rows: slice) -> Tensor:
+    def run(module: Any, batch: Tensor, rows: slice) -> Tensor:
         return module.embed(batch, **truth_for(module, degradations[rows]))
 
     return _in_batches(network, run, images, device)
@@ -156,8 +157,13 @@ def compare(
     """PSNR (dB) and SSIM of every network, and of bicubic interpolation, image by image.
 
     Columns method, seed, blur, noise, content, psnr, ssim; bicubic interpolation has seed -1.
+    Raises DDRError for networks of different scales: they do not see the same images.
     """
-    lr, applied = under_each(truth, degradations)
+    scales = {network.scale for seeds in networks.values() for network in seeds.values()}
+    if len(scales) != 1:
+        raise DDRError(f"networks of the scales {sorted(scales)}: compare those of one scale")
+    (scale,) = scales
+    lr, applied = under_each(truth, degradations, scale)
     rows = pd.DataFrame(map(blur_and_noise, applied), columns=["blur", "noise"])
     rows["content"] = np.tile(np.arange(len(truth)), len(degradations))
     wanted = truth.repeat(len(degradations), 1, 1, 1)
@@ -168,7 +174,7 @@ def compare(
 
     return pd.concat(
         [
-            scores("bicubic", -1, upsample(lr)),
+            scores("bicubic", -1, upsample(lr, scale)),
             *(
                 scores(method, seed, restore(network, lr, applied, device=device))
                 for method, seeds in networks.items()

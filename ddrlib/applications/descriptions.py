@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -90,20 +91,20 @@ def pooled_features(
         Where features are not finite.
     """
     paths = layer_paths(network, layers)
-    device = resolve_device(device)
+    chosen = resolve_device(device)
     pool = channel_means if network.task == "classification" else channel_energies
 
     def look(module: nn.Module, batch: Tensor) -> np.ndarray:
-        pooled = {}
+        pooled: dict[str, Tensor] = {}
         watch(
             module,
-            network.prepare(batch.to(device)),
+            network.prepare(batch.to(chosen)),
             paths,
-            lambda layer, maps: pooled.update({layer: pool(maps)}),
+            lambda layer, maps: pooled.update({layer: pool(cast(Tensor, maps))}),
         )
         return torch.cat([pooled[layer] for layer in paths], dim=1).cpu().numpy()
 
-    with in_parallel(network.module, device) as parallel_map:
+    with in_parallel(network.module, chosen) as parallel_map:
         rows = np.concatenate(list(parallel_map(look, _batches(images, BATCH))))
     if bad := np.flatnonzero(~np.isfinite(rows).all(axis=1)).tolist():
         raise DDRError(
@@ -138,7 +139,7 @@ def _at_own_size(network: Network) -> Network:
     """The network; a classifier as one that does not enlarge its images, which are not LR here."""
     if network.task != "classification":
         return network
-    module = deepcopy(network.module)
+    module: Any = deepcopy(network.module)
     module.scale = 1
     return replace(network, module=module, prepare=module.prepare)
 

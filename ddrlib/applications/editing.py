@@ -34,7 +34,7 @@ def edit(
     The embedding is that of the same photograph under the degradation given, so that it is wrong in
     nothing else. Columns true, given (texts), content, psnr.
     """
-    lr = {at: degrade(truth, at) for at in degradations}
+    lr = {at: degrade(truth, at, network.scale) for at in degradations}
     n = len(truth)
     embeddings = {at: embed(network, images, [at] * n, device) for at, images in lr.items()}
     return pd.concat(
@@ -77,4 +77,5 @@ def readable(embeddings: np.ndarray, degree: np.ndarray, content: np.ndarray) ->
     folds = GroupKFold(min(FOLDS, len(contents)))
     guessed = cross_val_predict(head, embeddings, degree, groups=content, cv=folds)
     unexplained = (guessed - degree) ** 2 / np.var(degree)
-    return mean_interval([1 - unexplained[content == k].mean() for k in contents], contents)
+    explained = np.array([1 - unexplained[content == k].mean() for k in contents])
+    return mean_interval(explained, contents)

@@ -98,7 +98,7 @@ def random_splits(labels: pd.DataFrame, n: int, learned: int, seed: int = 0) -> 
     return [Split(order[:learned], order[learned:]) for order in orders]
 
 
-def _rows(labels: pd.DataFrame, references: Sequence) -> np.ndarray:
+def _rows(labels: pd.DataFrame, references: np.ndarray) -> np.ndarray:
     return np.flatnonzero(labels.reference.isin(references))
 
 

@@ -113,7 +113,7 @@ class ImageFiles(Sequence[Tensor]):
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> Tensor:
+    def __getitem__(self, index: int) -> Tensor:  # type: ignore[override]  # slices are not used
         return load_image(self.paths[index])
 
 

@@ -63,13 +63,17 @@ def _read_chapter(path: Path) -> Chapter:
 
 def _parameters(notebook: nbformat.NotebookNode, where: str) -> dict[str, Any]:
     cells = [c.source for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
-    parameters, line = {}, "\n".join(cells)
+    parameters: dict[str, Any] = {}
+    line = "\n".join(cells)
     try:
         for statement in ast.parse(line).body:
             line = ast.unparse(statement)
-            target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
-            parameters[target.id] = ast.literal_eval(statement.value)
-    except (AttributeError, SyntaxError, TypeError, ValueError):
+            match statement:
+                case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(ast.Name(name), _, value):
+                    parameters[name] = ast.literal_eval(value)
+                case _:
+                    raise ValueError(line)
+    except (SyntaxError, TypeError, ValueError):
         raise DDRError(
             f"{where}: `{line}` in the cell tagged parameters: "
             "write each as `name = value` with a plain value"
@@ -182,17 +186,17 @@ def _located(value: Any, name: str, folder: Path, where: str) -> Any:
         return value
     head, colon, tail = value.partition(":")
     module = os.path.join(folder, f"{head.replace('.', '/')}.py")
-    kind, exists, before, text, after = "file", os.path.isfile, "", value, ""
+    kind, before, text, after = "file", "", value, ""
     if name == "images" and value not in ("", *SPLITS):
-        kind, exists = "folder of images", os.path.isdir
+        kind = "folder"
     elif name == "dataset" and colon:
-        kind, exists, before, text = "folder", os.path.isdir, f"{head}:", tail
+        kind, before, text = "folder", f"{head}:", tail
     elif colon and (head.endswith(".py") or os.path.isfile(module)):  # a factory
         text, after = head if head.endswith(".py") else module, f":{tail}"
     elif colon or not is_own(value):
         return value
     path = os.path.abspath(os.path.join(folder, os.path.expanduser(text)))
-    if not exists(path):
+    if not (os.path.isdir(path) if kind == "folder" else os.path.isfile(path)):
         raise DDRError(f"{where}: {name} = {brief(value)}: there is no {kind} {path[:200]}")
     return before + path + after
 

@@ -39,7 +39,9 @@ def describe(value: Any) -> Any:
             return describe(array.item())
         return {"n": len(array), "sha256": image_hash(array)}
     if dataclasses.is_dataclass(value) and type(value).__str__ is object.__str__:
-        return describe(dataclasses.asdict(value))
+        return describe(
+            {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        )
     return str(value)  # a degradation, a path
 
 

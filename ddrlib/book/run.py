@@ -1,12 +1,11 @@
 """Run the chapters with papermill, each only when something it is made from has changed.
 
-A chapter runs in a folder aside. When it is done the folder is stamped and takes the place of the
-one before, in one rename: whenever the program is killed, a chapter is done or not done.
+A chapter runs in a folder aside. When it is done the folder is stamped, and takes the place of the
+one before as a whole: whenever the program is killed, a chapter is done or not done.
 """
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import os
 import shutil
@@ -14,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +63,10 @@ def run_chapters(
     chapters = read_chapters(book)
     chosen = select(chapters, wanted)
     settings = settle(chapters, chosen, profile, overrides or {}, device)
-    executed, failed = executed_folder(profile, build), []
+    executed = executed_folder(profile, build)
+    failed: list[str] = []
     order = [chapter.name for chapter in chapters]
-    with locked(executed / ".lock", f"another `ddr run` is at work in {executed}: wait for it"):
+    with nobody_running(executed):
         _sweep(executed, order)
         print(f"{profile} profile on {_device(device)}", flush=True)
         for i, chapter in enumerate(chosen):
@@ -89,6 +90,11 @@ def run_chapters(
         if chosen[-1].sums_up:
             name_outdated(executed, [chapter for chapter in chapters if not chapter.sums_up])
     return failed
+
+
+def nobody_running(executed: Path) -> AbstractContextManager:
+    """Keep a second run out of this folder; DDRError where one is at work."""
+    return locked(executed / ".lock", f"another `ddr run` is at work in {executed}: wait for it")
 
 
 def _device(device: str) -> str:
@@ -158,24 +164,24 @@ def _run(
     path, start = work / chapter.path.name, time.monotonic()
     try:
         notebook = _execute(chapter, run, path)
+        closing = notebook.cells.pop().outputs[0].data[CLOSING_MIME]
+        del notebook.metadata["papermill"]  # paths on this machine
+        nbformat.write(notebook, path)
+        stamp = {
+            "chapter": chapter.name,
+            "profile": profile,
+            "parameters": describe(parameters),
+            "seconds": round(time.monotonic() - start, 1),
+            "made_from": made_from | {"files": closing.pop("files")},
+            **closing,
+        }
+        write_stamp(work, stamp)
     except OSError as error:
         if not out_of_memory(error):
             raise DDRError(f"{error.filename or path}: {error.strerror or error}") from None
         return _problem(chapter, error, path, executed / "failed")
     except _failures() as error:
         return _problem(chapter, error, path, executed / "failed")
-    closing = notebook.cells.pop().outputs[0].data[CLOSING_MIME]
-    del notebook.metadata["papermill"]  # paths on this machine
-    nbformat.write(notebook, path)
-    stamp = {
-        "chapter": chapter.name,
-        "profile": profile,
-        "parameters": describe(parameters),
-        "seconds": round(time.monotonic() - start, 1),
-        "made_from": made_from | {"files": closing.pop("files")},
-        **closing,
-    }
-    write_stamp(work, stamp)
     _put_in_place(work, executed / chapter.name)
     (executed / "failed" / path.name).unlink(missing_ok=True)
     shutil.rmtree(work.parent)
@@ -188,7 +194,7 @@ def _put_in_place(work: Path, folder: Path) -> None:
         folder.rename(aside)
         work.rename(folder)
         discard(aside)
-        with contextlib.suppress(OSError):  # somebody else's files are left
+        with suppress(OSError):  # somebody else's files are left
             aside.parent.rmdir()
     else:
         work.rename(folder)
@@ -271,8 +277,8 @@ def _problem(chapter: Chapter, error: Exception, path: Path, folder: Path) -> st
     ]
     first_line = started[-1].source.strip().split("\n")[0] if started else ""
     where = f"code cell {len(started)} (`{first_line}`)" if started else "before the first cell"
-    if hasattr(error, "ename"):
-        what = " ".join(f"{error.ename}: {error.evalue}".split("\n")[0].split())
+    if name := getattr(error, "ename", ""):  # raised in the cell
+        what = f"{name}: {getattr(error, 'evalue', '')}".split("\n")[0]
     elif started:
         what = "the kernel died"
     else:

@@ -23,7 +23,7 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 from ddrlib.book.ingredients import first_change, source_hash
 from ddrlib.book.profiles import BOOK, Chapter, read_chapters
 from ddrlib.book.results import read_stamp
-from ddrlib.book.run import name_outdated
+from ddrlib.book.run import name_outdated, nobody_running
 from ddrlib.errors import DDRError
 from ddrlib.files import ROOT, locked
 
@@ -50,9 +50,10 @@ def build_site(executed: Path, out: Path) -> Path:
         work = out.with_name(f"{out.name}.building")
         shutil.rmtree(work, ignore_errors=True)
         chapters = read_chapters(BOOK)
-        _check_pages(executed, chapters)
-        name_outdated(executed, chapters)
-        _stage(executed, chapters, work / "src")
+        with nobody_running(executed):
+            _check_pages(executed, chapters)
+            name_outdated(executed, chapters)
+            _stage(executed, chapters, work / "src")
         _compile(work / "src", work / "html")
         _publish(work / "html", out)
         shutil.rmtree(work)

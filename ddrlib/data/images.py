@@ -101,7 +101,7 @@ def read_pixels(path: Path) -> tuple[np.ndarray, list[str]]:
             with image:
                 return np.array(_to_rgb(image, changes)), changes
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        limit = Image.MAX_IMAGE_PIXELS // 10**6
+        limit = (Image.MAX_IMAGE_PIXELS or 0) // 10**6
         raise DDRError(f"{path}: larger than {limit} megapixels; crop it") from None
     except UnidentifiedImageError:
         formats = ", ".join(FORMATS)
@@ -132,7 +132,7 @@ def _open(file: BinaryIO) -> tuple[Image.Image, list[str]]:
 def _to_rgb(image: Image.Image, changes: list[str]) -> Image.Image:
     """Decode; `changes` gets what was changed."""
     if (
-        ";16" in f"{image.mode} {image.tile}" or image.mode == "I"
+        ";16" in f"{image.mode} {getattr(image, 'tile', '')}" or image.mode == "I"
     ):  # Pillow reads 16-bit colour as 8-bit by itself
         changes.append("16 bits to 8")
     if _frames(image) > 1:
@@ -179,7 +179,7 @@ def _upright(image: Image.Image, changes: list[str]) -> Image.Image:
     """The image turned as its EXIF data say."""
     try:
         exif = image.getexif()
-        turn = TURNS.get(exif.get(ExifTags.Base.Orientation))
+        turn = TURNS.get(exif.get(ExifTags.Base.Orientation, 1))
         space = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ColorSpace)
         is_adobe = space == 2 or (
             space == 0xFFFF and exif.get_ifd(ExifTags.IFD.Interop).get(1) == "R03"
@@ -208,7 +208,7 @@ def _to_srgb(image: Image.Image, changes: list[str]) -> Image.Image:
     if transform is None:
         return image.convert("RGB")
     changes.append(f"colour profile {name!r} to sRGB")
-    return ImageCms.applyTransform(image.convert(mode), transform)
+    return transform.apply(image.convert(mode))
 
 
 @functools.lru_cache(maxsize=16)
@@ -223,6 +223,6 @@ def _profile(data: bytes) -> tuple[str, str, ImageCms.ImageCmsTransform | None]:
     steps = np.arange(0, 256, 5, dtype=np.uint8)
     grid = np.stack(np.meshgrid(*[steps] * 3), axis=-1).reshape(-1, 1, 3)
     colours = grid if mode == "RGB" else np.tile(np.arange(256, dtype=np.uint8), (3, 1, 1)).T
-    moved = ImageCms.applyTransform(Image.fromarray(colours).convert(mode), transform)
+    moved = transform.apply(Image.fromarray(colours).convert(mode))
     shift = np.abs(np.asarray(moved).astype(int) - colours).max()
     return name, mode, transform if shift > SRGB_TOLERANCE else None

@@ -95,7 +95,8 @@ def load_patches(
     if n < 1 or size < 2:
         raise DDRError(f"n={n} patches of size={size} pixels: ask for one at least, of 2 at least")
     rng = np.random.default_rng(seed)
-    tiles, seen = [], set()
+    tiles: list[_Tile] = []
+    seen: set[bytes] = set()
     for photo, pixels in _decode(split, size, skip_bad):
         tiles += _tiles(photo, pixels, size, rng, seen)
     if n > len(tiles):
@@ -136,7 +137,10 @@ def _decode(split: str | Path, min_size: int, skip_bad: bool) -> Iterator[tuple[
     One that cannot be used is an error, or with `skip_bad` left out.
     """
     photos = find_photos(split)
-    bad, copies, changes, names = [], [], Counter(), {}
+    bad: list[str] = []
+    copies: list[str] = []
+    changes: Counter[str] = Counter()
+    names: dict[tuple, str] = {}
     for photo in photos:
         try:
             pixels, changed = read_pixels(photo.path)
@@ -167,7 +171,7 @@ def _decode(split: str | Path, min_size: int, skip_bad: bool) -> Iterator[tuple[
 
 
 def _digest(pixels: np.ndarray) -> bytes:
-    return hashlib.sha256(np.ascontiguousarray(pixels)).digest()
+    return hashlib.sha256(np.ascontiguousarray(pixels).data).digest()
 
 
 # Pixels to patches

@@ -6,6 +6,7 @@ import contextlib
 import io
 import struct
 import zlib
+from typing import Any
 
 from PIL import Image
 
@@ -45,7 +46,7 @@ def _inflate(data: bytes) -> bytes:
     return b""
 
 
-def _scaled_key(key: object, bits: int, mode: str) -> object:
+def _scaled_key(key: Any, bits: int, mode: str) -> Any:
     """The transparent colour of a PNG scaled as Pillow scales the pixels."""
     if mode == "RGB" and bits == 16:
         return tuple(value >> 8 for value in key)

@@ -101,7 +101,8 @@ def _own(path: Path) -> list[Photo]:
     if not path.is_dir():
         hint = did_you_mean(path, SPLITS)
         raise DDRError(f"{path}: no such folder or split of photographs; {hint}")
-    photos, passed = [], Counter()
+    photos: list[Photo] = []
+    passed: Counter[str] = Counter()
     for file in _files(path, passed):
         within = file.relative_to(path)
         if _is_leftover(within):
@@ -124,7 +125,12 @@ def _own(path: Path) -> list[Photo]:
 
 def _files(folder: Path, passed: Counter[str]) -> Iterator[Path]:
     """All files under a folder, at any depth."""
-    for root, _, names in os.walk(folder, lambda _: passed.update(["folders not readable"])):
+
+    def count(_: OSError) -> None:
+        passed["folders not readable"] += 1
+
+    for root, folders, names in os.walk(folder, onerror=count):
+        passed.update("linked folders" for name in folders if Path(root, name).is_symlink())
         yield from (Path(root, name) for name in names)
 
 

@@ -18,6 +18,7 @@ import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -77,7 +78,8 @@ def parse(text: str | Degradation) -> Degradation:
 
 
 def _parse_step(step: str, text: str) -> Step:
-    name, degree = re.fullmatch(r"(.*?)(-?[0-9.]*)", step).groups()
+    degree = re.findall(r"-?[0-9.]*$", step)[0]
+    name = step.removesuffix(degree)
     if name not in KINDS:
         near = get_close_matches(name, ["clean", *KINDS], 1)
         hint = f"did you mean {near[0]}? " if near else ""
@@ -86,10 +88,11 @@ def _parse_step(step: str, text: str) -> Step:
             f"degradation {text!r}: no step is called {name!r}; {hint}there are clean (alone) and, "
             f"joined by +, {kinds}"
         )
+    kind: Any = KINDS[name]
     try:
-        return KINDS[name](float(degree))
+        return kind(float(degree))
     except ValueError:
-        raise DDRError(f"degradation {text!r}: {name} takes {KINDS[name].span()}") from None
+        raise DDRError(f"degradation {text!r}: {name} takes {kind.span()}") from None
 
 
 def degrade(hr: Tensor, degradation: str | Degradation, scale: int = 4, seed: int = 0) -> Tensor:
@@ -169,5 +172,5 @@ def _to_8_bit(images: Tensor) -> Tensor:
 def _generator(seed: int, degradation: Degradation, image: Tensor) -> np.random.Generator:
     pixels = np.ascontiguousarray(image.cpu().numpy())
     key = hashlib.sha256(f"{seed} {degradation} {pixels.shape}".encode())
-    key.update(pixels)
+    key.update(pixels.data)
     return np.random.default_rng(int.from_bytes(key.digest()))

@@ -7,6 +7,7 @@ import functools
 import hashlib
 import io
 import logging
+import threading
 import time
 import zipfile
 from pathlib import Path
@@ -20,12 +21,14 @@ LARGEST_ENTRY = 2**31  # bytes of a cached array; a file that promises more is d
 ABANDONED = 600  # seconds after which a temporary file belongs to a process that was killed
 
 logger = logging.getLogger(__name__)
+_parsing = threading.Lock()  # Python 3.11 fails where two threads parse at once
 
 
 @functools.cache
 def source_hash(*paths: Path) -> str:
     """SHA-256 of what Python files say, their comments and layout apart."""
-    code = [ast.dump(ast.parse(path.read_text(encoding="utf-8"))) for path in sorted(paths)]
+    with _parsing:
+        code = [ast.dump(ast.parse(path.read_text(encoding="utf-8"))) for path in sorted(paths)]
     return hashlib.sha256("\n".join(code).encode()).hexdigest()
 
 

@@ -6,13 +6,12 @@ One forward pass a batch serves all layers asked for and ends with the deepest o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ddrlib.errors import DDRError, guarded
+from ddrlib.errors import DDRError, did_you_mean, guarded
 from ddrlib.features.forward import in_parallel, watch
 from ddrlib.features.rows import Rows, to_rows
 from ddrlib.zoo.loading import Network
@@ -109,12 +108,8 @@ def layer_paths(network: Network, layers: Sequence[str] | None = None) -> dict[s
     inside = network.inside
     for layer in layers:
         if layer not in inside:
-            near = get_close_matches(layer, inside, 1, cutoff=0.4)
-            hint = f"did you mean {near[0]}? " if near else ""
-            raise DDRError(
-                f"network {network.name} has no layer {layer!r}; {hint}"
-                f"Its layers: {', '.join(network.layers)}"
-            )
+            hint = did_you_mean(layer, inside)
+            raise DDRError(f"network {network.name} has no layer {layer!r}; {hint}")
     return {name: path for name, path in inside.items() if name in layers}
 
 

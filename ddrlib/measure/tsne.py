@@ -26,7 +26,9 @@ ENTROPY_TOLERANCE = 1e-5  # of each sample's neighbourhood, in nats
 MIN_GAIN = 0.01
 
 # Sums may be reordered and divisions go unchecked: else no loop becomes vector instructions.
-_fast = njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+# Compiled in each process, in a second or two: numba's own cache on disk is a pickle beside machine
+# code, without a checksum, and needs a folder that can be written.
+_fast = njit(nogil=True, fastmath=True, error_model="numpy")
 
 
 def usable_perplexity(n: int, perplexity: float) -> float:
@@ -97,7 +99,7 @@ def joint_probabilities(scores: np.ndarray, perplexity: float) -> np.ndarray:
     return joint / joint.sum()
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _conditional(distances: np.ndarray, entropy: float) -> np.ndarray:
     """Rows p(j | i), by bisection on the precision of each sample's Gaussian."""
     n = len(distances)

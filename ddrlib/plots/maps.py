@@ -142,7 +142,7 @@ def pictures(rows: Mapping[str, Tensor], columns: Sequence[str] = ()) -> Figure:
     """A grid of pictures: one labelled row of (n, 3, H, W) images in [0, 1] per entry."""
     n = max(len(images) for images in rows.values())
     titles = [*columns, *[""] * n][:n]
-    fig, axes = grid(list(rows), titles, (1.35, 1.4))
+    fig, axes = grid(list(rows), titles, (1.45, 1.35))
     for line, images in zip(axes, rows.values(), strict=True):
         line[0].yaxis.label.set(rotation=0, ha="right", va="center", fontsize="medium")
         for ax, image in zip(line, images, strict=False):

@@ -1,36 +1,39 @@
 """The explorer on a page of its own, for readers who want no notebook: `ddr explore`.
 
 The networks are measured here, with progress on the terminal. Then the page shows at once what was
-measured, and computes anew in a kernel of its own.
+measured, and measures what the reader asks for in a kernel of its own.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Callable, Sequence
-from functools import partial
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from ddrlib.data.photographs import load_patches
+from ddrlib.errors import DDRError
 from ddrlib.measure.measurement import measure
-from ddrlib.widgets.explorer_data import Packed
-from ddrlib.widgets.explorer_view import Explorer, ExplorerData, explorer, recompute
-from ddrlib.zoo.loading import Network, open_network
+from ddrlib.widgets.explorer_data import Packed, pack
+from ddrlib.widgets.explorer_view import Explorer
+from ddrlib.zoo.loading import open_network
 
 # Alike but for the global residual, and small: a first look takes a minute.
 NETWORKS = ("srresnet-wgr-reduced-s0", "srresnet-wogr-reduced-s0")
 SEEDS = 5  # t-SNE runs; the first is the one to be seen
 PERPLEXITIES = (5.0, 50.0)  # beside the one measured
+LR_SIDE = 32  # pixels of an LR patch, at the largest scale
 
 INTRODUCTION = """# The explorer
 
 A point is a patch of a photograph after one degradation; it lies where the network's features put
-it. "How to use it" stands below the plots. "Compute anew" takes any degradations, such as
+it. "How to use it" stands below the plots. The form at the end takes any degradations, such as
 `clean, blur2, noise10, blur2+noise10`, and any folder of photographs on this machine.
 """
 CELL = "from pathlib import Path\nfrom ddrlib.widgets.explore import view\nview(Path({folder!r}))"
+FILE = "explorer.json"
 
 
 def explore(
@@ -45,50 +48,72 @@ def explore(
 ) -> None:
     """Measure networks, serve their explorer and open it in the browser, until Ctrl-C.
 
-    `names` are what `open_network` takes. `images` is a folder of photographs, "" for the book's
-    own. A `port` that is taken gives way to another. Raises DDRError as loading and measuring do.
+    Parameters
+    ----------
+    names
+        What `open_network` takes.
+    images
+        A folder of photographs, "" for the book's own.
+    port
+        1 to 65535; one that is taken gives way to another.
+
+    Raises
+    ------
+    DDRError
+        For a port that cannot be had, for networks of one name, and as loading and measuring do.
     """
-    networks = {name: open_network(name) for name in dict.fromkeys(names)}
-    photographs = load_patches(images or "eval", patches)
+    # Here, since the page's kernel, too, imports this module.
+    from ddrlib.widgets.serve import free_port, serve, temporary_folder
+
+    free_port(port)  # refused before minutes are spent
+    networks = {source: open_network(source) for source in dict.fromkeys(names)}
+    sources = {network.name: source for source, network in networks.items()}
+    if len(sources) < len(networks):
+        raise DDRError(f"{', '.join(networks)}: some have the same name; rename one")
+    size = patch_size([network.scale for network in networks.values()])
+    photographs = load_patches(images or "eval", patches, size)
     measurements = [
         measure(
             network,
             photographs,
             seeds=SEEDS,
             device=device,
-            progress=lambda line, name=name: progress(f"{name}: {line}"),
+            progress=lambda line, name=network.name: progress(f"{name}: {line}"),
         )
-        for name, network in networks.items()
+        for network in networks.values()
     ]
-    data = explorer(measurements, photographs, perplexities=PERPLEXITIES, folder=str(images)).data
-    sources = {network.name: name for name, network in networks.items()}
+    packed = pack(measurements, PERPLEXITIES, progress=progress)
+    with temporary_folder() as folder:
+        keep(packed, sources, folder)
+        serve(INTRODUCTION, CELL.format(folder=str(folder)), folder, port, browser)
 
-    from ddrlib.widgets.serve import (
-        serve,  # here, since the page's kernel, too, imports this module
-    )
 
-    with TemporaryDirectory(prefix="ddr-explore-") as folder:
-        _keep(data, sources, Path(folder))
-        serve(INTRODUCTION, CELL.format(folder=folder), Path(folder), port, browser)
+def patch_size(scales: Sequence[int]) -> int:
+    """The side of HR patches that suits networks of these scales, in pixels.
+
+    A multiple of every scale, such that the largest one gives LR patches of 32 pixels or, where the
+    scales do not go into one another, somewhat fewer.
+    """
+    step = math.lcm(*scales)
+    return max(LR_SIDE * max(scales) // step, 1) * step
+
+
+def keep(packed: Packed, sources: Mapping[str, str], folder: Path) -> None:
+    """Write what `view` reads; `sources` say where each network is opened."""
+    content = {
+        "index": packed.index,
+        "coordinates": b64encode(packed.coordinates).decode(),
+        "sheets": [b64encode(sheet).decode() for sheet in packed.sheets],
+        "sources": dict(sources),
+        "start": os.getcwd(),
+    }
+    (folder / FILE).write_text(json.dumps(content))
 
 
 def view(folder: Path) -> Explorer:
     """What the page's one cell shows; from there on relative paths start where `ddr` did."""
-    told = json.loads((folder / "told.json").read_text())
-    os.chdir(told["start"])
-    files = [(folder / name).read_bytes() for name in Packed._fields[1:]]
-    load = partial(_open_again, told["sources"])
-    return Explorer(
-        ExplorerData(Packed(told["index"], *files)), compute=partial(recompute, load=load)
-    )
-
-
-def _keep(data: ExplorerData, sources: dict[str, str], folder: Path) -> None:
-    told = {"index": data.index, "sources": sources, "start": os.getcwd()}
-    (folder / "told.json").write_text(json.dumps(told))
-    for name in Packed._fields[1:]:
-        (folder / name).write_bytes(getattr(data, name))
-
-
-def _open_again(sources: dict[str, str], name: str) -> Network:
-    return open_network(sources[name])
+    kept = json.loads((folder / FILE).read_text())
+    os.chdir(kept["start"])
+    sheets = [b64decode(sheet) for sheet in kept["sheets"]]
+    packed = Packed(kept["index"], b64decode(kept["coordinates"]), sheets)
+    return Explorer(packed, lambda name: open_network(kept["sources"][name]))

@@ -1,96 +1,120 @@
-"""What the explorer shows, in a compact form: an index (JSON), coordinates (bytes), thumbnails (WebP).
+"""What the explorer shows, in a compact form: an index, coordinates (bytes), thumbnails (WebP).
 
 A *view* is one projection of one layer of one network. Views are numbered network by network, layer
-by layer, projection by projection; each takes 4 bytes a sample.
+by layer, projection by projection; each takes 4 bytes per sample.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
-import torch.nn.functional as F
-from PIL import Image
+import torch
 from scipy.linalg import orthogonal_procrustes
-from torch import Tensor
 
-from ddrlib.data.photographs import Patches
 from ddrlib.degrade.degradation import parse
+from ddrlib.degrade.samples import Samples
 from ddrlib.errors import DDRError
 from ddrlib.measure.layer import Layer
 from ddrlib.measure.measurement import Measurement
 from ddrlib.measure.metrics import calinski_harabasz
 from ddrlib.measure.tsne import tsne_each, usable_perplexity
 from ddrlib.plots.palette import MARKERS, PALETTE, SHARES
-
-THUMBNAIL = 32  # pixels a side, at most
-ATLAS_QUALITY = 80  # thumbnails are for recognising; the gallery shows exact pixels
+from ddrlib.widgets.thumbnails import photograph_name, sheet, sheet_columns
 
 
-class Packed(NamedTuple):
+@dataclass(frozen=True)
+class Packed:
+    """An index (plain values), the coordinates of all views, one sheet of thumbnails per scale."""
+
     index: dict
     coordinates: bytes
-    atlas: bytes
+    sheets: list[bytes]
 
 
 def pack(
     measurements: Sequence[Measurement],
-    patches: Patches,
-    images: Tensor,
     perplexities: Sequence[float] = (),
     seed: int = 0,
-    folder: str = "",
     progress: Callable[[str], None] = lambda text: None,
 ) -> Packed:
-    """Everything an explorer shows of networks measured on the same samples.
+    """Pack everything that an explorer shows of networks measured on the same contents.
 
-    `images` are the LR images (N, 3, H, W) in [0, 1], one a sample, in the measurements' order.
     Each layer gets its PCA, the t-SNE projection of the measurement, and one for each of
     `perplexities`. Each projection is turned to lie as near as it can to that of the layer before:
-    a rotation changes no distance, and the film stays calm. `folder` is where the photographs come
-    from, "" for the book's own.
+    a rotation changes no distance, and the film stays calm. The thumbnails are what the networks
+    saw: networks of one scale share a sheet.
+
+    Parameters
+    ----------
+    seed
+        Of t-SNE; one that was not measured costs a projection per layer.
+
+    Raises
+    ------
+    DDRError
+        Where the measurements are of different contents, degradations or perplexities.
     """
-    if len({(m.degradations, m.n, m.perplexity) for m in measurements}) != 1:
+    samples, perplexity = measurements[0].samples, measurements[0].perplexity
+    if not all(_alike(measurements[0], other) for other in measurements[1:]):
         raise DDRError(
             "explorer: the measurements are of different contents, degradations or perplexities; "
             "measure all networks on the same ones"
         )
-    measured = measurements[0].perplexity
-    wanted = [usable_perplexity(len(images), perplexity) for perplexity in perplexities]
-    perplexities = list(dict.fromkeys([measured, *wanted]))
-    labels = _labels(measurements[0], patches)
+    wanted = [usable_perplexity(len(samples.images), p) for p in perplexities]
+    perplexities = list(dict.fromkeys([perplexity, *wanted]))
+    labels = _labels(samples)
     views, coordinates = [], []
     for points in _projections(measurements, perplexities, seed, progress):
         words, centre, radius = quantise(points)
         chi = {label["name"]: _chi(points, label["codes"]) for label in labels}
         views.append({"centre": centre, "radius": radius, "chi": chi})
         coordinates.append(words.tobytes())
-    images = _thumbnails(images)
+    by_scale = {m.samples.scale: m.samples.images for m in measurements}
     index = {
-        "samples": len(images),
+        "samples": len(samples.images),
         "networks": [
-            {"name": m.network, "layers": list(map(_figures, m.layers))} for m in measurements
+            {
+                "name": m.network,
+                "seeds": m.seeds,
+                "sheet": list(by_scale).index(m.samples.scale),
+                "layers": list(map(_figures, m.layers)),
+            }
+            for m in measurements
         ],
         "projections": ["PCA", *(f"t-SNE, perplexity {p:g}" for p in perplexities)],
         "views": views,
         "labels": [{**label, "codes": label["codes"].tolist()} for label in labels],
-        "thumbnail": images.shape[-1],
-        "columns": atlas_columns(len(images)),
+        "columns": sheet_columns(len(samples.images)),
         "palette": PALETTE,
         "markers": MARKERS,
         # A list, since notebooks are saved with sorted keys; of lists, since JSON has no tuples.
         "shares": [list(share) for share in SHARES.items()],
-        "defaults": {
-            "degradations": ", ".join(measurements[0].degradations),
-            "contents": measurements[0].n,
-            "perplexity": measured,
-            "folder": folder,
-        },
+        "settings": _settings(samples, perplexity),
     }
-    return Packed(index, b"".join(coordinates), webp(_atlas(images), ATLAS_QUALITY))
+    return Packed(index, b"".join(coordinates), [sheet(images) for images in by_scale.values()])
+
+
+def _alike(one: Measurement, other: Measurement) -> bool:
+    """Whether they are of the same contents, degradations and perplexity; scales may differ."""
+    return (one.degradations, one.n, one.perplexity) == (
+        other.degradations,
+        other.n,
+        other.perplexity,
+    ) and torch.equal(one.samples.patches.images, other.samples.patches.images)
+
+
+def _settings(samples: Samples, perplexity: float) -> dict:
+    """What was measured, for the page to ask for it again: `ddrlib.widgets.explorer_view.recompute`."""
+    return {
+        "degradations": ", ".join(samples.degradations),
+        "contents": samples.n,
+        "perplexity": perplexity,
+        "images": samples.patches.split,
+        "size": samples.patches.images.shape[-1],
+        "patch_seed": samples.patches.seed,
+    }
 
 
 def quantise(points: np.ndarray) -> tuple[np.ndarray, list[float], float]:
@@ -103,24 +127,6 @@ def quantise(points: np.ndarray) -> tuple[np.ndarray, list[float], float]:
     radius = float((high - low).max() / 2) or 1.0
     words = np.rint(((points - centre) / radius + 1) * 32767.5).clip(0, 65535).astype("<u2")
     return words, centre.tolist(), radius
-
-
-def webp(image: Tensor, quality: int | None = None) -> bytes:
-    """An image (3, H, W) in [0, 1] as WebP, lossless where no quality is given."""
-    pixels = image.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).contiguous().cpu().numpy()
-    options = {"lossless": True} if quality is None else {"quality": quality}
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "WEBP", method=4, **options)
-    return file.getvalue()
-
-
-def photograph_name(source: str) -> str:
-    """A short name of a photograph's file: without folder, package prefix and ending."""
-    return Path(source).stem.rpartition("__")[2]
-
-
-def atlas_columns(n: int) -> int:
-    return int(np.ceil(np.sqrt(n)))
 
 
 def _projections(
@@ -172,18 +178,18 @@ def _align(points: np.ndarray, reference: np.ndarray | None) -> np.ndarray:
     return points @ rotation
 
 
-def _labels(measurement: Measurement, patches: Patches) -> list[dict]:
-    """What points can be coloured by: each a name, the names of its labels, and a code a sample."""
-    types = ["+".join(s.name for s in parse(d).steps) or "clean" for d in measurement.degradations]
-    names = [photograph_name(source) for source in patches.source]
-    per_degradation = {"degradation type": types, "degree": measurement.degradations}
+def _labels(samples: Samples) -> list[dict]:
+    """What points can be coloured by: a name, the names of its labels, and a code per sample."""
+    kinds = ["+".join(s.name for s in parse(d).steps) or "clean" for d in samples.degradations]
+    patches = samples.patches
+    per_degradation = {"degradation type": kinds, "degree": samples.degradations}
     per_content = {
         "content": range(len(patches)),
         "category": [category or "none" for category in patches.category],
-        "photograph": names,
+        "photograph": [photograph_name(source) for source in patches.source],
     }
-    rows = [(k, np.asarray(v)[measurement.degradation]) for k, v in per_degradation.items()]
-    rows += [(k, np.asarray(v)[measurement.content]) for k, v in per_content.items()]
+    rows = [(k, np.asarray(v)[samples.degradation]) for k, v in per_degradation.items()]
+    rows += [(k, np.asarray(v)[samples.content]) for k, v in per_content.items()]
     return [{"name": name, **_encode(values)} for name, values in rows]
 
 
@@ -216,17 +222,3 @@ def _figures(layer: Layer) -> dict:
 
 def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
-
-
-def _thumbnails(images: Tensor) -> Tensor:
-    small = images.shape[-1] <= THUMBNAIL
-    return images if small else F.interpolate(images, (THUMBNAIL, THUMBNAIL), mode="area")
-
-
-def _atlas(images: Tensor) -> Tensor:
-    """The images (N, 3, S, S) row by row in one (3, rows * S, columns * S)."""
-    columns = atlas_columns(len(images))
-    rows = -(-len(images) // columns)
-    images = F.pad(images, (0, 0, 0, 0, 0, 0, 0, rows * columns - len(images)))
-    grid = images.unflatten(0, (rows, columns)).permute(2, 0, 3, 1, 4)
-    return grid.flatten(3, 4).flatten(1, 2)

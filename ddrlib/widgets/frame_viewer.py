@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import traitlets
@@ -15,21 +15,36 @@ from ddrlib.degrade.degradation import degrade, parse, upsample
 from ddrlib.errors import DDRError
 from ddrlib.features.extraction import super_resolve
 from ddrlib.measure.fidelity import psnr
-from ddrlib.widgets.explorer_data import THUMBNAIL, photograph_name, webp
 from ddrlib.widgets.live import LiveWidget, Progress, static
+from ddrlib.widgets.thumbnails import photograph_name, webp
 from ddrlib.zoo.loading import Network
+
+EXACT = 64  # pixels: the largest side that is stored without loss
 
 # A picture is a caption and an image (3, H, W) in [0, 1], or a caption and a text.
 Picture = tuple[str, Tensor | str]
+# A scale, and what enlarges LR images (N, 3, H, W) by it.
+Method = tuple[int, Callable[[Tensor], Tensor]]
 
 
 class FrameViewer(LiveWidget):
     """A row of captioned pictures, chosen on named axes: all frames are computed beforehand.
 
-    `axes` maps names to values (numbers make a slider, texts a drop-down). `frames(*values)` gives
-    the pictures of a combination, or none where it does not exist: a later axis then offers only
-    what fits the choices before it. Where a kernel runs, `compute(choice, text)` gives the pictures
-    of what the reader typed into a field called `live`; `choice` maps the axes to their values.
+    Parameters
+    ----------
+    axes
+        Names and values (numbers make a slider, texts a drop-down).
+    frames
+        `frames(*values)` gives the pictures of a combination, or none where it does not exist: a
+        later axis then offers only what fits the choices before it.
+    compute
+        Where a kernel runs, `compute(choice, text)` gives the pictures of what the reader typed
+        into a field called `live`; `choice` maps the axes to their values.
+
+    Raises
+    ------
+    DDRError
+        Where no combination has a picture.
     """
 
     _esm = static("common.js", "gallery.js")
@@ -84,28 +99,31 @@ def _encode(row: Sequence[Picture], pictures: dict[bytes, int]) -> list[list]:
 
 def _compressed(image: Tensor) -> bytes:
     """Low-resolution images exactly, since their very pixels are the matter; large ones at 90."""
-    return webp(image, None if max(image.shape[1:]) <= 2 * THUMBNAIL else 90)
+    return webp(image, None if max(image.shape[1:]) <= EXACT else 90)
 
 
 def gallery(
     patches: Patches,
-    networks: Network | Sequence[Network],
+    networks: Sequence[Network],
     degradations: Mapping[str, Sequence[float]],
     count: int = 4,
 ) -> FrameViewer:
     """What a degradation does to a photograph, and what networks make of it.
 
-    `degradations` maps kinds to degrees, {"blur": [0, 1, 2, 4]}; degree 0 is clean. Shown are the
-    LR image, its bicubic enlargement, each network's output and the truth, with PSNR (RGB, border
-    cropped), for `count` of the patches, evenly spread.
+    Parameters
+    ----------
+    degradations
+        Kinds and degrees, {"blur": [0, 1, 2, 4]}; degree 0 is clean.
+    count
+        How many of the patches, evenly spread.
     """
-    networks = [networks] if isinstance(networks, Network) else list(networks)
+    methods = {n.name: (n.scale, partial(super_resolve, n)) for n in networks}
     chosen = np.linspace(0, len(patches) - 1, min(count, len(patches))).round().astype(int)
     names = [f"{photograph_name(patches.source[i])} ({i})" for i in chosen]
 
     @cache  # all photographs in one batch, and clean once, although it is of every kind
     def rows(degradation: str) -> list[list[Picture]]:
-        return _restorations(patches.images[chosen], degradation, networks)
+        return restorations(patches.images[chosen], degradation, methods)
 
     def frame(photograph: str, kind: str, degree: float) -> list[Picture]:
         if degree not in degradations[kind]:
@@ -114,26 +132,30 @@ def gallery(
 
     def compute(choice: dict, text: str) -> list[Picture]:
         k = chosen[names.index(choice["photograph"])]
-        return _restorations(patches.images[k : k + 1], text, networks)[0]
+        return restorations(patches.images[k : k + 1], text, methods)[0]
 
     degrees = sorted({degree for values in degradations.values() for degree in values})
     axes = {"photograph": names, "degradation": list(degradations), "degree": degrees}
     return FrameViewer(axes, frame, compute, "any degradation, such as blur1.5+noise10+jpeg50")
 
 
-def _restorations(hr: Tensor, degradation: str, networks: Sequence[Network]) -> list[list[Picture]]:
-    """A row of pictures for each of the images (N, 3, H, W)."""
-    lr = degrade(hr, degradation)
-    results = {"bicubic": upsample(lr)}
-    results |= {network.name: super_resolve(network, lr) for network in networks}
-    return [
-        [
-            (f"low resolution, {parse(degradation)}", lr[i]),
-            *(
-                (f"{name}, {psnr(sr[i : i + 1], hr[i : i + 1]).item():.1f} dB", sr[i])
-                for name, sr in results.items()
-            ),
-            ("truth", hr[i]),
-        ]
-        for i in range(len(hr))
-    ]
+def restorations(
+    hr: Tensor, degradation: str, methods: Mapping[str, Method]
+) -> list[list[Picture]]:
+    """A row of pictures for each of the images (N, 3, H, W), with PSNR (RGB, border cropped).
+
+    The LR image, its bicubic enlargement and what each method makes of it, scale by scale; at the
+    end the truth.
+    """
+    rows: list[list[Picture]] = [[] for _ in hr]
+    scales = sorted({scale for scale, _ in methods.values()})
+    for scale in scales:
+        note = f" (x{scale})" if len(scales) > 1 else ""
+        lr = degrade(hr, degradation, scale)
+        restored = {f"bicubic{note}": upsample(lr, scale)} if scale > 1 else {}
+        restored |= {name: run(lr) for name, (of, run) in methods.items() if of == scale}
+        decibels = {name: psnr(images, hr).tolist() for name, images in restored.items()}
+        for i, row in enumerate(rows):
+            row.append((f"low resolution{note}, {parse(degradation)}", lr[i]))
+            row += [(f"{name}, {decibels[name][i]:.1f} dB", restored[name][i]) for name in restored]
+    return [[*row, ("truth", truth)] for row, truth in zip(rows, hr, strict=True)]

@@ -2,18 +2,25 @@
 
 Nothing on a page tells whether one does. So the page asks with a "ping" when it is drawn, and offers
 what needs Python only when the "pong" comes (`static/common.js`).
+
+anywidget takes one module of JavaScript per widget. Ours is the files of `static/` joined as text
+(`static`), the shared ones first: no bundler, and a saved notebook needs no file beside it. So the
+files share one scope, none imports, and only the last one exports.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import anywidget
 
 STATIC = Path(__file__).parent / "static"
 
 Progress = Callable[[str], None]
+# (request, progress) -> what the message to the page holds, and its binary buffers
+Compute = Callable[[dict[str, Any], Progress], tuple[dict[str, Any], list[bytes]]]
 
 
 def static(*names: str) -> str:
@@ -24,16 +31,16 @@ def static(*names: str) -> str:
 class LiveWidget(anywidget.AnyWidget):
     """A widget that answers the page's requests with `compute(request, progress)`.
 
-    `compute` returns what the message to the page holds, and binary buffers. What it raises becomes
-    one line in the page: a message handler has nobody above it to show a traceback to.
+    What `compute` raises becomes one line in the page: a message handler has nobody above it to
+    show a traceback to.
     """
 
-    def __init__(self, compute: Callable | None, **state) -> None:
+    def __init__(self, compute: Compute | None, **state: Any) -> None:
         super().__init__(**state)
         self._compute = compute
         self.on_msg(self._on_message)
 
-    def _on_message(self, _, message: dict, buffers: list) -> None:
+    def _on_message(self, _: Any, message: dict, buffers: list) -> None:
         if message["type"] == "ping" and self._compute:
             self.send({"type": "pong"})
         elif message["type"] == "compute":

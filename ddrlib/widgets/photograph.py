@@ -32,8 +32,8 @@ from ddrlib.files import DATA
 from ddrlib.measure.metrics import variance_split
 from ddrlib.networks.srresnet import SRResNet
 from ddrlib.plots.palette import PALETTE
-from ddrlib.widgets.explorer_data import photograph_name, webp
 from ddrlib.widgets.live import STATIC, static
+from ddrlib.widgets.thumbnails import photograph_name, webp
 from ddrlib.zoo.identity import walk
 from ddrlib.zoo.loading import Network
 

@@ -9,11 +9,10 @@ from torch import Tensor
 
 from ddrlib.applications.blind import blur_and_noise, blur_then_noise, restore
 from ddrlib.data.photographs import Patches
-from ddrlib.degrade.degradation import degrade, parse, upsample
-from ddrlib.measure.fidelity import psnr
+from ddrlib.degrade.degradation import parse
 from ddrlib.networks.guided import takes_truth
-from ddrlib.widgets.explorer_data import photograph_name
-from ddrlib.widgets.frame_viewer import FrameViewer, Picture
+from ddrlib.widgets.frame_viewer import FrameViewer, Method, Picture, restorations
+from ddrlib.widgets.thumbnails import photograph_name
 from ddrlib.zoo.loading import Network
 
 LIVE = "any degradation, such as blur1.5+noise10 or jpeg30"
@@ -49,21 +48,14 @@ def restoration_viewer(
 def _rows(hr: Tensor, text: str, networks: Mapping[str, Network]) -> list[list[Picture]]:
     """The row of pictures of each of the photographs (N, 3, H, W)."""
     degradation = parse(text)
-    lr, is_known = degrade(hr, degradation), blur_and_noise(degradation) is not None
-    restored = {"bicubic": upsample(lr)} | {
-        name: restore(network, lr, [degradation] * len(lr))
+    is_known = blur_and_noise(degradation) is not None
+
+    def method(network: Network) -> Method:
+        return network.scale, lambda lr: restore(network, lr, [degradation] * len(lr))
+
+    methods = {
+        name: method(network)
         for name, network in networks.items()
         if is_known or not takes_truth(network.module)
     }
-    decibels = {name: psnr(images, hr) for name, images in restored.items()}
-    return [
-        [
-            (f"low resolution, {text}", lr[i]),
-            *(
-                (f"{name}, {decibels[name][i]:.1f} dB", images[i])
-                for name, images in restored.items()
-            ),
-            ("truth", hr[i]),
-        ]
-        for i in range(len(hr))
-    ]
+    return restorations(hr, text, methods)

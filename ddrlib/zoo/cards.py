@@ -41,7 +41,7 @@ def read_card(name: str, folder: Path = NETWORKS) -> dict:
     """The card of that name; DDRError for an unknown name, and for a card that cannot be right."""
     path = folder / f"{name}.json"
     # The others are listed only where this one is missing: a chapter depends on what it lists.
-    if Path(name).name != name or not os.path.isfile(path):
+    if Path(name).name != name or not os.path.exists(path):
         names = sorted(path.stem for path in folder.glob("*.json"))
         where = "`ddr networks` lists all" if names else f"no card in {folder}"
         raise DDRError(f"no network is called {name!r}; {did_you_mean(name, names)} ({where})")
@@ -85,7 +85,9 @@ def _misfit(value: object, kinds: Mapping[str, type]) -> str | None:
     if missing := [key for key in kinds if key not in value]:
         return f"it lacks {', '.join(missing)}"
     wrong = [
-        f"{key} has to be a {k.__name__}" for key, k in kinds.items() if type(value[key]) is not k
+        f"{key} has to be of type {k.__name__}"
+        for key, k in kinds.items()
+        if type(value[key]) is not k
     ]
     return wrong[0] if wrong else None
 

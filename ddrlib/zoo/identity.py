@@ -146,7 +146,8 @@ def _tensor(tensor: Tensor) -> str:
     values = values.dequantize() if values.is_quantized else values
     values = values.to_dense() if values.layout != torch.strided else values
     flat = values.cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
-    return f"{tensor.dtype} {tuple(tensor.shape)} {_hash(flat.view(torch.uint8).numpy())}"
+    kind = f"{tensor.dtype} {tensor.layout} {tuple(tensor.shape)}"
+    return f"{kind} {_hash(flat.view(torch.uint8).numpy())}"
 
 
 def _class(kind: type) -> tuple[str, list]:

@@ -114,6 +114,8 @@ class Run:
             return f"runs {self.times} times in one pass"
         if not torch.is_tensor(self.output):
             return f"gives a {type(self.output).__name__}, not a tensor"
+        if self.output.is_complex():
+            return "gives complex numbers"
         if self.output.ndim < 2 or len(self.output) != self.samples:
             shape = tuple(self.output.shape)
             return f"gives {shape} for {self.samples} images, not one row an image"
@@ -149,7 +151,8 @@ def _changing(once: dict[str, Run], again: dict[str, Run]) -> list[str]:
             return type(x) is type(y)
         if x.shape != y.shape or not (x.is_floating_point() and x.numel()):
             return torch.equal(x, y)
-        return torch.allclose(x, y, rtol=0, atol=1e-5 * float(x.abs().amax()), equal_nan=True)
+        largest = float(x.abs().nan_to_num(0, 0).amax())
+        return torch.allclose(x, y, rtol=0, atol=1e-5 * largest, equal_nan=True)
 
     return [
         layer

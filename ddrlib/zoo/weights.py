@@ -149,7 +149,7 @@ def _state_in(content: Any, depth: int = _DEEPEST) -> dict | None:
     if not isinstance(content, Mapping) or not depth:
         return None
     tensors = {key: value for key, value in content.items() if torch.is_tensor(value)}
-    if 2 * len(tensors) > len(content):
+    if tensors and (len(tensors) == len(content) or any("." in str(key) for key in tensors)):
         return tensors
     known = (_state_in(content.get(key), depth - 1) for key in _WRAPPERS)
     if state := next(filter(None, known), None):

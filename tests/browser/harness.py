@@ -29,14 +29,13 @@ function fakeModel(state) {{
   }};
 }}
 window.sent = [];
-const {{ state, children, esm }} = JSON.parse({data}, decode);
+const {{ state, esm }} = JSON.parse({data}, decode);
 window.model = fakeModel(state);
 window.reply = (message, buffers = []) =>
   window.model.fire("msg:custom", message, buffers.map(bytes));
 const url = URL.createObjectURL(new Blob([esm], {{ type: "text/javascript" }}));
 const widget = (await import(url)).default;
-const host = {{ getModel: async (ref) => fakeModel(children[ref]) }};
-window.cleanUp = await widget.render({{ model: window.model, el: document.getElementById("root"), host }});
+window.cleanUp = await widget.render({{ model: window.model, el: document.getElementById("root") }});
 window.drawn = true;
 </script></html>
 """
@@ -49,18 +48,13 @@ def to_json(value: object) -> str:
     )
 
 
-def write_page(widget: anywidget.AnyWidget, path: Path, **children: object) -> str:
-    """Write the page of a widget; `children` are the widgets its state refers to. Returns its address."""
+def write_page(widget: anywidget.AnyWidget, path: Path) -> str:
+    """Write the page of a widget; returns its address."""
     state = widget.get_state()
     data = {
         "esm": state.pop("_esm"),
-        "children": {f"anywidget:{child.model_id}": _own(child) for child in children.values()},
         "state": {key: state[key] for key in state if not key.startswith("_")},
     }
     script = to_json(to_json(data)).replace("</", "<\\/")
     path.write_text(PAGE.format(css=widget._css, data=script), "utf-8")
     return path.as_uri()
-
-
-def _own(widget) -> dict:
-    return {key: value for key, value in widget.get_state().items() if not key.startswith("_")}

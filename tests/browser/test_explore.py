@@ -15,7 +15,7 @@ if CHROMIUM is None:
 MINUTE = 60_000
 
 
-def test_the_explorer_computes_anew(browser, tmp_path):
+def test_the_explorer_computes(browser, tmp_path):
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.set_default_timeout(MINUTE)
@@ -32,15 +32,17 @@ def test_the_explorer_computes_anew(browser, tmp_path):
 
         page.evaluate("""() => {
           const status = document.querySelector(".ddr-status");
-          window.told = [];
-          new MutationObserver(() => told.push(status.textContent)).observe(status, { childList: true });
+          window.lines = [];
+          new MutationObserver(() => lines.push(status.textContent)).observe(status, { childList: true });
         }""")
         page.get_by_label("Degradations", exact=True).fill("clean, noise10")
         page.get_by_label("Perplexity", exact=True).fill("3")
         page.get_by_label("Contents", exact=True).fill("5")
         page.get_by_role("button", name="Compute").click()
         page.get_by_text("Done.").wait_for()
-        assert any("(1 of 3)" in line for line in page.evaluate("told")), "progress, layer by layer"
+        assert any("(1 of 3)" in line for line in page.evaluate("lines")), (
+            "progress, layer by layer"
+        )
         assert "perplexity 3: 10 samples" in plot.get_attribute("aria-label")
         assert page.locator(".ddr-legend button").all_inner_texts() == ["clean", "noise"]
 

@@ -41,7 +41,7 @@ def page(browser, explorer, tmp_path):
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: message.type == "error" and errors.append(message.text))
-    page.goto(write_page(explorer, tmp_path / "page.html", data=explorer.data))
+    page.goto(write_page(explorer, tmp_path / "page.html"))
     page.wait_for_function("window.drawn")
     yield page
     context.close()
@@ -121,7 +121,7 @@ def test_table_says_what_the_panels_say(page):
     page.get_by_text("What is shown, as a table").click()
     rows = dict(row.split("\t", 1) for row in page.locator("table").inner_text().splitlines())
     assert rows["network"] == "deep\tshallow" and rows["layer"] == "L4\tL1"
-    assert rows["CHI by degradation, mean ± sd of 5 t-SNE seeds"] == "\t".join(["12.3 ± 0.5"] * 2)
+    assert rows["CHI by degradation, mean ± sd of 5 t-SNE seeds"] == "\t".join(["13.3 ± 0.5"] * 2)
     assert rows["variance: rest, 95 % interval"] == "\t".join(["20 % (10 % to 30 %)"] * 2)
     control(page, "checkbox", "Two panels").uncheck()
     assert "shallow" not in page.locator("table").inner_text()
@@ -208,6 +208,21 @@ def test_the_thumbnail_is_the_samples(page):
     shot = panel(page, "A").locator(".ddr-thumbnail").screenshot()
     shown = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"))[8:-8, 8:-8] / 255
     np.testing.assert_allclose(shown.mean((0, 1)), toys.colours()[sample], atol=0.03)
+
+
+def test_each_panel_shows_what_its_network_saw(page):
+    """Two networks of different scales: "shallow" saw negatives."""
+    sample = 256 + 16 * 12 + 3
+    page.mouse.move(*place(page, sample, "B", apart=1.0))
+    shot = panel(page, "B").locator(".ddr-tip .ddr-thumbnail").screenshot()
+    shown = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"))[8:-8, 8:-8] / 255
+    np.testing.assert_allclose(shown.mean((0, 1)), 1 - toys.colours()[sample], atol=0.03)
+    page.mouse.click(*place(page, sample))
+    image = "node => getComputedStyle(node).backgroundImage"
+    chosen = page.locator(".ddr-thumbnails .ddr-thumbnail").first
+    before = chosen.evaluate(image)
+    control(panel(page, "A"), "combobox", "Network").select_option(label="shallow")
+    assert chosen.evaluate(image) != before
 
 
 def test_arrows_walk_over_neighbours(page):
@@ -461,7 +476,7 @@ def test_accessible_with_all_that_can_be_opened(page, theme):
 def test_a_tap_shows_the_thumbnail_until_the_next(browser, explorer, tmp_path):
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
     page = context.new_page()
-    page.goto(write_page(explorer, tmp_path / "page.html", data=explorer.data))
+    page.goto(write_page(explorer, tmp_path / "page.html"))
     page.wait_for_function("window.drawn")
     plot(page).scroll_into_view_if_needed()
     page.touchscreen.tap(*place(page, 40))
@@ -488,7 +503,7 @@ def test_prints_its_present_state(page):
 
 def test_points_travel_unless_motion_is_reduced(browser, explorer, tmp_path):
     page = browser.new_page()
-    page.goto(write_page(explorer, tmp_path / "page.html", data=explorer.data))
+    page.goto(write_page(explorer, tmp_path / "page.html"))
     page.wait_for_function("window.drawn")
     marks = "document.querySelector('.ddr-svg path').getAttribute('d')"
     before = page.evaluate(marks)
@@ -536,9 +551,9 @@ def test_live_controls_wait_for_an_answer(page, explorer):
 def test_a_result_replaces_the_view_until_the_reader_goes_back(page, explorer):
     page.evaluate("reply({type: 'pong'})")
     slide(control(panel(page, "A"), "slider", "Layer"), 2)
-    index = {**explorer.data.index, "projections": ["PCA", "t-SNE, perplexity 12.5"]}
+    index = {**explorer.index, "projections": ["PCA", "t-SNE, perplexity 12.5"]}
     message = to_json({"type": "result", "index": index})
-    buffers = to_json([explorer.data.coordinates, explorer.data.atlas])
+    buffers = to_json([explorer.coordinates, *explorer.sheets])
     page.evaluate(f"reply({message}, {buffers}.map(({{ base64 }}) => base64))")
     for name, place_kept in {"A": "deep, L2", "B": "shallow, L1"}.items():
         label = plot(page, name).get_attribute("aria-label")

@@ -7,8 +7,8 @@ import torch
 from conftest import CHROMIUM
 from harness import to_json, write_page
 
-from ddrlib.widgets.explorer_data import webp
 from ddrlib.widgets.frame_viewer import FrameViewer
+from ddrlib.widgets.thumbnails import webp
 
 if CHROMIUM is None:
     pytest.skip("no Chromium on this machine", allow_module_level=True)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
 import torch
 
 from ddrlib.data.photographs import Patches
+from ddrlib.degrade.samples import Samples
+from ddrlib.measure.measurement import Measurement
 from ddrlib.measure.metrics import Interval
 from ddrlib.widgets.explorer_data import pack
-from ddrlib.widgets.explorer_view import Explorer, ExplorerData
+from ddrlib.widgets.explorer_view import Explorer
 
 DEGRADATIONS = ("clean", "blur4", "noise20", "noise40")
 SIDE = 16  # contents lie on a grid of SIDE x SIDE
@@ -24,16 +27,19 @@ def toy_explorer() -> Explorer:
     Layer by layer the degradations' grids move apart, from lying on one another to `PLACES`; t-SNE
     is PCA upside down, so that the two can be told apart.
     """
-    measurements = [_measurement("deep", 5), _measurement("shallow", 2)]
     patches = Patches(
         images=torch.zeros(SIDE**2, 3, 128, 128),
         content=np.arange(SIDE**2),
         category=np.array(["sky", 'a "b", c'])[np.arange(SIDE**2) % 2],
         source=np.array([f"pack__photo{i // 2}.webp" for i in range(SIDE**2)]),
+        split="eval",
     )
-    images = torch.tensor(colours())[:, :, None, None].expand(-1, -1, 32, 32)
-    packed = pack(measurements, patches, images.float())
-    return Explorer(ExplorerData(packed), [("deep", "L4"), ("shallow", "L1")], compute=print)
+    images = torch.tensor(colours())[:, :, None, None].expand(-1, -1, 32, 32).float()
+    samples = Samples(patches, DEGRADATIONS, 4, images)
+    # The shallow network is of another scale, and saw the images in negative.
+    others = dataclasses.replace(samples, scale=2, images=1 - images)
+    measurements = [_measurement("deep", 5, samples), _measurement("shallow", 2, others)]
+    return Explorer(pack(measurements), load=print)
 
 
 def colours() -> np.ndarray:
@@ -49,29 +55,20 @@ def points(apart: float) -> np.ndarray:
     return np.concatenate([grid + apart * place for place in PLACES]).astype(float)
 
 
-def _measurement(name: str, depth: int) -> SimpleNamespace:
+def _measurement(name: str, depth: int, samples: Samples) -> Measurement:
     layers = [_layer(f"L{i}", i / (depth - 1)) for i in range(depth)]
-    return SimpleNamespace(
-        network=name,
-        n=SIDE**2,
-        degradations=DEGRADATIONS,
-        seeds=1,
-        perplexity=30.0,
-        layers=layers,
-        content=np.tile(np.arange(SIDE**2), len(DEGRADATIONS)),
-        degradation=np.repeat(np.arange(len(DEGRADATIONS)), SIDE**2),
-    )
+    return Measurement(name, samples, 1, 30.0, layers, [])
 
 
 def _layer(name: str, apart: float) -> SimpleNamespace:
     share = Interval(0.1 + 0.6 * apart, 0.05, 0.95, SIDE**2)
     rest = Interval(0.2, 0.1, 0.3, SIDE**2)
     return SimpleNamespace(
-        layer=name,
+        name=name,
         dim=4096,
         scores=points(apart),
         embeddings=(points(apart) * [1, -1])[None],
-        chi_degradation=SimpleNamespace(mean=12.34, sd=0.5, values=[0] * 5),
+        chi_degradation=SimpleNamespace(mean=12.34 + apart, sd=0.5, values=[0] * 5),
         chi_content=SimpleNamespace(mean=1.5, sd=0.25, values=[0] * 5),
         variance=SimpleNamespace(
             degradation=share, content=share._replace(value=0.8 - share.value), rest=rest

@@ -1,5 +1,5 @@
-// What both widgets share. anywidget wants one module per widget, so `ddrlib.widgets` puts this text
-// in front of theirs.
+// What both widgets share. anywidget takes one module per widget, so `ddrlib.widgets.live.static` puts
+// this text in front of theirs. Nothing here or there needs a browser newer than 2022.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -55,7 +55,7 @@ function whenLive(model, onLive) {
   model.send({ type: "ping" });
 }
 
-// The form that computes anew. `fields` are [name, label, attributes of the input]; the request goes
+// The form for what only Python computes. `fields` are [name, label, attributes of the input]; the request goes
 // to Python, which reports progress and at last a result (handed to `onResult`) or one line of error.
 function liveForm(model, { title, unavailable, fields, request, onResult }) {
   const status = element("output", { role: "status", class: "ddr-status" });
@@ -92,6 +92,17 @@ function liveForm(model, { title, unavailable, fields, request, onResult }) {
     note.hidden = true;
   });
   return [note, form];
+}
+
+// Lists of the items that have the same key, by key, in the order in which they appear.
+function groupBy(items, keyOf) {
+  const groups = new Map();
+  for (const item of items) {
+    const key = keyOf(item);
+    if (!groups.has(key)) groups.set(key, []);
+    groups.get(key).push(item);
+  }
+  return groups;
 }
 
 function imageUrl(bytes) {

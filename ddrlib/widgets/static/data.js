@@ -1,4 +1,4 @@
-// The explorer's data: what `ddrlib.widgets.pack` wrote, read without copying it into objects.
+// The explorer's data: what `ddrlib.widgets.explorer_data.pack` wrote, read without copying it into objects.
 
 const SIDE = 400; // the plot's own units, whatever its size on the page
 const MARGIN = 16;
@@ -7,21 +7,21 @@ const TINTS = 32; // distinct colours of the ramp: no eye tells more, and each c
 const RAMP = ["#440154", "#3b528b", "#21918c", "#5ec962", "#fde725"]; // viridis
 const KIN = "content"; // samples with the same content belong together
 
-// An index (JSON), coordinates (uint16 pairs, view after view) and the thumbnails in one WebP.
+// An index, coordinates (uint16 pairs, view after view) and sheets of thumbnails, one per scale.
 class Data {
-  constructor(index, coordinates, atlas) {
+  constructor(index, coordinates, sheets) {
     Object.assign(this, index); // samples, networks, projections, views, labels, palette, ...
     // Copied, because a DataView may start at an odd byte.
     const { buffer, byteOffset, byteLength } = coordinates;
     this.coordinates = new Uint16Array(buffer.slice(byteOffset, byteOffset + byteLength));
-    this.atlas = imageUrl(atlas);
+    this.sheets = sheets.map(imageUrl);
     this.first = [0];
     for (const { layers } of this.networks) {
       this.first.push(this.first.at(-1) + layers.length * this.projections.length);
     }
     this.byName = Object.fromEntries(this.labels.map((labels) => [labels.name, labels]));
     this.colours = Object.fromEntries(this.labels.map(({ name }) => [name, coloursOf(this, name)]));
-    this.kin = Map.groupBy(Array(this.samples).keys(), (i) => this.byName[KIN].codes[i]);
+    this.kin = groupBy(Array(this.samples).keys(), (i) => this.byName[KIN].codes[i]);
   }
 
   viewNumber({ network, layer, projection }) {

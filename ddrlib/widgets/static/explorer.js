@@ -1,15 +1,15 @@
 // The explorer: projections of deep features as scatter plots, with everything linked. State lives
 // here, in one place; a change alters it and redraws what it touches.
 
+const THUMBNAIL = 32; // pixels of the page, times the zoom
 const SHOWN = 240; // selected thumbnails drawn at most
 const FILM_STEP = 1300; // milliseconds a layer
 
 class Explorer {
   constructor(model, el, data) {
-    Object.assign(this, { model, stored: data, colour: model.get("colour"), current: null, active: null });
+    Object.assign(this, { model, data, stored: data, colour: "degradation type", current: null, active: null });
     this.selection = new Set(model.get("selection"));
     this.root = element("div", { class: "ddr ddr-explorer" });
-    this.adopt(data);
     const starts = model.get("panels");
     this.panels = ["A", "B"].map((name, k) => new Panel(this, name, starts[Math.min(k, starts.length - 1)]));
     this.build(starts.length > 1);
@@ -51,12 +51,6 @@ class Explorer {
     this.setPanels();
   }
 
-  // Takes the data of the page, or those just computed.
-  adopt(data) {
-    this.data = data;
-    this.root.style.setProperty("--atlas", `url("${data.atlas}")`);
-  }
-
   get shownPanels() {
     return this.panels.slice(0, this.compare.checked ? 2 : 1);
   }
@@ -79,6 +73,7 @@ class Explorer {
     this.pause();
     if ("network" in change) change.layer = this.sameDepth(panel.shown, change.network);
     panel.show(change);
+    if ("network" in change) this.drawSelection(); // networks of other scales saw other images
     this.tabulate();
   }
 
@@ -162,7 +157,7 @@ class Explorer {
     this.pressLegend();
     const chosen = [...this.selection];
     this.selected.hidden = chosen.length === 0;
-    const counts = Object.entries(Object.groupBy(chosen, (i) => this.data.label("degree", i)));
+    const counts = [...groupBy(chosen, (i) => this.data.label("degree", i))];
     const clear = element("button", { type: "button", onclick: () => this.select([]) }, "Clear selection");
     const rest = chosen.length > SHOWN ? ` The first ${SHOWN} are shown.` : "";
     this.selected.replaceChildren(
@@ -170,17 +165,19 @@ class Explorer {
         `${chosen.length} of ${this.data.samples} selected: `
         + `${counts.map(([name, { length }]) => `${name} ${length}`).join(", ")}.${rest}`), clear),
       element("div", { class: "ddr-thumbnails", tabindex: 0, role: "group", "aria-label": "Thumbnails" },
-        ...chosen.slice(0, SHOWN).map((i) => this.thumbnail(i, 1.5))),
+        ...chosen.slice(0, SHOWN).map((i) => this.thumbnail(i, this.panels[0], 1.5))),
     );
   }
 
-  thumbnail(sample, zoom) {
-    const { thumbnail: size, columns, samples } = this.data;
-    const step = size * zoom;
+  // A sample as the network of the panel saw it.
+  thumbnail(sample, panel, zoom) {
+    const { sheets, networks, columns, samples } = this.data;
+    const sheet = sheets[networks[panel.shown.network].sheet];
+    const step = THUMBNAIL * zoom;
     const [column, row] = [sample % columns, Math.floor(sample / columns)];
     const text = this.data.describe(sample);
     return element("div", { class: "ddr-thumbnail", role: "img", "aria-label": text, title: text,
-      style: `width:${step}px;height:${step}px;background-position:${-column * step}px ${-row * step}px;`
+      style: `background-image:url(${sheet});width:${step}px;height:${step}px;background-position:${-column * step}px ${-row * step}px;`
         + `background-size:${columns * step}px ${Math.ceil(samples / columns) * step}px` });
   }
 
@@ -221,23 +218,23 @@ class Explorer {
   // ------------------------------------------------------------------------------------- live
 
   live() {
-    const { defaults } = this.stored;
+    const { settings } = this.stored;
     const parts = liveForm(this.model, {
-      title: "Compute anew with the networks shown",
+      title: "Measure again with the networks shown",
       unavailable: "All of this was computed beforehand. Where this chapter runs in a notebook, and on "
-        + "the page that “ddr explore” opens, one can also choose any degradations, perplexity and "
-        + "seed, or a folder of one's own photographs.",
+        + "the page that “ddr explore” opens, you can also choose other degradations, another "
+        + "perplexity or t-SNE seed, or a folder of your own photographs.",
       fields: [
-        ["degradations", "Degradations", { type: "text", value: defaults.degradations, required: true }],
-        ["perplexity", "Perplexity", { type: "number", value: Number(defaults.perplexity.toPrecision(3)), min: 1, step: "any", required: true }],
-        ["seed", "Seed", { type: "number", value: 0, min: 0, required: true }],
-        ["contents", "Contents", { type: "number", value: defaults.contents, min: 4, required: true }],
-        ["folder", "Folder of photographs", { type: "text", value: defaults.folder, placeholder: "the book's own" }],
+        ["degradations", "Degradations", { type: "text", value: settings.degradations, required: true }],
+        ["perplexity", "Perplexity", { type: "number", value: settings.perplexity, min: 1, step: "any", required: true }],
+        ["seed", "t-SNE seed", { type: "number", value: 0, min: 0, required: true }],
+        ["contents", "Contents", { type: "number", value: settings.contents, min: 4, required: true }],
+        ["folder", "Folder of photographs", { type: "text", value: settings.images === "eval" ? "" : settings.images, placeholder: "the book's own" }],
       ],
       request: () => ({ networks: this.shownPanels.map(
         ({ shown }) => this.data.networks[shown.network].name) }),
-      onResult: ({ index }, [coordinates, atlas]) => {
-        this.replace(new Data(index, coordinates, atlas));
+      onResult: ({ index }, [coordinates, ...sheets]) => {
+        this.replace(new Data(index, coordinates, sheets));
         back.hidden = false;
       },
     });
@@ -258,7 +255,7 @@ class Explorer {
     this.pause();
     this.forget();
     this.select([]);
-    this.adopt(data);
+    this.data = data;
     this.current = null;
     this.panels.forEach((panel, k) => {
       const network = place(data.networks, names[k][0]);
@@ -268,15 +265,15 @@ class Explorer {
     this.draw();
   }
 
-  // A computed measurement's picture is released with it; the page's own stays.
+  // A computed measurement's pictures are released with it; the page's own stay.
   forget() {
-    if (this.data !== this.stored) URL.revokeObjectURL(this.data.atlas);
+    if (this.data !== this.stored) this.data.sheets.forEach((url) => URL.revokeObjectURL(url));
   }
 
   close() {
     this.pause();
     this.forget();
-    URL.revokeObjectURL(this.stored.atlas);
+    this.stored.sheets.forEach((url) => URL.revokeObjectURL(url));
   }
 }
 
@@ -287,9 +284,8 @@ const HELP = "Point at a mark, or walk with the arrow keys once a plot has the f
   + "and down go through all samples, Escape clears. The buttons of the legend select all samples of a "
   + "label. CHI, the Calinski-Harabasz index, is large where the labels form tight, separate clusters.";
 
-async function render({ model, el, host }) {
-  const shared = await host.getModel(model.get("data"));
-  const data = new Data(...["index", "coordinates", "atlas"].map((name) => shared.get(name)));
+function render({ model, el }) {
+  const data = new Data(...["index", "coordinates", "sheets"].map((name) => model.get(name)));
   const explorer = new Explorer(model, el, data);
   return () => explorer.close();
 }

@@ -35,8 +35,8 @@ function figure([caption, picture, text], url, context) {
 }
 
 function render({ model, el }) {
-  const { axes, frames, pictures, live } = Object.fromEntries(
-    ["axes", "frames", "pictures", "live"].map((name) => [name, model.get(name)]),
+  const [axes, frames, pictures, live] = ["axes", "frames", "pictures", "live"].map(
+    (name) => model.get(name),
   );
   const urls = new Map();
   const stored = (k) => urls.get(k) ?? urls.set(k, imageUrl(pictures[k])).get(k);
@@ -55,7 +55,8 @@ function render({ model, el }) {
     const numeric = frames.every(({ at }) => typeof at[k] === "number");
     return axisControl(name, numeric, (place) => {
       places[k] = place;
-      const wanted = choice.with(k, optionsOf(frames, choice, k)[place]);
+      const wanted = [...choice];
+      wanted[k] = optionsOf(frames, choice, k)[place];
       draw(settle(frames, wanted, places));
     });
   });
@@ -76,9 +77,9 @@ function render({ model, el }) {
     element("div", { class: "ddr-row" }, ...controls.map(({ root }) => root)),
     row, spoken,
     ...(live ? liveForm(model, {
-      title: "Compute anew",
+      title: "Compute another",
       unavailable: "These pictures were computed beforehand. Where this chapter runs in a notebook, "
-        + `one can also type ${live}.`,
+        + `you can also type ${live}.`,
       fields: [["text", live, { type: "text", required: true, autocomplete: "off" }]],
       request: () => ({ choice: Object.fromEntries(axes.map((name, k) => [name, choice[k]])) }),
       onResult: ({ show: items, context }, buffers) => {

@@ -47,7 +47,7 @@ const percent = (x) => `${Math.round(100 * x)} %`;
 const stillness = matchMedia("(prefers-reduced-motion: reduce)");
 
 // One scatter plot with its own network, layer and projection. What is pointed at, selected and
-// coloured belongs to the explorer, which is told of every gesture.
+// coloured belongs to the explorer, which hears of every gesture.
 class Panel {
   constructor(explorer, name, shown) {
     this.explorer = explorer;
@@ -165,7 +165,7 @@ class Panel {
       svgElement("circle", { cx: x, cy: y, r: 2 * this.radius, "stroke-width": 2.5 }),
     );
     if (this.tip.hidden) return;
-    this.tip.replaceChildren(this.explorer.thumbnail(current, 3),
+    this.tip.replaceChildren(this.explorer.thumbnail(current, this, 3),
       element("span", {}, this.data.describe(current)));
     this.tip.style.left = `${Math.min(Math.max((100 * x) / SIDE, 22), 78)}%`;
     this.tip.style.top = `${(100 * y) / SIDE}%`;
