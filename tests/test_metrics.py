@@ -16,6 +16,7 @@ from ddrlib.measure.metrics import (
     calinski_harabasz,
     knn_hits,
     knn_purity,
+    label_purity,
     mean_interval,
     over_seeds,
     permutation_p,
@@ -359,3 +360,18 @@ def test_components_are_those_put_in():
     assert found.degradation == pytest.approx(0.2, abs=0.03)
     assert found.content == pytest.approx(0.3, abs=0.02)
     assert found.rest == pytest.approx(0.5, abs=0.03)
+
+
+def test_label_purity_of_labels_that_tell_and_of_labels_that_do_not():
+    rng = np.random.default_rng(0)
+    labels = np.repeat(["dog", "house", "tree"], 20)
+    centres = 3 * rng.standard_normal((3, 10))[np.repeat(np.arange(3), 20)]
+    telling = label_purity(gram(centres + rng.standard_normal((60, 10))), labels)
+    assert telling.value > 0.9 and telling.p == 0.001
+    # 19 of the 59 others have a sample's label.
+    assert telling.chance == pytest.approx(19 / 59, abs=0.01)
+    nothing = [
+        label_purity(gram(rng.standard_normal((60, 10))), labels, n=99, seed=seed).p
+        for seed in range(40)
+    ]
+    assert 0.3 < np.mean(nothing) < 0.7  # p is uniform where there is nothing

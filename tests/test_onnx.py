@@ -107,6 +107,14 @@ def refused(*words: str):
     return pytest.raises(DDRError, match=r"\A.*" + ".*".join(map(re.escape, words)) + r".*\Z")
 
 
+def sized(file, side):
+    """The same file, said to take images of this height."""
+    model = onnx.load(file)
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_value = side
+    onnx.save(model, file)
+    return file
+
+
 def test_files_that_cannot_be(file, tmp_path):
     with refused("no.onnx does not exist"):
         load_custom(tmp_path / "no.onnx")
@@ -123,6 +131,9 @@ def test_files_that_cannot_be(file, tmp_path):
         load_custom(write_onnx(tmp_path / "unknown.onnx", operator="Sharpen"))
     with refused("flat.onnx does not take float32 images (N, 3, H, W)"):
         load_custom(write_onnx(tmp_path / "flat.onnx", (3, "h", "w")))
+    for side in (-8, 10**6):
+        with refused("side.onnx takes images", "cannot be made"):
+            load_custom(sized(write_onnx(tmp_path / "side.onnx", (1, 3, 8, 8)), side))
     with refused("grey.onnx"):
         load_custom(write_onnx(tmp_path / "grey.onnx", ("n", 1, "h", "w")))
 

@@ -41,7 +41,7 @@ def _note(event: str, arguments: tuple) -> None:
     if event in ("open", "os.listdir", "os.scandir"):
         path = "." if arguments[0] is None else arguments[0]
         if isinstance(path, str | bytes | os.PathLike):
-            flags = arguments[2] if event == "open" else os.O_RDONLY
+            flags = (arguments[2] or 0) if event == "open" else os.O_RDONLY
             name = os.path.abspath(os.fsdecode(path))
             if flags & (os.O_WRONLY | os.O_RDWR):
                 _written.add(name)

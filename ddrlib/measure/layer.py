@@ -222,6 +222,16 @@ class Layer:
             ),
         )
 
+    def summary(self) -> dict[str, object]:
+        """The measures under the names that tables give them."""
+        return {
+            "component of degradation": self.variance.degradation,
+            "component of content": self.variance.content,
+            "neighbours of the same degradation": self.knn_degradation,
+            "CHI by degradation": self.chi_degradation,
+            "CHI by content": self.chi_content,
+        }
+
     def intervals(self) -> dict[str, Interval]:
         """All measures that have an interval, by name."""
         return {

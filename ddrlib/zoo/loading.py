@@ -92,7 +92,7 @@ def load_network(name: str, folder: Path = NETWORKS) -> Network:
     Raises DDRError where the name is unknown, or the weights are missing, damaged or another
     architecture's.
     """
-    if untrained := re.fullmatch("(.+)@random([0-9]+)", name):
+    if untrained := re.fullmatch("(.+)@random([0-9]{1,18})", name):
         return random_network(untrained[1], int(untrained[2]), folder)
     card = read_card(name, folder)
     path = weights_path(card, folder)
@@ -145,15 +145,16 @@ def load_custom(
 ) -> Network:
     """A user's own super-resolution network.
 
-    `source` is "package.module:factory" of a PyTorch module, an ONNX file, a checkpoint of an
-    architecture that spandrel knows, or a file that describes any of these
-    (`ddrlib.zoo.descriptor.Descriptor`, whose fields the other arguments go over). The network
-    takes RGB images (N, 3, H, W), black to white spread over `input_range` (default 0 to 1), and
-    returns (N, 3, scale * H, scale * W). `checkpoint` is a safetensors file or a state dict saved
-    by PyTorch (also one under "params_ema", "params" or "state_dict"); without one, what the
-    factory makes keeps the weights that it got under PyTorch's seed 0. `layers` are names or
+    `source` is "package.module:factory" or "file.py:factory" of a PyTorch module, an ONNX file, a
+    checkpoint of an architecture that spandrel knows, or a file that describes any of these
+    (`ddrlib.zoo.own.Descriptor`, whose fields the other arguments go over). The network takes RGB
+    images (N, 3, H, W), black to white spread over `input_range` (default 0 to 1), and returns
+    (N, 3, scale * H, scale * W). `checkpoint` is a safetensors file or a state dict saved by
+    PyTorch (also under the usual names and prefixes, see `ddrlib.zoo.weights`); without one, what
+    the factory makes keeps the weights that it got under PyTorch's seed 0. `layers` are names or
     patterns (`ddrlib.zoo.layers.matching`); without them, the blocks that the network is built of
-    are found by tracing one pass. Raises DDRError for whatever does not fit.
+    are found by tracing one pass. Raises DDRError for whatever does not fit, and for a network that
+    gives something else in each pass.
     """
     given = {
         "checkpoint": checkpoint,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 ANY = 0  # in the shape of the images: any number will do
+LARGEST_SIDE = 4096  # of images that are tried
 FLOAT32 = 1  # onnx.TensorProto.FLOAT
 
 # From names of tensors and images (N, 3, H, W) to the values of the tensors.
@@ -146,7 +147,9 @@ def _input_shape(graph: GraphProto, path: Path) -> list[int]:
     described = inputs[0].type.tensor_type
     shape = [axis.dim_value or ANY for axis in described.shape.dim]
     if described.elem_type != FLOAT32 or len(shape) != 4:
-        raise DDRError(f"{path} does not take float32 images (N, 3, H, W); export it anew")
+        raise DDRError(f"{path} does not take float32 images (N, 3, H, W); export it in float32")
+    if any(not 0 <= side <= LARGEST_SIDE for side in shape):
+        raise DDRError(f"{path} takes images {tuple(shape)}, which cannot be made; export it again")
     return shape
 
 
