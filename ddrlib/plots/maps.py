@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -81,7 +82,7 @@ def embedding_maps(maps: Mapping[str, np.ndarray], degrees: Mapping[str, np.ndar
     return fig
 
 
-def heatmap(table: pd.DataFrame, label: str, fmt: str = ".2g", **options) -> Figure:
+def heatmap(table: pd.DataFrame, label: str, fmt: str = ".2g", **options: Any) -> Figure:
     """A matrix with its numbers written in; `label` says what they are and in which unit."""
     rows, columns = table.shape
     fig, ax = plt.subplots(figsize=(1.6 + 0.62 * columns, 1.4 + 0.36 * rows), layout="constrained")

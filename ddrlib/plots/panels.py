@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from ddrlib.plots.palette import MARKERS, PALETTE
@@ -25,7 +27,7 @@ def literal(text: object) -> str:
 
 
 def grid(
-    rows: Sequence[object], columns: Sequence[object], size: tuple[float, float], **options
+    rows: Sequence[object], columns: Sequence[object], size: tuple[float, float], **options: Any
 ) -> tuple[Figure, np.ndarray]:
     """Panels of `size` inches each; names of columns stand above, names of rows at the left."""
     fig, axes = plt.subplots(
@@ -44,7 +46,7 @@ def grid(
 
 
 def grid_of(
-    places: Iterable[Place], size: tuple[float, float], **options
+    places: Iterable[Place], size: tuple[float, float], **options: Any
 ) -> tuple[Figure, dict[Place, Axes]]:
     """A grid with a panel at each of `places`; the others stay empty."""
     rows, columns = (list(dict.fromkeys(names)) for names in zip(*places, strict=True))
@@ -85,13 +87,13 @@ def points(ax: Axes, xy: np.ndarray, labels: np.ndarray, names: Sequence[str]) -
     ax.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
 
 
-def shaded(ax: Axes, xy: np.ndarray, values: np.ndarray):
+def shaded(ax: Axes, xy: np.ndarray, values: np.ndarray) -> PathCollection:
     """A map whose points (N, 2) are coloured by a number each; returns what a colour bar needs."""
     ax.set(xticks=[], yticks=[])
     return ax.scatter(*xy.T, c=values, cmap="viridis", s=12, linewidths=0)
 
 
-def matrix(ax: Axes, table: pd.DataFrame, **options) -> None:
+def matrix(ax: Axes, table: pd.DataFrame, **options: Any) -> None:
     """A matrix in colours, with its numbers written in where `annot` is set."""
     named = table.rename(index=literal, columns=literal)
     sns.heatmap(named, ax=ax, **{"cmap": "viridis", "cbar": False, **options})
