@@ -55,14 +55,14 @@ def recorded(parameters: Mapping[str, Any], leave_out: Iterable[Path] = ()) -> d
     A file or folder that a parameter names counts wherever it lies.
     """
     named = list(_named(parameters.values()))
-    wanted = [ROOT / "ddrlib", DATA, cache_dir() / "div2k", *named]
-    unwanted = [*_machine(), BUILD, cache_dir(), *leave_out]
+    kept = [ROOT / "ddrlib", DATA, cache_dir() / "div2k", *named]
+    others = [*_machine(), BUILD, cache_dir(), *leave_out]
     found = {}
     for path in dict.fromkeys([*map(_source, list(_seen)), *named]):
         searched = str(path) in sys.path_importer_cache and path not in named  # for modules
         made = str(path) in _written
-        left_out = _within(path, unwanted) or _is_setting(path)
-        if searched or made or (left_out and not _within(path, wanted)):
+        left_out = _within(path, others) or _is_setting(path)
+        if searched or made or (left_out and not _within(path, kept)):
             continue
         if mark := fingerprint(path):
             name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)

@@ -40,7 +40,7 @@ class Chapter:
 
     @property
     def sums_up(self) -> bool:
-        """Whether it tells what the others found (metadata `ddr: {"after": "all"}`); runs last."""
+        """Whether it says what the others found (metadata `ddr: {"after": "all"}`); runs last."""
         return self.notebook.metadata.get("ddr", {}).get("after") == "all"
 
 
@@ -81,9 +81,9 @@ def _parameters(notebook: nbformat.NotebookNode, where: str) -> dict[str, Any]:
     return parameters
 
 
-def select(chapters: Sequence[Chapter], wanted: Sequence[str]) -> list[Chapter]:
+def select(chapters: Sequence[Chapter], names: Sequence[str]) -> list[Chapter]:
     """The chapters called by number ("2", "02") or by the beginning of their name; all for none."""
-    called = [_called(text, chapters) for text in wanted] or chapters
+    called = [_called(text, chapters) for text in names] or chapters
     return [chapter for chapter in chapters if chapter in called]
 
 

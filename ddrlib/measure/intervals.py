@@ -32,13 +32,13 @@ class Spread(NamedTuple):
     In print a single value stands alone, without the look of an interval.
     """
 
-    mean: float
+    value: float
     low: float
     high: float
     n: int
 
     def __str__(self) -> str:
-        return f"{self.mean:.3g}" + f" [{self.low:.3g}, {self.high:.3g}]" * (self.n > 1)
+        return f"{self.value:.3g}" + f" [{self.low:.3g}, {self.high:.3g}]" * (self.n > 1)
 
 
 def bootstrap(
