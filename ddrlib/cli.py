@@ -201,7 +201,13 @@ def book(ctx: click.Context, profile: str, **options: Any) -> None:
     show_default=True,
     help="What the photographs go through.",
 )
-@click.option("--layers", type=Names(), default="all", show_default=True, help="Which layers.")
+@click.option(
+    "--layers",
+    type=Names(),
+    default="all",
+    show_default=True,
+    help="Which layers, by name or pattern; LAYER.PART is inside one.",
+)
 @click.option("--seeds", type=COUNT, default=5, show_default=True, help="How many t-SNE runs.")
 @click.option(
     "--srga-layer", metavar="LAYER", help="Of SRGA.  [default: the last before the output]"

@@ -308,14 +308,16 @@ def test_weights_of_an_installed_package_are_read_where_they_lie(tmp_path, monke
     assert torch.equal(loaded.conv_last.bias, module.conv_last.bias)
 
 
+@pytest.fixture(scope="module")
+def patches():
+    return load_patches("eval", 12, 128)
+
+
 @pytest.mark.parametrize("name", [*originals.KERAS, "dat-light-x4"])
-def test_psnr_on_a_card_is_what_the_script_measures(name, monkeypatch):
+def test_psnr_on_a_card_is_what_the_script_measures(name, patches, monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "scripts")
     script = importlib.import_module("psnr")
-    card, found = (
-        read_card(name),
-        script.fidelity(load_network(name), load_patches("eval", 12, 128)),
-    )
+    card, found = read_card(name), script.fidelity(load_network(name), patches)
     assert (card["psnr"]["n"], found["n"]) == (100, 12)
     for other in ("bicubic", "nearest"):
         on_card = card["psnr"]["network"] - card["psnr"][other]
