@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 from torch import Tensor
@@ -51,7 +52,7 @@ def read_card(name: str, folder: Path = NETWORKS) -> dict:
     return {**card, "name": name}
 
 
-def _fault(card: object) -> str | None:
+def _fault(card: Any) -> str | None:
     """What is wrong with a card; None where nothing is."""
     if fault := _misfit(card, _NEEDED):
         return fault

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -105,7 +106,7 @@ class Run:
     """What a layer did in the traced pass: how often it ran, its (last) output."""
 
     times: int
-    output: object
+    output: Any
     samples: int  # images in the pass
 
     def fault(self) -> str | None:

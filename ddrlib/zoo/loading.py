@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -68,7 +69,7 @@ class Network:
     @property
     def inside(self) -> dict[str, str]:
         """Its layers and, before each, what is inside it: "RRDB2.body.0" is `body.0` in RRDB2."""
-        found = {}
+        found: dict[str, str] = {}
         for layer, path in self.layers.items():
             parts = _parts(self.module.get_submodule(path)) if path else ()
             found |= {f"{layer}.{part}": f"{path}.{part}" for part in parts}
@@ -168,7 +169,7 @@ def load_custom(
     with _seeded(0):  # a first pass may make weights too
         module = make_module(wanted)
         found, scale = find_layers(module, prepare, wanted.scale, wanted.layers, str(source))
-    card = {
+    card: dict[str, Any] = {
         "name": str(source),
         "architecture": type(module).__name__,
         "scale": scale,
@@ -182,7 +183,7 @@ def load_custom(
 
 
 def open_network(
-    source: str | Path, layers: str | Sequence[str] | None = None, **own: object
+    source: str | Path, layers: str | Sequence[str] | None = None, **own: Any
 ) -> Network:
     """A network by name (`load_network`), or a user's own (`load_custom` with `own`).
 
@@ -215,13 +216,13 @@ def save_network(module: nn.Module, card: Mapping, folder: Path = NETWORKS) -> P
     return write_network(state, card, folder)
 
 
-def _build(card: Mapping) -> nn.Module:
+def _build(card: Mapping) -> Any:
     """The module that a card describes, with fresh weights."""
     wrong = f"the card of network {card['name']} has wrong arguments"
     return guarded(wrong, ARCHITECTURES[card["architecture"]], **card["arguments"])
 
 
-def _give_guide(module: nn.Module, card: Mapping, folder: Path) -> None:
+def _give_guide(module: Any, card: Mapping, folder: Path) -> None:
     """Rebuild the frozen trunk that a guided network looks through and its own file leaves out."""
     name, sha256 = card["guide"]["name"], card["guide"]["sha256"]
     try:
@@ -239,7 +240,7 @@ def _give_guide(module: nn.Module, card: Mapping, folder: Path) -> None:
     module.guide_from(guide.module)
 
 
-def _describe(module: nn.Module, card: dict) -> Network:
+def _describe(module: Any, card: dict) -> Network:
     return Network(
         name=card["name"],
         module=module.eval().requires_grad_(False),

@@ -25,7 +25,8 @@ def read_convolutions(param: Path) -> list[tuple[Tensor, Tensor]]:
     precision it is stored with. Raises DDRError where the two files do not fit each other.
     """
     data = memoryview(param.with_suffix(".bin").read_bytes())
-    convolutions, at = [], 0
+    convolutions: list[tuple[Tensor, Tensor]] = []
+    at = 0
     for channels, kernel, count in _shapes(param):
         try:
             tag = int.from_bytes(data[at : at + 4], "little")

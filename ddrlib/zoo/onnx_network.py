@@ -86,7 +86,8 @@ def between_blocks(nodes: Sequence[Node], maps: Sequence[str]) -> list[str]:
     Left out are maps inside a residual connection; the sum that ends it is kept. So are side
     branches, such as an interpolated input: maps that most others neither come from nor lead to.
     """
-    wanted, inside, sums = set(maps), set(), set()
+    wanted, inside = set(maps), set[str]()
+    sums: set[str] = set()
     origins: dict[str, set[str]] = {}  # of a tensor: the feature maps that it is computed from
     for node in nodes:
         inputs = [name for name in node.inputs if name in origins]

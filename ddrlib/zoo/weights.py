@@ -42,7 +42,7 @@ def read_weights(path: Path, module: nn.Module) -> dict[str, Tensor]:
         raise DDRError(f"weight file {path} {fault}; check the path")
     content: Any = {}
     if path.suffix == ".safetensors":
-        state = _read_safetensors(path)
+        state: Mapping[str, Tensor] | None = _read_safetensors(path)
     elif path.with_suffix(".param").is_file():
         state = read_ncnn(path, module)
     else:
@@ -55,8 +55,8 @@ def read_weights(path: Path, module: nn.Module) -> dict[str, Tensor]:
             f"{held[:200] or 'nothing'}"
         )
     for key, value in state.items():
-        if fault := _fault(key, value):
-            raise DDRError(f"{path}: {key!r} is {fault}; save names with plain real tensors")
+        if found := _fault(key, value):
+            raise DDRError(f"{path}: {key!r} is {found}; save names with plain real tensors")
     return {key: value.detach() for key, value in state.items()}
 
 
@@ -141,7 +141,7 @@ def _read_torch(path: Path) -> Any:
         ) from error
 
 
-def _state_in(content: Any, depth: int = _DEEPEST) -> dict | None:
+def _state_in(content: Any, depth: int = _DEEPEST) -> Mapping | None:
     """The state dict in what a PyTorch file holds, under whatever name; None where it is not clear.
 
     An epoch or a name may stand between the weights.
