@@ -222,7 +222,7 @@ def _image(windows: Tensor, size: tuple[int, int], window: tuple[int, int]) -> T
 def _regions(size: tuple[int, int], window: tuple[int, int], shift: list[int]) -> Tensor:
     """A map (1, H, W) for an image rolled by `shift`: neighbours with one number always were."""
     rows, columns = (
-        sum(((torch.arange(length) >= length - step).int() for step in steps), torch.tensor(0))
-        for length, *steps in zip(size, window, shift, strict=True)
+        (place >= len(place) - side).int() + (place >= len(place) - step).int()
+        for place, side, step in zip(map(torch.arange, size), window, shift, strict=True)
     )
     return (3 * rows[:, None] + columns)[None]

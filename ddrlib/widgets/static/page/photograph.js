@@ -14,20 +14,19 @@ const between = (v, low, high) => Math.min(Math.max(v, low), high);
 const ADJECTIVES = { blur: "blurred", noise: "noisy" };
 const inWord = (degradation) => ADJECTIVES[degradation.replace(/[\d.]+$/, "")] ?? degradation;
 
-async function render({ model, el, host }) {
-  const data = await host.getModel(model.get("data"));
-  const widget = new PhotographWidget(data);
+async function render({ model, el }) {
+  const widget = new PhotographWidget(model);
   el.append(widget.root);
   await widget.start();
   return () => widget.end();
 }
 
 class PhotographWidget {
-  constructor(data) {
-    this.data = data;
-    this.index = data.get("index");
+  constructor(model) {
+    this.model = model;
+    this.index = model.get("index");
     this.window = this.index.size * this.index.scale;
-    this.instruments = makeInstruments(data);
+    this.instruments = makeInstruments(model);
     this.grain = makeGrain(3 * this.index.size ** 2);
     this.state = { ...START, depth: this.instruments[0].layers.length - 1 };
     this.build();
@@ -52,8 +51,7 @@ class PhotographWidget {
       ...this.instruments.slice(1).map(({ name }, k) => this.radio(name, k + 1)));
     this.panels = [0, 1].map((k) => new InstrumentPanel(this, degradations, k));
     this.depth = this.depthSlider();
-    this.status = element("p", { class: "ddr-sentence", role: "status" }, "Loading the networks…");
-    this.spoken = this.status;
+    this.status = element("p", { class: "ddr-sentence", role: "status" });
     this.problem = element("p", { class: "ddr-problem", role: "alert" });
     this.legend = element("p", { class: "ddr-key" }, ...degradations.flatMap(({ name, colour }, k) => [
       svgElement("svg", { viewBox: "-1.5 -1.5 3 3", "aria-hidden": "true" },
@@ -69,7 +67,7 @@ class PhotographWidget {
         button("Choose a photograph…", () => this.file.click()), this.file, this.thumbnails),
       element("p", { class: "ddr-note" },
         "Or drop one here. It stays on this page: everything is computed by your browser, nothing is sent."),
-      this.problem,
+      this.problem, element("p", { class: "ddr-loading" }, "Loading the networks…"),
       element("div", { class: "ddr-columns" },
         element("figure", {}, this.photo,
           element("figcaption", {}, "Drag the frame, or move it with the arrow keys."), this.credit),
@@ -80,7 +78,7 @@ class PhotographWidget {
           ...this.sliders.map(({ root }) => root))),
       element("div", { class: "ddr-others" }, element("span", {}, "Compare with"), this.others),
       element("div", { class: "ddr-columns" }, ...this.panels.map(({ root }) => root)),
-      this.legend, this.depth.root, this.status,
+      this.legend, this.status, this.depth.root,
       element("div", { class: "ddr-row ddr-actions" },
         button("Link to this view", () => this.link()), button("Save as picture", () => this.save()),
         button("Start again", () => this.reset())),
@@ -129,7 +127,31 @@ class PhotographWidget {
       this.changed(false);
     });
     const names = layers.map(({ name }, k) => (k ? `block ${k} of ${layers.length - 1}` : `${name}, before block 1`));
-    return { root: labelled("Depth", input, output), show: () => show(names, this.state.depth) };
+    this.curve = svgElement("svg", { class: "ddr-curve", viewBox: "0 0 100 24", preserveAspectRatio: "none", role: "img" });
+    this.curveCaption = element("figcaption", {});
+    const root = element("figure", { class: "ddr-depth" }, labelled("Depth", input, output), this.curve, this.curveCaption);
+    return { root, show: () => show(names, this.state.depth) };
+  }
+
+  // How much of the variance degradation explains at each depth, under the slider of the depth.
+  drawCurve(shown) {
+    const last = this.instruments[0].layers.length - 1;
+    const x = (k) => ((100 * k) / last).toFixed(2);
+    const lines = shown.map(({ layers }, i) => {
+      const at = (k) => layers[Math.min(k, layers.length - 1)].degradation;
+      const points = Array.from({ length: last + 1 }, (_, k) => `${x(k)} ${(23 - 22 * Math.max(at(k), 0)).toFixed(2)}`);
+      return svgElement("polyline", { points: points.join(" "), class: i ? "ddr-second" : "" });
+    });
+    const here = x(this.state.depth);
+    this.curve.replaceChildren(
+      svgElement("path", { d: "M0 1H100M0 12H100M0 23H100", class: "ddr-grid" }),
+      svgElement("path", { d: `M${here} 0V24`, class: "ddr-here" }), ...lines,
+    );
+    const [first, second] = shown.map(({ name }) => name);
+    this.curveCaption.textContent = "Share of the variance that degradation explains, 0 to 100 %, along depth: solid "
+      + `line ${first}, dashed ${second}.`;
+    this.curve.setAttribute("aria-label", shown.map(({ name, layers }) =>
+      `${name}: ${layers.map(({ degradation }) => `${Math.round(100 * degradation)} %`).join(", ")}`).join("; "));
   }
 
   // ---- what the reader does ----
@@ -249,7 +271,7 @@ class PhotographWidget {
   // ---- computing ----
 
   async start() {
-    this.photographs = await Promise.all(this.data.get("pictures").map(
+    this.photographs = await Promise.all(this.model.get("pictures").map(
       async (bytes) => drawUpright(await createImageBitmap(new Blob([bytesOf(bytes)])), 1),
     ));
     this.photographs.forEach(({ width, height, rgb }, k) => {
@@ -293,7 +315,7 @@ class PhotographWidget {
     const { state, index } = this;
     this.showControls();
     const shown = [this.instruments[0], this.instruments[state.other]];
-    await Promise.all(shown.map((instrument) => instrument.ready()));
+    const networks = await Promise.all(shown.map((instrument) => instrument.ready()));
     const start = performance.now();
     const part = cut(this.shown, state.left, state.top, this.window);
     this.flat = isFlat(part, this.window, index.flat);
@@ -303,11 +325,11 @@ class PhotographWidget {
     this.newContent = false;
     this.lr = floats(lr);
     paint(this.input, index.size, index.size, (at) => lr[at]);
-    const networks = await Promise.all(shown.map((instrument) => instrument.ready()));
     this.panels.forEach((panel, k) => panel.show(shown[k], networks[k], this.lr, clean, keepTrail));
-    this.milliseconds = performance.now() - start;
+    this.drawCurve(shown);
+    performance.measure("ddr-photograph", { start }); // the tests read it
     clearTimeout(this.later);
-    this.later = setTimeout(() => this.panels.forEach((panel) => panel.showOutput(this.lr)), 30);
+    this.later = setTimeout(() => this.panels.forEach((panel) => panel.showOutput(this.lr)), 80);
     this.tell();
   }
 
@@ -347,7 +369,7 @@ class PhotographWidget {
 
   async save() {
     const [side, gap, text] = [220, 12, 20];
-    const canvas = element("canvas", { width: 4 * side + 5 * gap, height: 2 * (side + text) + 3 * gap + 2 * text });
+    const canvas = element("canvas", { width: 4 * side + 5 * gap, height: 2 * (side + text) + 3 * gap + 3 * text });
     const context = canvas.getContext("2d");
     const { color, backgroundColor } = getComputedStyle(this.root);
     context.fillStyle = backgroundColor;
@@ -367,8 +389,9 @@ class PhotographWidget {
       put(panel.output.hidden ? null : panel.output, 3, row, panel.output.hidden ? "" : "output");
     }
     context.fillStyle = color;
-    context.fillText(this.sentence(), gap, canvas.height - gap - text, canvas.width - 2 * gap);
-    context.fillText(this.credit.textContent, gap, canvas.height - gap, canvas.width - 2 * gap);
+    [...this.panels.map((panel) => panel.sentence()), this.credit.textContent].forEach((line, k) => {
+      context.fillText(line, gap, canvas.height - gap - (2 - k) * text, canvas.width - 2 * gap);
+    });
     const url = URL.createObjectURL(await new Promise((done) => canvas.toBlob(done, "image/png")));
     element("a", { href: url, download: "photograph.png" }).click();
     setTimeout(() => URL.revokeObjectURL(url), 10000);
@@ -390,7 +413,7 @@ class InstrumentPanel {
       "section", { class: "ddr-panel", "aria-label": `Instrument ${k + 1}` },
       this.title, this.map.svg, this.moved, this.note,
       element("div", { class: "ddr-pair" },
-        element("figure", {}, this.features, element("figcaption", {}, "Its features: three directions of them, as colours")),
+        element("figure", {}, this.features, element("figcaption", {}, "Features, as colours")),
         element("figure", {}, this.output, this.outputCaption)),
     );
   }
@@ -422,15 +445,15 @@ class InstrumentPanel {
     this.title.textContent = instrument.name[0].toUpperCase() + instrument.name.slice(1);
     const percent = (v) => `${Math.round(100 * v)} %`;
     const channels = layer.mean.length;
-    this.note.textContent = `${layer.name}: the means of its ${channels} maps, on two principal components `
-      + `(${percent(layer.explained)} of their variance). Of that variance, degradation explains `
-      + `${percent(layer.degradation)}, content ${percent(layer.content)}.`;
+    this.note.textContent = `${layer.name}: the means of ${channels} feature maps, along the two directions in which they `
+      + `vary most (${percent(layer.explained)} of the variance). Degradation explains ${percent(layer.degradation)} of `
+      + `the variance, content ${percent(layer.content)}.`;
   }
 
   showOutput(lr) {
     const { size, scale } = this.widget.index;
     this.output.hidden = !this.network;
-    this.outputCaption.textContent = this.network ? `Its output: ${size * scale} × ${size * scale} pixels` : "A filter has no output.";
+    this.outputCaption.textContent = this.network ? `Output, ${size * scale} × ${size * scale}` : "A filter has no output.";
     if (!this.network) return;
     this.network.features(lr);
     const image = this.network.output(lr);
