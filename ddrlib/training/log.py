@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -76,7 +77,7 @@ class TrainingLog:
         accuracy = [f"critic right {value:.2f}" for _, value in self.values("critic_accuracy")[-1:]]
         return ", ".join([*losses, *accuracy, f"PSNR {self.last('psnr'):.2f}"])
 
-    def measure(self, model: nn.Module, iteration: int) -> None:
+    def measure(self, model: Any, iteration: int) -> None:
         """What a network can do on held-out photographs, and what sorts the features of the probe.
 
         Of the whole network `psnr`, and `gradient_energy` of its outputs relative to the truth. Of
@@ -149,11 +150,14 @@ def read_log(name: str, folder: Path = NETWORKS) -> pd.DataFrame:
     wide = log.pivot(index=["iteration", "layer"], columns="measure", values="value")
     wide = wide.dropna(subset=["share_degradation"])
     found = components_of_shares(
-        wide.share_degradation, wide.share_content, PROBE_CONTENTS, len(PROBE_DEGRADATIONS)
+        wide.share_degradation.to_numpy(),
+        wide.share_content.to_numpy(),
+        PROBE_CONTENTS,
+        len(PROBE_DEGRADATIONS),
     )
     derived = wide.index.to_frame(index=False)
     more = [
-        derived.assign(measure=f"component_{factor}", value=values.to_numpy())
+        derived.assign(measure=f"component_{factor}", value=values)
         for factor, values in zip(("degradation", "content"), found, strict=True)
     ]
     return pd.concat([log, *more], ignore_index=True)
