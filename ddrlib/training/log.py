@@ -22,7 +22,6 @@ from ddrlib.errors import DDRError
 from ddrlib.features.extraction import extract
 from ddrlib.measure.fidelity import psnr
 from ddrlib.measure.layer import Layer
-from ddrlib.measure.metrics import components_of_shares
 from ddrlib.measure.response import beyond
 from ddrlib.networks.guided import takes_truth
 from ddrlib.zoo.cards import NETWORKS
@@ -136,27 +135,11 @@ def gradient_energy(images: Tensor) -> float:
 
 
 def read_log(name: str, folder: Path = NETWORKS) -> pd.DataFrame:
-    """The log of a trained network: columns iteration, layer ("" for the whole), measure, value.
-
-    Older logs hold shares of the sum of squares; the variance components follow from them.
-    """
+    """The log of a trained network: columns iteration, layer ("" for the whole), measure, value."""
     path = folder / "logs" / f"{name}.csv"
     if not path.is_file():
         raise DDRError(f"{path}: there is no training log of {name}; `ddr train` writes one")
-    log = pd.read_csv(path, keep_default_na=False)
-    if "component_degradation" in set(log.measure) or "share_degradation" not in set(log.measure):
-        return log
-    wide = log.pivot(index=["iteration", "layer"], columns="measure", values="value")
-    wide = wide.dropna(subset=["share_degradation"])
-    found = components_of_shares(
-        wide.share_degradation, wide.share_content, PROBE_CONTENTS, len(PROBE_DEGRADATIONS)
-    )
-    derived = wide.index.to_frame(index=False)
-    more = [
-        derived.assign(measure=f"component_{factor}", value=values.to_numpy())
-        for factor, values in zip(("degradation", "content"), found, strict=True)
-    ]
-    return pd.concat([log, *more], ignore_index=True)
+    return pd.read_csv(path, keep_default_na=False)
 
 
 def _held_out() -> Tensor:
