@@ -18,8 +18,8 @@ from torch import Tensor
 from ddrlib.degrade.samples import Samples
 from ddrlib.features.extraction import extract
 from ddrlib.measure.fidelity import psnr
+from ddrlib.measure.intervals import mean_interval
 from ddrlib.measure.layer import Layer
-from ddrlib.measure.metrics import mean_interval
 from ddrlib.zoo.loading import Network
 
 TRUNK = "deepest trunk layer"

@@ -143,6 +143,7 @@ class DATLight(nn.Module):
     """
 
     scale = 4
+    mean: Tensor
 
     def __init__(self, channels: int = 60, blocks: int = 18, heads: int = 6) -> None:
         super().__init__()
@@ -221,7 +222,7 @@ def _image(windows: Tensor, size: tuple[int, int], window: tuple[int, int]) -> T
 def _regions(size: tuple[int, int], window: tuple[int, int], shift: list[int]) -> Tensor:
     """A map (1, H, W) for an image rolled by `shift`: neighbours with one number always were."""
     rows, columns = (
-        sum((torch.arange(length) >= length - step).int() for step in steps)
-        for length, *steps in zip(size, window, shift, strict=True)
+        (place >= len(place) - side).int() + (place >= len(place) - step).int()
+        for place, side, step in zip(map(torch.arange, size), window, shift, strict=True)
     )
     return (3 * rows[:, None] + columns)[None]

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, PercentFormatter
 
+from ddrlib.measure.intervals import Interval
 from ddrlib.measure.measurement import Measurement
-from ddrlib.measure.metrics import Interval
 from ddrlib.measure.pairs import Pairs
 from ddrlib.plots.palette import MARKERS, PALETTE, SHARES
 from ddrlib.plots.panels import Place, grid, grid_of, legend, literal

@@ -68,7 +68,7 @@ class Network:
     @property
     def inside(self) -> dict[str, str]:
         """Its layers and, before each, what is inside it: "RRDB2.body.0" is `body.0` in RRDB2."""
-        found = {}
+        found: dict[str, str] = {}
         for layer, path in self.layers.items():
             parts = _parts(self.module.get_submodule(path)) if path else ()
             found |= {f"{layer}.{part}": f"{path}.{part}" for part in parts}

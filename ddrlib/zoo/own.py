@@ -39,7 +39,8 @@ class Descriptor:
     """A user's own network: a factory, an ONNX file or a checkpoint alone, and how to use it.
 
     factory : "package.module:callable" or "file.py:callable"; called with nothing, it returns a
-        torch.nn.Module (which it may also be)
+        torch.nn.Module (which it may also be); its project's modules are to be imported at the top
+        of a file, not within a forward pass
     onnx : an ONNX file
     checkpoint : a safetensors file or a state dict saved by PyTorch, the weights of what the
         factory makes; without a factory, spandrel recognises the architecture
