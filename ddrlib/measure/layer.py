@@ -20,9 +20,9 @@ from ddrlib.measure.metrics import (
     TwoWay,
     VarianceSplit,
     calinski_harabasz,
-    knn_hits,
     permutation_p,
 )
+from ddrlib.measure.neighbours import knn_hits
 from ddrlib.measure.projection import pca
 from ddrlib.measure.srga import srga_interval
 from ddrlib.measure.tsne import tsne_each, usable_perplexity
