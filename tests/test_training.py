@@ -679,10 +679,10 @@ def test_several_processes_train_one_network(config, photos, tmp_path):
 
 
 def test_components_in_old_logs_follow_from_their_shares():
-    log = read_log("srresnet-wgr-reduced-s0")
-    last = log[(log.iteration == 6000) & (log.layer == "RB8")].set_index("measure").value
+    found = log.read_log("srresnet-wgr-reduced-s0")
+    last = found[(found.iteration == 6000) & (found.layer == "RB8")].set_index("measure").value
     # Measured on the weights themselves: .159 at 30 contents, about .18 at 100.
     assert last.component_degradation == pytest.approx(0.18, abs=0.05)
     assert last.component_content > last.component_degradation > last.share_degradation
-    first = log[(log.iteration == 0) & (log.layer == "RB8")].set_index("measure").value
+    first = found[(found.iteration == 0) & (found.layer == "RB8")].set_index("measure").value
     assert abs(first.component_degradation) < 0.01

@@ -10,7 +10,6 @@ import csv
 import io
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
@@ -23,7 +22,7 @@ from ddrlib.features.extraction import extract
 from ddrlib.measure.fidelity import psnr
 from ddrlib.measure.layer import Layer
 from ddrlib.measure.metrics import components_of_shares
-from ddrlib.measure.response import beyond
+from ddrlib.measure.picture import Picture
 from ddrlib.networks.guided import takes_truth
 from ddrlib.zoo.cards import NETWORKS
 from ddrlib.zoo.loading import Network
@@ -82,7 +81,7 @@ class TrainingLog:
         Of the whole network `psnr`, and `gradient_energy` of its outputs relative to the truth. Of
         each trunk layer the variance components and the purity of neighbours; of the deepest one
         also CHI, the share of its variance that the input pixels explain, and all of these beyond
-        the picture (`ddrlib.measure.response.beyond`). The features of a network guided by the
+        the picture (`ddrlib.measure.picture`). The features of a network guided by the
         oracle are left out: it takes more than images.
         """
         restored = self._restored(model)
@@ -96,10 +95,9 @@ class TrainingLog:
         for name, values in features.items():
             layer = Layer.of(name, values, self.probe)
             self._add_sorting(iteration, layer, chi=name == network.trunk[-1])
-        rest = Layer.of(name, beyond(values, self.probe.images), self.probe)
-        explained = 1 - np.trace(rest.gram) / np.trace(layer.gram)
-        self.add(iteration, "explained_by_pixels", explained, name)
-        self._add_sorting(iteration, rest, chi=True, prefix="beyond_")
+        picture = Picture.of(name, values, self.probe)
+        self.add(iteration, "explained_by_pixels", picture.explained.value, name)
+        self._add_sorting(iteration, picture.rest, chi=True, prefix="beyond_")
 
     def _add_sorting(self, iteration: int, layer: Layer, chi: bool, prefix: str = "") -> None:
         """The measures of one layer; CHI, whose t-SNE takes time, where it is wanted."""
