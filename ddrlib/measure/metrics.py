@@ -127,9 +127,14 @@ class TwoWay:
     def component(self, factor: str, counts: np.ndarray) -> np.ndarray:
         """The unbiased variance component (B,) of a factor: see `variance_components`."""
         degradation, content, total = self.sums(counts)
-        n = counts.sum(axis=1)
-        found = components_of_shares(degradation / total, content / total, n, self.k)
-        return {"degradation": found[0], "content": found[1], "rest": 1 - sum(found)}[factor]
+        n, k = counts.sum(axis=1), self.k
+        rest = (total - degradation - content) / ((k - 1) * (n - 1))
+        parts = {
+            "degradation": (degradation / (k - 1) - rest) / n,
+            "content": (content / (n - 1) - rest) / k,
+            "rest": rest,
+        }
+        return parts[factor] / sum(parts.values())
 
     def chi(self, factor: str, counts: np.ndarray) -> np.ndarray:
         """CHI (B,) by "degradation" or "content" of the points whose Gram matrix this came from."""
@@ -194,20 +199,6 @@ def variance_components(
     _refuse_no_variance(gram)
     once = np.ones((1, len(design.squares)))
     return VarianceSplit(*(float(design.component(factor, once)[0]) for factor in FACTORS))
-
-
-def components_of_shares(
-    degradation: np.ndarray, content: np.ndarray, n: int | np.ndarray, k: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The components of degradation and content that follow from their shares of the sum of squares.
-
-    For n contents under k degradations; see `variance_components`.
-    """
-    rest = (1 - degradation - content) / ((k - 1) * (n - 1))
-    of_degradation = (degradation / (k - 1) - rest) / n
-    of_content = (content / (n - 1) - rest) / k
-    total = of_degradation + of_content + rest
-    return of_degradation / total, of_content / total
 
 
 def _refuse_no_variance(gram: np.ndarray) -> None:

@@ -21,7 +21,6 @@ from ddrlib.errors import DDRError
 from ddrlib.features.extraction import extract
 from ddrlib.measure.fidelity import psnr
 from ddrlib.measure.layer import Layer
-from ddrlib.measure.metrics import components_of_shares
 from ddrlib.measure.picture import Picture
 from ddrlib.networks.guided import takes_truth
 from ddrlib.zoo.cards import NETWORKS
@@ -81,7 +80,7 @@ class TrainingLog:
         Of the whole network `psnr`, and `gradient_energy` of its outputs relative to the truth. Of
         each trunk layer the variance components and the purity of neighbours; of the deepest one
         also CHI, the share of its variance that the input pixels explain, and all of these beyond
-        the picture (`ddrlib.measure.picture`). The features of a network guided by the
+        the picture (`ddrlib.measure.response.beyond`). The features of a network guided by the
         oracle are left out: it takes more than images.
         """
         restored = self._restored(model)
@@ -134,27 +133,11 @@ def gradient_energy(images: Tensor) -> float:
 
 
 def read_log(name: str, folder: Path = NETWORKS) -> pd.DataFrame:
-    """The log of a trained network: columns iteration, layer ("" for the whole), measure, value.
-
-    Older logs hold shares of the sum of squares; the variance components follow from them.
-    """
+    """The log of a trained network: columns iteration, layer ("" for the whole), measure, value."""
     path = folder / "logs" / f"{name}.csv"
     if not path.is_file():
         raise DDRError(f"{path}: there is no training log of {name}; `ddr train` writes one")
-    log = pd.read_csv(path, keep_default_na=False)
-    if "component_degradation" in set(log.measure) or "share_degradation" not in set(log.measure):
-        return log
-    wide = log.pivot(index=["iteration", "layer"], columns="measure", values="value")
-    wide = wide.dropna(subset=["share_degradation"])
-    found = components_of_shares(
-        wide.share_degradation, wide.share_content, PROBE_CONTENTS, len(PROBE_DEGRADATIONS)
-    )
-    derived = wide.index.to_frame(index=False)
-    more = [
-        derived.assign(measure=f"component_{factor}", value=values.to_numpy())
-        for factor, values in zip(("degradation", "content"), found, strict=True)
-    ]
-    return pd.concat([log, *more], ignore_index=True)
+    return pd.read_csv(path, keep_default_na=False)
 
 
 def _held_out() -> Tensor:
