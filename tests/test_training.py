@@ -687,10 +687,11 @@ def test_several_processes_train_one_network(config, photos, tmp_path):
 
 
 def test_the_shipped_logs_say_what_is_measured_on_the_weights():
-    log = read_log("srresnet-wgr-reduced-s0")
-    last = log[(log.iteration == 6000) & (log.layer == "RB8")].set_index("measure").value
+    rows = log.read_log("srresnet-wgr-reduced-s0")
+    rows = rows[rows.layer == "RB8"]
+    last = rows[rows.iteration == 6000].set_index("measure").value
     # Measured on the weights themselves: .159 at 30 contents, about .18 at 100.
     assert last.component_degradation == pytest.approx(0.18, abs=0.05)
     assert last.component_content > last.component_degradation
-    first = log[(log.iteration == 0) & (log.layer == "RB8")].set_index("measure").value
+    first = rows[rows.iteration == 0].set_index("measure").value
     assert abs(first.component_degradation) < 0.01

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
+from ddrlib.measure.intervals import Interval, bootstrap
 from ddrlib.measure.layer import Layer, embedded_each
-from ddrlib.measure.metrics import Interval, TwoWay, bootstrap
+from ddrlib.measure.metrics import TwoWay
 
 
 class Pairs:

@@ -13,8 +13,8 @@ import torch
 
 from ddrlib.degrade.samples import Samples
 from ddrlib.features.extraction import extract
+from ddrlib.measure.intervals import Interval, bootstrap
 from ddrlib.measure.layer import Layer
-from ddrlib.measure.metrics import Interval, bootstrap
 from ddrlib.measure.response import beyond
 from ddrlib.zoo.loading import Network
 
