@@ -53,4 +53,4 @@ def test_the_book_lists_all_claims_and_nothing_else(monkeypatch, tmp_path):
     results.write_stamp(tmp_path / "05_earlier", {"chapter": "05_earlier", "results": {}})
     monkeypatch.setenv("DDR_RUN", json.dumps({"executed": str(tmp_path)}))
     assert [found["chapter"] for found in claims.claims()] == ["01_a", "02_b"]
-    assert claims.claims()[0] == {"chapter": "01_a", **verdict}
+    assert claims.claims()[0] == {"chapter": "01_a", "key": "y", **verdict}

@@ -81,12 +81,12 @@ def claim(
 def claims() -> list[dict]:
     """The claims of the chapters that are done, in the order of the book.
 
-    Each has chapter, statement, verdict, criterion and evidence. A chapter that kept its claims in
-    another form, as an earlier version did, counts as not run.
+    Each has chapter, key, statement, verdict, criterion and evidence. A chapter that kept its claims
+    in another form, as an earlier version did, counts as not run.
     """
     return [
-        {"chapter": stamp["chapter"], **claim}
+        {"chapter": stamp["chapter"], "key": key, **claim}
         for stamp in stamps()
         if all(claim.keys() == KEPT for claim in stamp.get("claims", {}).values())
-        for claim in stamp.get("claims", {}).values()
+        for key, claim in stamp.get("claims", {}).items()
     ]
