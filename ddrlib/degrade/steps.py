@@ -10,6 +10,7 @@ of 1/255); `ddrlib.degrade` clamps and rounds what they return. A subclass enter
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -215,10 +216,8 @@ class Fading(Step):
         sent = np.unpackbits(np.frombuffer(stream[start:-2], np.uint8))
         for _ in range(100):
             received = sent ^ (rng.random(sent.size) < self.rate / 1000)
-            try:
+            with contextlib.suppress(OSError):
                 return _decode(stream[:start] + np.packbits(received).tobytes() + stream[-2:])
-            except OSError:
-                continue
         raise DDRError(f"degradation '{self}': no image could be decoded; take a smaller rate")
 
 
