@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from reprlib import repr as brief
@@ -116,8 +116,13 @@ def settle(
     """
     settings = {chapter.name: dict(chapter.parameters) for chapter in chapters}
     path = find_profile(profile, chapters[0].path.parent)
-    for where, values, those in _parts(path, chapters):
-        _assign(settings, values, those, where, path.parent)
+    by_name = {"all": chapters, **{chapter.name: [chapter] for chapter in chapters}}
+    parts = _mapping(read_yaml(path), path.name)
+    for part in sorted(parts, key=lambda part: part != "all"):
+        where = f"{path.name}, {part}"
+        if part not in by_name:
+            raise DDRError(f"{where}: there is no such chapter; {did_you_mean(part, by_name)}")
+        _assign(settings, _mapping(parts[part], where), by_name[part], where, path.parent)
     with_device = [chapter for chapter in chapters if "device" in chapter.parameters]
     if device != "auto" and with_device:
         _assign(settings, {"device": device}, with_device, "--device")
@@ -131,19 +136,6 @@ def find_profile(name: str, book: Path = BOOK) -> Path:
     if name not in profiles:  # a path is no name
         raise DDRError(f"there is no profile {brief(name)}; {did_you_mean(name, profiles)}")
     return profiles[name]
-
-
-def _parts(
-    path: Path, chapters: Sequence[Chapter]
-) -> Iterable[tuple[str, dict[str, Any], Sequence[Chapter]]]:
-    """Where, values and chapters for each part of a profile, `all` first."""
-    by_name = {"all": chapters, **{chapter.name: [chapter] for chapter in chapters}}
-    parts = _mapping(read_yaml(path), path.name)
-    for part in sorted(parts, key=lambda part: part != "all"):
-        where = f"{path.name}, {part}"
-        if part not in by_name:
-            raise DDRError(f"{where}: there is no such chapter; {did_you_mean(part, by_name)}")
-        yield where, _mapping(parts[part], where), by_name[part]
 
 
 def _mapping(value: Any, where: str) -> dict[str, Any]:
