@@ -77,8 +77,8 @@ class TwoWay:
     two distinct contents.
     """
 
-    squares: np.ndarray  # (n,): sum over degradations of |x|^2, a content
-    content_means: np.ndarray  # (n,): k |mean over degradations|^2, a content
+    squares: np.ndarray  # (n,): sum over degradations of |x|^2, of each content
+    content_means: np.ndarray  # (n,): k |mean over degradations|^2, of each content
     within: np.ndarray  # (n, n): sum over degradations of the inner products of contents
     across: np.ndarray  # (n, n): the same of the contents' sums over degradations
     k: int  # degradations
