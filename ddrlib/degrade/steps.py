@@ -162,7 +162,7 @@ class Quantize(Step):
 
 
 def _draw(images: Tensor, values: Iterable[np.ndarray]) -> Tensor:
-    """Random arrays, one per image, as a tensor like `images`; drawn on the CPU, alike everywhere."""
+    """Random arrays, one per image, as a tensor like `images`; from the CPU, so alike everywhere."""
     return torch.from_numpy(np.stack(list(values))).to(images)
 
 
