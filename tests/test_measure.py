@@ -91,14 +91,18 @@ def test_layers_are_found_to_see_what_they_see(network, patches):
 def test_figures_are_those_of_the_definitions(network, patches):
     found = measure(network, patches, DEGRADATIONS, layers=["content"], seeds=3)
     assert (found.n, found.degradations, found.perplexity) == (N, DEGRADATIONS, 35 / 3)
-    assert [found.degradations[g] for g in found.degradation[[0, N, 2 * N]]] == list(DEGRADATIONS)
-    assert found.content.tolist() == 3 * list(range(N))
+    assert [found.degradations[g] for g in found.samples.degradation[[0, N, 2 * N]]] == list(
+        DEGRADATIONS
+    )
+    assert found.samples.content.tolist() == 3 * list(range(N))
     inputs = torch.cat([degrade(patches.images, d) for d in DEGRADATIONS])
     features = nn.functional.avg_pool2d(inputs, 4).flatten(1)
     layer = found["content"]
     assert layer.dim == features.shape[1] == 48
     assert np.allclose(layer.gram, gram(features.numpy()), atol=1e-2)  # features are float16
-    split = variance_components(gram(features.numpy()), found.content, found.degradation)
+    split = variance_components(
+        gram(features.numpy()), found.samples.content, found.samples.degradation
+    )
     for factor in ("degradation", "content", "rest"):
         share = getattr(layer.variance, factor)
         assert share.value == pytest.approx(getattr(split, factor), abs=1e-3)
@@ -106,8 +110,8 @@ def test_figures_are_those_of_the_definitions(network, patches):
         assert share.n == N
     assert layer.embeddings.shape == (3, 3 * N, 2)
     for chi, labels in (
-        (layer.chi_degradation, found.degradation),
-        (layer.chi_content, found.content),
+        (layer.chi_degradation, layer.degradation),
+        (layer.chi_content, layer.content),
     ):
         values = [calinski_harabasz_score(points, labels) for points in layer.embeddings]
         assert chi.values == pytest.approx(values, rel=1e-4)

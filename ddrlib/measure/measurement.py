@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from ddrlib.data.photographs import Patches
@@ -46,16 +45,6 @@ class Measurement:
     @property
     def degradations(self) -> tuple[str, ...]:
         return self.samples.degradations
-
-    @property
-    def content(self) -> np.ndarray:
-        """(N,): which content each sample shows."""
-        return self.samples.content
-
-    @property
-    def degradation(self) -> np.ndarray:
-        """(N,): the number of each sample's degradation."""
-        return self.samples.degradation
 
     def __getitem__(self, name: str) -> Layer:
         for layer in self.layers:

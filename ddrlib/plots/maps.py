@@ -33,11 +33,11 @@ def projections(
         for ax, name in zip(line, names, strict=False):
             layer, title = measurement[name], literal(name)
             if labels is None:
-                points(ax, layer.embeddings[0], measurement.degradation, measurement.degradations)
+                points(ax, layer.embeddings[0], layer.degradation, layer.degradations)
                 title += f"   CHI {layer.chi_degradation.mean:.3g}"
             else:
                 kinds, codes = np.unique(labels, return_inverse=True)
-                points(ax, layer.embeddings[0], codes[measurement.content], kinds.tolist())
+                points(ax, layer.embeddings[0], codes[layer.content], kinds.tolist())
             ax.set_title(title)
         for ax in line[len(names) :]:
             ax.set_axis_off()
@@ -63,7 +63,8 @@ def degree_series(measurements: Mapping[str, Measurement]) -> Figure:
     """The deepest layer's projection of each series of degrees, coloured from weakest to strongest."""
     fig, axes = grid([""], list(measurements), (4.1, 3.4))
     for ax, measurement in zip(axes[0], measurements.values(), strict=True):
-        drawn = shaded(ax, measurement.layers[-1].embeddings[0], measurement.degradation)
+        deepest = measurement.layers[-1]
+        drawn = shaded(ax, deepest.embeddings[0], deepest.degradation)
         bar = fig.colorbar(drawn, ax=ax, ticks=range(len(measurement.degradations)))
         bar.ax.set_yticklabels(measurement.degradations, fontsize="x-small")
     return fig
