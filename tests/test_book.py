@@ -77,7 +77,7 @@ def test_a_chapter_runs_once_and_again_when_its_parameters_change(folder, capsys
     )
     write_chapter(
         folder / "book/00_sum.ipynb",
-        "from ddrlib.book.results import stamps\nprint([stamp['claims'] for stamp in stamps()])",
+        "from ddrlib.book.results import stamps\nprint([s['claims'] for s in stamps() if s['claims']])",
         after="all",
     )
     assert run(folder) == []
