@@ -17,11 +17,11 @@ from sklearn.decomposition import PCA
 from ddrlib.cli import cli
 from ddrlib.errors import DDRError
 from ddrlib.measure.ggd import GGD, ggd_kl
+from ddrlib.measure.intervals import spearman
 from ddrlib.measure.srga import (
     inliers,
     principal_scores,
     read_features,
-    spearman,
     srga,
     srga_interval,
     srga_of_scores,

@@ -31,7 +31,7 @@ from ddrlib.applications.identification import (
 )
 from ddrlib.degrade.degradation import degrade
 from ddrlib.errors import DDRError
-from ddrlib.measure.metrics import mean_interval
+from ddrlib.measure.intervals import mean_interval
 from ddrlib.plots import curves, maps
 from ddrlib.widgets.distortion_viewer import identification_viewer
 

@@ -10,15 +10,13 @@ from sklearn.neighbors import NearestNeighbors
 
 from ddrlib.errors import DDRError
 from ddrlib.features.grams import gram
+from ddrlib.measure.intervals import bootstrap, mean_interval, over_seeds
 from ddrlib.measure.metrics import (
     TwoWay,
-    bootstrap,
     calinski_harabasz,
     knn_hits,
     knn_purity,
     label_purity,
-    mean_interval,
-    over_seeds,
     permutation_p,
     readout,
     variance_components,

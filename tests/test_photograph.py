@@ -14,11 +14,11 @@ from ddrlib.errors import DDRError
 from ddrlib.files import ROOT
 from ddrlib.networks.rdn import RDN
 from ddrlib.networks.srresnet import SRResNet
+from ddrlib.widgets.assumption import assumption
+from ddrlib.widgets.engine import Arrays, describe, uniform, untrained
 from ddrlib.widgets.live import STATIC
-from ddrlib.widgets.photograph import Arrays, describe, high_pass, photograph, uniform, untrained
+from ddrlib.widgets.photograph import SHIPPED, photograph
 from ddrlib.zoo.loading import Network
-
-PHOTOGRAPHS = {"Owl": "explore_farm_animals_animals_owl", "Citrus fruits": "citrus-fruits"}
 
 
 def toy(module=None, name: str = "toy") -> Network:
@@ -31,19 +31,19 @@ def toy(module=None, name: str = "toy") -> Network:
 
 @pytest.fixture(scope="module")
 def widget():
-    return photograph({"toy": toy()}, load_patches("eval", n=9, size=64), PHOTOGRAPHS)
+    return photograph({"toy": toy()}, load_patches("eval", n=12, size=64))
 
 
-def values(data, place: dict) -> np.ndarray:
-    numbers = np.frombuffer(data.numbers, "<f4")
+def values(widget, place: dict) -> np.ndarray:
+    numbers = np.frombuffer(widget.numbers, "<f4")
     return numbers[place["at"] :][: np.prod(place["shape"])].reshape(place["shape"])
 
 
 def test_the_map_of_the_high_pass_filter_by_hand(widget):
     """Its means, centred and turned: distances are those of the means, axes are orthonormal."""
-    index = widget.data.index
+    index = widget.index
     (layer,) = index["instruments"][-1]["layers"]
-    axes, points = values(widget.data, layer["axes"]), values(widget.data, layer["points"])
+    axes, points = values(widget, layer["axes"]), values(widget, layer["points"])
     assert np.allclose(axes @ axes.T, np.eye(2), atol=1e-6)
     assert points.shape == (3 * index["contents"], 2) and abs(points.mean(0)).max() < 1e-6
     assert (np.diff(points.var(0)) < 0).all(), "the first component is the strongest"
@@ -51,21 +51,21 @@ def test_the_map_of_the_high_pass_filter_by_hand(widget):
 
 
 def test_photographs_of_the_page_are_not_in_the_reference(widget):
-    index = widget.data.index
-    assert [row["name"] for row in index["photographs"]] == list(PHOTOGRAPHS)
+    index = widget.index
+    assert [row["name"] for row in index["photographs"]] == list(SHIPPED)
     assert all(row["author"] and row["licence"] for row in index["photographs"])
-    patches = load_patches("eval", n=9, size=64)
+    patches = load_patches("eval", n=12, size=64)
     shown = {row["source"] for row in index["photographs"]}
     assert index["contents"] == sum(source not in shown for source in patches.source)
 
 
 def test_instruments_and_layers(widget):
-    instruments = widget.data.index["instruments"]
+    instruments = widget.index["instruments"]
     assert [i["name"] for i in instruments] == ["toy", "untrained", "high-pass filter"]
     assert [layer["name"] for layer in instruments[0]["layers"]] == ["Conv1", "RB1", "RB2"]
     assert instruments[1]["network"] == instruments[0]["network"], "the same architecture"
     network = instruments[0]["network"]
-    assert len(widget.data.weights[0]) == 2 * network["size"]
+    assert len(widget.weights[0]) == 2 * network["size"]
     for layer in instruments[0]["layers"]:
         assert 0 <= layer["degradation"] + layer["content"] <= 1
 
@@ -78,16 +78,6 @@ def test_weights_are_packed_in_place():
         place = about["tensors"][key]
         found = packed[place["at"] :][: value.numel()].reshape(place["shape"])
         assert np.array_equal(found, value.half().numpy())
-
-
-def test_high_pass_by_hand():
-    image = torch.zeros(1, 3, 5, 5)
-    image[0, 0, 2, 2] = 9
-    filtered = high_pass(image)
-    assert filtered[0, 0, 2, 2] == 8 and filtered[0, 0, 1, 1] == 1 and filtered[0, 1].max() == 0
-    corner = torch.zeros(1, 3, 4, 4)
-    corner[0, 2, 0, 0] = 9  # reflected borders: only the corner itself lies in its window
-    assert high_pass(corner)[0, 2, 0, 0] == 8
 
 
 def test_untrained_weights_are_uniform_of_the_right_spread():
@@ -106,15 +96,14 @@ def test_untrained_weights_are_uniform_of_the_right_spread():
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"networks": {"x": toy(RDN(), "x")}}, "x .x.: a page runs an SRResNet"),
+        ({"networks": {"x": toy(RDN(), "x")}}, "x: a page runs SRResNets"),
         ({"networks": {"x": toy(SRResNet(4, 1))}}, "of 8, 16, 24"),
-        ({"photographs": {"Owl": "owle"}}, "no photograph 'owle' in eval; there are"),
         ({"patches": (9, 96)}, "patches of 96 pixels: a page takes multiples of 64"),
     ],
 )
 def test_what_a_page_cannot_run_is_refused(change, message):
-    patches = load_patches("eval", n=9, size=64)
-    given = {"networks": {"toy": toy()}, "patches": patches, "photographs": PHOTOGRAPHS, **change}
+    patches = load_patches("eval", n=12, size=64)
+    given = {"networks": {"toy": toy()}, "patches": patches, **change}
     if isinstance(given["patches"], tuple):
         n, size = given["patches"]
         given["patches"] = load_patches("eval", n=n, size=size)
@@ -136,3 +125,8 @@ def test_the_kernel_is_small_and_imports_memory_alone():
     kernel = (STATIC / "page" / "convolution.wasm").read_bytes()
     assert kernel[:4] == b"\0asm" and len(kernel) < 1024
     assert b"memory" in kernel and b"convolveRow" in kernel
+
+
+def test_only_a_network_guided_by_the_oracle_can_be_told():
+    with pytest.raises(DDRError, match="toy cannot be told a degradation"):
+        assumption(toy())

@@ -16,9 +16,10 @@ from matplotlib import pyplot as plt
 
 from ddrlib.data.photographs import Patches
 from ddrlib.degrade.samples import Samples
+from ddrlib.measure.intervals import Interval
 from ddrlib.measure.layer import Chi, Layer
 from ddrlib.measure.measurement import Measurement
-from ddrlib.measure.metrics import Interval, VarianceSplit
+from ddrlib.measure.metrics import VarianceSplit
 from ddrlib.plots import curves, maps
 
 

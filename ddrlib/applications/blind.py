@@ -23,7 +23,7 @@ from ddrlib.errors import DDRError
 from ddrlib.features.extraction import resolve_device
 from ddrlib.features.forward import in_parallel
 from ddrlib.measure.fidelity import psnr, ssim
-from ddrlib.measure.metrics import Interval, Spread, bootstrap, mean_interval, over_seeds
+from ddrlib.measure.intervals import Interval, Spread, bootstrap, mean_interval, over_seeds
 from ddrlib.networks.guided import takes_truth
 from ddrlib.zoo.loading import Network
 

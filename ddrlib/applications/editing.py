@@ -17,7 +17,7 @@ from ddrlib.applications.blind import embed, restore
 from ddrlib.degrade.degradation import Degradation, degrade
 from ddrlib.errors import DDRError
 from ddrlib.measure.fidelity import psnr
-from ddrlib.measure.metrics import Interval, mean_interval
+from ddrlib.measure.intervals import Interval, mean_interval
 from ddrlib.zoo.loading import Network
 
 FOLDS = 5

@@ -28,7 +28,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from ddrlib.errors import DDRError
-from ddrlib.measure.metrics import Interval, mean_interval
+from ddrlib.measure.intervals import Interval, mean_interval
 
 Methods = Mapping[str, np.ndarray]
 

@@ -14,12 +14,11 @@ from threadpoolctl import threadpool_limits
 
 from ddrlib.degrade.samples import Samples
 from ddrlib.features.grams import gram, layer_grams, subgram
+from ddrlib.measure.intervals import Interval, bootstrap
 from ddrlib.measure.metrics import (
     FACTORS,
-    Interval,
     TwoWay,
     VarianceSplit,
-    bootstrap,
     calinski_harabasz,
     knn_hits,
     permutation_p,

@@ -18,8 +18,9 @@ import torch
 from ddrlib.data.photographs import Patches
 from ddrlib.degrade.samples import Samples
 from ddrlib.errors import DDRError
+from ddrlib.measure.intervals import Interval
 from ddrlib.measure.layer import Chi, Layer, embedded_each, layers_of
-from ddrlib.measure.metrics import FACTORS, Interval
+from ddrlib.measure.metrics import FACTORS
 from ddrlib.measure.tsne import usable_perplexity
 from ddrlib.zoo.loading import Network
 

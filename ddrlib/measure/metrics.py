@@ -4,16 +4,12 @@ All measures but the Calinski-Harabasz index take the centred Gram matrix of the
 (`ddrlib.measure.projection.gram`) and so depend on no projection. The design is two-way: each of n
 contents (which photograph) is seen under each of k degradations, one sample each, N = n k. Labels
 are integer arrays of length N.
-
-Intervals are 95 % bootstrap intervals over contents: the contents are the sample, the degradations
-are fixed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -30,18 +26,6 @@ class Dispersion(NamedTuple):
     chi: float
     wd: float
     bd: float
-
-
-class Interval(NamedTuple):
-    """A value with its 95 % interval and the number of contents it rests on."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-
-    def __str__(self) -> str:
-        return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
 
 
 @dataclass(frozen=True)
@@ -76,7 +60,7 @@ def calinski_harabasz(points: np.ndarray, labels: np.ndarray) -> Dispersion:
     return Dispersion(_chi(bd, wd, n, k), wd, bd)
 
 
-def _chi(bd, wd, n: int, k: int):
+def _chi(bd: Any, wd: Any, n: int, k: int) -> Any:
     """CHI from the dispersions, numbers or arrays of them; 0 / 0 counts as 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         chi = np.where(bd == 0, 0.0, np.divide(bd, k - 1) / np.divide(wd, n - k))
@@ -127,14 +111,11 @@ class TwoWay:
     def component(self, factor: str, counts: np.ndarray) -> np.ndarray:
         """The unbiased variance component (B,) of a factor: see `variance_components`."""
         degradation, content, total = self.sums(counts)
-        n, k = counts.sum(axis=1), self.k
-        rest = (total - degradation - content) / ((k - 1) * (n - 1))
-        parts = {
-            "degradation": (degradation / (k - 1) - rest) / n,
-            "content": (content / (n - 1) - rest) / k,
-            "rest": rest,
-        }
-        return parts[factor] / sum(parts.values())
+        n = counts.sum(axis=1)
+        found = components_of_shares(degradation / total, content / total, n, self.k)
+        return {"degradation": found[0], "content": found[1], "rest": 1 - (found[0] + found[1])}[
+            factor
+        ]
 
     def chi(self, factor: str, counts: np.ndarray) -> np.ndarray:
         """CHI (B,) by "degradation" or "content" of the points whose Gram matrix this came from."""
@@ -199,6 +180,20 @@ def variance_components(
     _refuse_no_variance(gram)
     once = np.ones((1, len(design.squares)))
     return VarianceSplit(*(float(design.component(factor, once)[0]) for factor in FACTORS))
+
+
+def components_of_shares(
+    degradation: np.ndarray, content: np.ndarray, n: int | np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The components of degradation and content that follow from their shares of the sum of squares.
+
+    For n contents under k degradations; see `variance_components`.
+    """
+    rest = (1 - degradation - content) / ((k - 1) * (n - 1))
+    of_degradation = (degradation / (k - 1) - rest) / n
+    of_content = (content / (n - 1) - rest) / k
+    total = of_degradation + of_content + rest
+    return of_degradation / total, of_content / total
 
 
 def _refuse_no_variance(gram: np.ndarray) -> None:
@@ -285,67 +280,10 @@ def permutation_p(
     shuffled = rng.permuted(np.broadcast_to(np.arange(k)[:, None], (n, k, contents)), axis=1)
     labels = np.concatenate([np.broadcast_to(np.arange(k)[:, None], (1, k, contents)), shuffled])
     ordered = gram[np.ix_(cells.ravel(), cells.ravel())]
-    between = sum(
-        _quadratic((labels == g).reshape(n + 1, -1).astype(np.float64), ordered) for g in range(k)
-    )
+    ones = ((labels == g).reshape(n + 1, -1).astype(np.float64) for g in range(k))
+    between = np.sum([_quadratic(one, ordered) for one in ones], axis=0)
     reached = between[1:] >= between[0] - 1e-9 * np.trace(gram)
     return float((1 + reached.sum()) / (1 + n))
-
-
-def bootstrap(
-    statistic: Callable[[np.ndarray], np.ndarray],
-    content: np.ndarray,
-    n: int = 1000,
-    seed: int = 0,
-    bounds: tuple[float, float] = (-np.inf, np.inf),
-) -> Interval:
-    """A statistic with its 95 % percentile bootstrap interval over contents, freed of its bias.
-
-    `statistic` takes counts (B, contents), how often each content is drawn in each of B resamples
-    (in order of the sorted labels; a content drawn twice is two distinct contents), and returns
-    (B,). Its value is that of each content counted once. The same seed gives the same resamples.
-
-    Resampling adds the contents' scatter once more to what lies between degradations, so a small
-    share or CHI comes out too large in every resample. That bias, the resamples' mean less the
-    value, is taken off the percentiles (Efron and Tibshirani 1993, chapter 10). The interval stays
-    within `bounds`, the range of the statistic.
-    """
-    contents = len(np.unique(content))
-    shares = np.full(contents, 1 / contents)
-    counts = np.random.default_rng(seed).multinomial(contents, shares, size=n).astype(np.float64)
-    resampled = statistic(counts)
-    value = float(statistic(np.ones((1, contents)))[0])
-    ends = np.quantile(resampled, [0.025, 0.975]) - (resampled.mean() - value)
-    low, high = np.clip(ends, *bounds)
-    return Interval(value, float(low), float(high), contents)
-
-
-def mean_interval(
-    values: np.ndarray, content: np.ndarray, n: int = 1000, seed: int = 0
-) -> Interval:
-    """The mean of one value per content (in the order of the sorted labels), with its interval."""
-    values = np.asarray(values, dtype=np.float64)
-    return bootstrap(lambda counts: counts @ values / counts.sum(axis=1), content, n, seed)
-
-
-class Spread(NamedTuple):
-    """A mean with the smallest and the largest of n values: all that three training seeds allow.
-
-    In print a single value stands alone, without the look of an interval.
-    """
-
-    mean: float
-    low: float
-    high: float
-    n: int
-
-    def __str__(self) -> str:
-        return f"{self.mean:.3g}" + f" [{self.low:.3g}, {self.high:.3g}]" * (self.n > 1)
-
-
-def over_seeds(values: Sequence[float]) -> Spread:
-    """How a figure spreads over training seeds."""
-    return Spread(float(np.mean(values)), min(values), max(values), len(values))
 
 
 def readout(maps: np.ndarray, images: np.ndarray) -> float:
@@ -360,6 +298,7 @@ def readout(maps: np.ndarray, images: np.ndarray) -> float:
     x = np.concatenate([x, np.ones((*x.shape[:3], 1))], axis=-1)
     y = np.moveaxis(images, 1, -1).astype(np.float64)
     half = len(x) // 2
-    weights = np.linalg.lstsq(*(part[:half].reshape(-1, part.shape[-1]) for part in (x, y)))[0]
+    seen, wanted = (part[:half].reshape(-1, part.shape[-1]) for part in (x, y))
+    weights = np.linalg.lstsq(seen, wanted)[0]
     error = ((y[half:] - x[half:] @ weights) ** 2).sum()
     return float(1 - error / ((y[half:] - y[half:].mean(axis=(0, 1, 2))) ** 2).sum())

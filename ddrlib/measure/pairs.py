@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
+from ddrlib.measure.intervals import Interval, bootstrap, mean_interval
 from ddrlib.measure.layer import Layer
-from ddrlib.measure.metrics import Interval, TwoWay, bootstrap, mean_interval
+from ddrlib.measure.metrics import TwoWay
 
 
 class Pairs:

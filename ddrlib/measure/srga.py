@@ -17,12 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import rankdata
 
 from ddrlib.errors import DDRError, guarded
 from ddrlib.features.grams import gram
 from ddrlib.measure.ggd import GGD, fit_ggd, ggd_kl
-from ddrlib.measure.metrics import Interval, bootstrap
+from ddrlib.measure.intervals import Interval, bootstrap
 from ddrlib.measure.projection import pca
 
 BLOCK_VALUES = 2**22  # of a column block: 8 MiB in float16
@@ -91,34 +90,6 @@ def srga_interval(reference: np.ndarray, test: np.ndarray, n: int = 200, seed: i
         return np.array([srga_of_scores(reference[rows], test[rows]).srga for rows in draws])
 
     return bootstrap(resampled, np.arange(len(test)), n, seed, (0, np.inf))
-
-
-def spearman(
-    x: np.ndarray, y: np.ndarray, within: bool = False, n: int = 1000, seed: int = 0
-) -> Interval:
-    """Spearman's rank correlation of x and y (N, L), with a 95 % bootstrap interval over the rows.
-
-    The points of a row (one network at L levels) are no independent evidence: rows are resampled
-    whole, and the interval's `n` is their number. `within` ranks each column (all networks at one
-    level) for itself and averages the L correlations: what is then left out is that both grow with
-    the level.
-    """
-    x, y = np.asarray(x), np.asarray(y)
-
-    def resampled(counts: np.ndarray) -> np.ndarray:
-        numbers = np.tile(np.arange(len(x)), len(counts))
-        rows = np.repeat(numbers, counts.astype(int).ravel()).reshape(counts.shape)
-        drawn = (v[rows] if within else v[rows].reshape(len(rows), -1, 1) for v in (x, y))
-        return _rank_correlation(*drawn)
-
-    return bootstrap(resampled, np.arange(len(x)), n, seed, (-1, 1))
-
-
-def _rank_correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Spearman's rho (B,) of x and y (B, N, L) along N, averaged over L; 0 for constants."""
-    a, b = (rankdata(values, axis=1) - (values.shape[1] + 1) / 2 for values in (x, y))
-    length = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
-    return ((a * b).sum(axis=1) / np.where(length == 0, 1, length)).mean(axis=1)
 
 
 # From features to the generalised Gaussian of their scores

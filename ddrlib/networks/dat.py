@@ -74,7 +74,7 @@ class SpatialAggregation(Aggregation):
         To shift the windows by half their size, the image is rolled under them; places that meet
         only because they were rolled around its edge do not see each other.
         """
-        size = qkv.shape[-2:]
+        size = qkv.shape[-2], qkv.shape[-1]
         shift = [side // 2 * self.shifted for side in window]
         rolled = qkv.roll([-step for step in shift], dims=(-2, -1))
         query, key, value = _windows(rolled, window, self.heads // 2)
@@ -143,6 +143,7 @@ class DATLight(nn.Module):
     """
 
     scale = 4
+    mean: Tensor
 
     def __init__(self, channels: int = 60, blocks: int = 18, heads: int = 6) -> None:
         super().__init__()
@@ -221,7 +222,7 @@ def _image(windows: Tensor, size: tuple[int, int], window: tuple[int, int]) -> T
 def _regions(size: tuple[int, int], window: tuple[int, int], shift: list[int]) -> Tensor:
     """A map (1, H, W) for an image rolled by `shift`: neighbours with one number always were."""
     rows, columns = (
-        sum((torch.arange(length) >= length - step).int() for step in steps)
-        for length, *steps in zip(size, window, shift, strict=True)
+        (place >= len(place) - side).int() + (place >= len(place) - step).int()
+        for place, side, step in zip(map(torch.arange, size), window, shift, strict=True)
     )
     return (3 * rows[:, None] + columns)[None]

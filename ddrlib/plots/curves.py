@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, PercentFormatter
 
+from ddrlib.measure.intervals import Interval
 from ddrlib.measure.measurement import Measurement
-from ddrlib.measure.metrics import Interval
 from ddrlib.measure.pairs import Pairs
 from ddrlib.plots.palette import MARKERS, PALETTE, SHARES
 from ddrlib.plots.panels import Place, grid, grid_of, legend, literal
@@ -42,7 +43,12 @@ def _draw_chi(ax: Axes, measurement: Measurement) -> None:
     depth = np.arange(len(measurement.layers))
     for factor, marker in (("degradation", "o"), ("content", "s")):
         chi = [getattr(layer, f"chi_{factor}") for layer in measurement.layers]
-        look = {"color": SHARES[factor], "marker": marker, "capsize": 3, "label": f"by {factor}"}
+        look: dict[str, Any] = {
+            "color": SHARES[factor],
+            "marker": marker,
+            "capsize": 3,
+            "label": f"by {factor}",
+        }
         ax.errorbar(depth, [c.mean for c in chi], yerr=[c.sd for c in chi], **look)
     ax.set_yscale("symlog", linthresh=1)
     ax.set_ylim(bottom=0)
@@ -65,7 +71,7 @@ def _with_band(
     colour: str,
     marker: str,
     label: str,
-    **look: object,
+    **look: Any,
 ) -> None:
     """A line of values in the band of their intervals."""
     value, low, high, _ = zip(*intervals, strict=True)
@@ -238,4 +244,30 @@ def gain_bars(intervals: Mapping[str, Interval], gains: pd.DataFrame) -> Figure:
     ax.set_yticks(range(len(intervals)), [literal(method) for method in intervals])
     ax.invert_yaxis()
     ax.set(xlabel="gain in PSNR (dB)")
+    return fig
+
+
+def trainings(values: pd.DataFrame, controls: Mapping[str, Mapping[str, float]]) -> Figure:
+    """A dot for each training: rows are kinds of networks, panels are measures.
+
+    Parameters
+    ----------
+    values : DataFrame
+        Columns kind, measure, value.
+    controls : mapping
+        By measure: named values, drawn as lines that a network is held against.
+    """
+    measures, kinds = (list(dict.fromkeys(values[name])) for name in ("measure", "kind"))
+    fig, axes = grid([""], measures, (3.4, 0.36 * len(kinds) + 0.9), sharey=True)
+    for ax, measure in zip(axes[0], measures, strict=True):
+        chosen = values[values.measure == measure]
+        rows = chosen.kind.map(kinds.index)
+        ax.scatter(chosen.value, rows, color=PALETTE[1], s=36, zorder=3)
+        for k, (name, value) in enumerate(controls.get(measure, {}).items()):
+            ax.axvline(value, color="grey", linestyle=("--", ":", "-.")[k % 3], label=name)
+        ax.set_yticks(range(len(kinds)), [literal(kind) for kind in kinds], fontsize="small")
+        ax.set_ylim(len(kinds) - 0.5, -0.5)
+        ax.set_xlim(left=min(0, chosen.value.min()))
+    if any(controls.values()):
+        legend(fig, axes[0])
     return fig

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -37,7 +38,7 @@ def projections(
                 title += f"   CHI {layer.chi_degradation.mean:.3g}"
             else:
                 kinds, codes = np.unique(labels, return_inverse=True)
-                points(ax, layer.embeddings[0], codes[measurement.content], kinds)
+                points(ax, layer.embeddings[0], codes[measurement.content], kinds.tolist())
             ax.set_title(title)
         for ax in line[len(names) :]:
             ax.set_axis_off()
@@ -69,10 +70,9 @@ def degree_series(series: Mapping[Place, Layer]) -> Figure:
         ax, xy = axes[place], layer.scores[:, :2]
         drawn = shaded(ax, xy, layer.degradation)
         means = xy.reshape(len(layer.degradations), layer.n, 2).mean(axis=1)
-        ax.plot(*means.T, color="black", linewidth=1)
-        ax.scatter(
-            *means.T, c=range(len(means)), cmap="viridis", s=70, edgecolors="black", zorder=3
-        )
+        x, y = means.T
+        ax.plot(x, y, color="black", linewidth=1)
+        ax.scatter(x, y, c=range(len(x)), cmap="viridis", s=70, edgecolors="black", zorder=3)
         bar = fig.colorbar(drawn, ax=ax, ticks=range(len(means)))
         bar.ax.set_yticklabels(layer.degradations, fontsize="x-small")
     return fig
@@ -91,7 +91,7 @@ def embedding_maps(maps: Mapping[str, np.ndarray], degrees: Mapping[str, np.ndar
     return fig
 
 
-def heatmap(table: pd.DataFrame, label: str, fmt: str = ".2g", **options) -> Figure:
+def heatmap(table: pd.DataFrame, label: str, fmt: str = ".2g", **options: Any) -> Figure:
     """A matrix with its numbers written in; `label` says what they are and in which unit."""
     rows, columns = table.shape
     fig, ax = plt.subplots(figsize=(1.6 + 0.62 * columns, 1.4 + 0.36 * rows), layout="constrained")

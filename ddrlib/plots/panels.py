@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from ddrlib.plots.palette import MARKERS, PALETTE
@@ -25,7 +28,7 @@ def literal(text: object) -> str:
 
 
 def grid(
-    rows: Sequence[object], columns: Sequence[object], size: tuple[float, float], **options
+    rows: Sequence[object], columns: Sequence[object], size: tuple[float, float], **options: Any
 ) -> tuple[Figure, np.ndarray]:
     """Panels of `size` inches each; names of columns stand above, names of rows at the left."""
     fig, axes = plt.subplots(
@@ -44,7 +47,7 @@ def grid(
 
 
 def grid_of(
-    places: Iterable[Place], size: tuple[float, float], **options
+    places: Iterable[Place], size: tuple[float, float], **options: Any
 ) -> tuple[Figure, dict[Place, Axes]]:
     """A grid with a panel at each of `places`; the others stay empty."""
     rows, columns = (list(dict.fromkeys(names)) for names in zip(*places, strict=True))
@@ -59,22 +62,25 @@ def legend(
     fig: Figure, axes: Iterable[Axes], place: str = "outside lower center", columns: int = 3
 ) -> None:
     """One legend for all panels, in the place of their own."""
-    entries = {}
+    entries: dict[str, Artist] = {}
     for ax in axes:
         entries |= {
             label: handle for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
         }
-        if ax.get_legend():
-            ax.get_legend().remove()
+        if own := ax.get_legend():
+            own.remove()
     names = [literal(label) for label in entries]
-    fig.legend(entries.values(), names, loc=place, ncols=min(len(names), columns), fontsize="small")
+    look: dict[str, Any] = {"loc": place, "ncols": min(len(names), columns), "fontsize": "small"}
+    fig.legend([*entries.values()], names, **look)
 
 
 def points(ax: Axes, xy: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> None:
     """A map: points (N, 2), each label in its own colour and marker."""
     for k, name in enumerate(names):
+        x, y = xy[labels == k].T
         ax.scatter(
-            *xy[labels == k].T,
+            x,
+            y,
             s=14,
             alpha=0.75,
             linewidths=0,
@@ -85,13 +91,14 @@ def points(ax: Axes, xy: np.ndarray, labels: np.ndarray, names: Sequence[str]) -
     ax.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
 
 
-def shaded(ax: Axes, xy: np.ndarray, values: np.ndarray):
+def shaded(ax: Axes, xy: np.ndarray, values: np.ndarray) -> PathCollection:
     """A map whose points (N, 2) are coloured by a number each; returns what a colour bar needs."""
     ax.set(xticks=[], yticks=[])
-    return ax.scatter(*xy.T, c=values, cmap="viridis", s=12, linewidths=0)
+    x, y = xy.T
+    return ax.scatter(x, y, c=values, cmap="viridis", s=12, linewidths=0)
 
 
-def matrix(ax: Axes, table: pd.DataFrame, **options) -> None:
+def matrix(ax: Axes, table: pd.DataFrame, **options: Any) -> None:
     """A matrix in colours, with its numbers written in where `annot` is set."""
     named = table.rename(index=literal, columns=literal)
     sns.heatmap(named, ax=ax, **{"cmap": "viridis", "cbar": False, **options})

@@ -6,7 +6,7 @@ import fnmatch
 import time
 from pathlib import Path
 
-from ddrlib.errors import DDRError
+from ddrlib.errors import DDRError, did_you_mean, out_of_memory
 from ddrlib.features.extraction import resolve_device
 from ddrlib.files import DATA
 from ddrlib.training.acceleration import join_processes
@@ -34,7 +34,7 @@ def train_from_config(
         names = [config.name for config in configs]
         configs = [config for config in configs if fnmatch.fnmatchcase(config.name, only)]
         if not configs:
-            raise DDRError(f"{path}: no run is called {only!r}; there are {', '.join(names)}")
+            raise DDRError(f"{path}: no run is called {only!r}; {did_you_mean(only, names)}")
     folder, target = Path(folder), join_processes(resolve_device(device))
     deadline = time.monotonic() + 60 * minutes if minutes is not None else None
     failures = []
@@ -47,12 +47,22 @@ def train_from_config(
             try:
                 if not train(config, target, folder=folder, deadline=deadline):
                     return
-            except DDRError as error:
-                print(error)
-                failures.append(str(error))
+            except (DDRError, MemoryError, RuntimeError) as error:
+                failures.append(_in_words(error, config.name))
+                if len(configs) > 1:
+                    print(failures[-1])
     if failures:
         raise DDRError(
             failures[0]
             if len(failures) == 1
             else f"{len(failures)} of {len(configs)} runs failed, the first: {failures[0]}"
         )
+
+
+def _in_words(error: Exception, name: str) -> str:
+    """One line that a user can act on; an error of another kind is raised again."""
+    if isinstance(error, DDRError):
+        return str(error)
+    if out_of_memory(error):
+        return f"{name}: out of memory; lower batch_size, patch, or the network's arguments"
+    raise error

@@ -16,8 +16,9 @@ import inspect
 import re
 import typing
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -52,77 +53,60 @@ SIZES: dict[str, dict] = {
     },
 }
 
-CHOICES = {
-    "size": tuple(SIZES),
-    "architecture": tuple(
-        name for name, kind in ARCHITECTURES.items() if getattr(kind, "task", "sr") == "sr"
-    ),
-    "loss": ("l1", "mse"),
-    "perceptual": CLASSIFIERS,
-    "decay": ("cosine", "constant"),
-    "precision": ("float32", "bfloat16"),
-}
-BOUNDS = {
-    "pixel_weight": (0, 1e6),
-    "perceptual_weight": (0, 1e6),
-    "adversarial_weight": (0, 1e6),
-    "critic_rate": (1e-8, 1),
-    "critic_warmup": (0, 10**7),
-    "blur": (0, 16),
-    "noise": (0, 255),
-    "iterations": (1, 10**7),
-    "batch_size": (1, 1024),
-    "patch": (4, 256),  # below that the critic's last stage has no pixel left
-    "learning_rate": (1e-8, 1),
-    "guide_rate": (1e-8, 1),
-    "seed": (0, 2**32 - 1),
-}
 MOST_RUNS = 1000
+
+
+def _one_of(*choices: str) -> Any:
+    return field(default=choices[0], metadata={"choices": choices})
+
+
+def _within(low: float, high: float, default: float) -> Any:
+    return field(default=default, metadata={"bounds": (low, high)})
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
     """One training run. Fields left out take the value of `SIZES[size]`, then the default here.
 
-    Raises DDRError for a value that is not one of `CHOICES` or not within `BOUNDS`.
+    Raises DDRError for a value that is not one of its choices or not within its bounds.
     """
 
     name: str  # of the network it makes, data/networks/NAME.safetensors
-    size: str = "reduced"
-    architecture: str = "SRResNet"
+    size: str = _one_of(*SIZES)
+    architecture: str = _one_of("SRResNet", "GuidedSRResNet", "RDN", "RRDBNet")
     arguments: dict = field(default_factory=dict)  # of the architecture
     init: str = ""  # a trained network to start from; "" starts from random weights
     guide: str = ""  # whose trunk a GuidedSRResNet looks through: NAME, or the control NAME@random7
     photos: str = "train"  # the shipped split, or a folder of photographs
-    loss: str = "l1"  # of the pixels
-    pixel_weight: float = 1.0
-    perceptual_weight: float = 0.0
-    perceptual: str = "efficientnet-lite0"  # the classifier of the perceptual loss
-    adversarial_weight: float = 0.0  # 0: no critic
-    critic_rate: float = 2e-4  # constant
-    critic_warmup: int = 300  # iterations in which only the critic learns
-    blur: float = 0.0  # each pair: Gaussian blur, sigma uniform in [0, blur] HR pixels
-    noise: float = 0.0  # each pair: Gaussian noise on LR, sigma uniform in [0, noise] of 255
-    iterations: int = 8000
-    batch_size: int = 8  # over all processes
-    patch: int = 24  # LR pixels; the HR crop is `scale` times larger
-    learning_rate: float = 1e-3
-    guide_rate: float = 1.0  # the rate of a learned guide's trunk, as a share of learning_rate
-    decay: str = "cosine"  # of the rate, to zero
-    precision: str = "float32"  # of convolutions
-    seed: int = 0
+    loss: str = _one_of("l1", "mse")  # of the pixels
+    pixel_weight: float = _within(0, 1e6, 1.0)
+    perceptual_weight: float = _within(0, 1e6, 0.0)
+    perceptual: str = _one_of(*CLASSIFIERS)  # whose features the perceptual loss compares
+    adversarial_weight: float = _within(0, 1e6, 0.0)  # 0: no critic
+    critic_rate: float = _within(1e-8, 1, 2e-4)  # constant
+    critic_warmup: int = _within(0, 1e7, 300)  # iterations in which only the critic learns
+    blur: float = _within(0, 16, 0.0)  # largest sigma of the Gaussian blur of a pair, HR pixels
+    noise: float = _within(0, 255, 0.0)  # largest sigma of the noise on LR, of 255; both uniform
+    iterations: int = _within(1, 1e7, 8000)
+    batch_size: int = _within(1, 1024, 8)  # over all processes
+    patch: int = _within(4, 256, 24)  # LR pixels; below 4 nothing is left for the critic to judge
+    learning_rate: float = _within(1e-8, 1, 1e-3)
+    guide_rate: float = _within(1e-8, 1, 1.0)  # of a learned guide's trunk, times learning_rate
+    decay: str = _one_of("cosine", "constant")  # of the rate; cosine: to zero
+    precision: str = _one_of("float32", "bfloat16")  # of convolutions
+    seed: int = _within(0, 2**32 - 1, 0)
 
     def __post_init__(self) -> None:
         if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9-]{0,99}", self.name):
             raise DDRError(f"name {self.name[:100]!r}: use up to 100 letters, digits and dashes")
-        for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise DDRError(
-                    f"{self.name}: {name} {_short(getattr(self, name))} is unknown; "
-                    f"{did_you_mean(getattr(self, name), choices)}"
-                )
-        for name, bounds in BOUNDS.items():
-            _check_bounds(getattr(self, name), bounds, f"{self.name}: {name}")
+        if not self.photos.strip():  # else the folder that the command runs in
+            raise DDRError(f"{self.name}: photos is empty; name a split or a folder")
+        for part in fields(self):
+            value, what = getattr(self, part.name), f"{self.name}: {part.name}"
+            if "choices" in part.metadata:
+                _choice(value, part.metadata["choices"], what)
+            if "bounds" in part.metadata:
+                _check_bounds(value, part.metadata["bounds"], what)
 
 
 def config_from(values: dict, where: str) -> TrainingConfig:
@@ -137,7 +121,10 @@ def config_from(values: dict, where: str) -> TrainingConfig:
     for key, value in merged.items():
         _choice(key, types, f"{where}: key")
         merged[key] = _coerce(value, types[key], f"{where}: {key}")
-    config = TrainingConfig(**merged)
+    try:
+        config = TrainingConfig(**merged)
+    except DDRError as error:
+        raise DDRError(f"{where}: {error}") from None
     _check_network(config, where)
     return config
 
@@ -181,7 +168,7 @@ def _short(value: object) -> str:
 def _check_bounds(value: float, bounds: tuple[float, float], what: str) -> None:
     low, high = bounds
     if not low <= value <= high:  # so is what is not a number
-        raise DDRError(f"{what} is {_short(value)}; it has to be from {low:g} to {high:g}")
+        raise DDRError(f"{what} is {_short(value)}; it has to be from {low:.10g} to {high:.10g}")
 
 
 def _choice(name: object, choices: Collection[str], what: str) -> str:
@@ -197,7 +184,7 @@ def _mapping(values: dict, key: str, where: str) -> dict:
     return value
 
 
-def _coerce(value: object, kind: type, what: str) -> object:
+def _coerce(value: Any, kind: type, what: str) -> Any:
     """`value` as `kind`; an int passes for a float, nothing else for anything else."""
     if kind is float and type(value) is int:
         return float(value)
@@ -245,7 +232,7 @@ def _campaign_runs(content: dict, where: str) -> Iterator[TrainingConfig]:
             _choice(key, ("recipes", "size", "seeds"), f"{here}: key")
         size = _choice(group.get("size", "reduced"), SIZES, f"{here}: size")
         for seed in _coerce(group.get("seeds", [0]), list, f"{here}: seeds"):
-            _check_bounds(_coerce(seed, int, f"{here}: seeds"), BOUNDS["seed"], f"{here}: seed")
+            _coerce(seed, int, f"{here}: seeds")
             for recipe in group["recipes"]:
                 _choice(recipe, recipes, f"{here}: recipe")
                 values = defaults | _mapping(recipes, recipe, where)
@@ -263,7 +250,7 @@ def _run(recipe: str, values: dict, size: str, seed: int) -> dict:
     return values | {"name": network_name(recipe, size, seed), "size": size, "seed": seed}
 
 
-def _of_size(value: object, size: str) -> typing.Any:
+def _of_size(value: object, size: str) -> Any:
     """The same value with the part for this size in place of each {reduced: A, paper: B} in it."""
     if not isinstance(value, dict):
         return value

@@ -9,8 +9,8 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ from ddrlib.errors import DDRError
 from ddrlib.features.extraction import extract
 from ddrlib.measure.fidelity import psnr
 from ddrlib.measure.layer import Layer
-from ddrlib.measure.response import beyond
+from ddrlib.measure.picture import Picture
 from ddrlib.networks.guided import takes_truth
 from ddrlib.zoo.cards import NETWORKS
 from ddrlib.zoo.loading import Network
@@ -75,7 +75,7 @@ class TrainingLog:
         accuracy = [f"critic right {value:.2f}" for _, value in self.values("critic_accuracy")[-1:]]
         return ", ".join([*losses, *accuracy, f"PSNR {self.last('psnr'):.2f}"])
 
-    def measure(self, model: nn.Module, iteration: int) -> None:
+    def measure(self, model: Any, iteration: int) -> None:
         """What a network can do on held-out photographs, and what sorts the features of the probe.
 
         Of the whole network `psnr`, and `gradient_energy` of its outputs relative to the truth. Of
@@ -95,10 +95,9 @@ class TrainingLog:
         for name, values in features.items():
             layer = Layer.of(name, values, self.probe)
             self._add_sorting(iteration, layer, chi=name == network.trunk[-1])
-        rest = Layer.of(name, beyond(values, self.probe.images), self.probe)
-        explained = 1 - np.trace(rest.gram) / np.trace(layer.gram)
-        self.add(iteration, "explained_by_pixels", explained, name)
-        self._add_sorting(iteration, rest, chi=True, prefix="beyond_")
+        picture = Picture.of(name, values, self.probe)
+        self.add(iteration, "explained_by_pixels", picture.explained.value, name)
+        self._add_sorting(iteration, picture.rest, chi=True, prefix="beyond_")
 
     def _add_sorting(self, iteration: int, layer: Layer, chi: bool, prefix: str = "") -> None:
         """The measures of one layer; CHI, whose t-SNE takes time, where it is wanted."""

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from ddrlib.errors import DDRError
 from ddrlib.files import BUILD, locked, write_atomically
 from ddrlib.machine import device_name
 from ddrlib.training import adversarial
@@ -45,7 +45,7 @@ def train(
     """
     here = workspace / config.name
     here.mkdir(parents=True, exist_ok=True)
-    with _alone(here), _enough_memory(config):
+    with _alone(here):
         return _train(config, device, folder, deadline, here)
 
 
@@ -133,9 +133,13 @@ def _ship(trainer: Trainer, log: TrainingLog, folder: Path) -> None:
 
 
 def _adversarial(trainer: Trainer, log: TrainingLog) -> dict:
-    """Whether the critic gave a signal, for the card (`ddrlib.training.critic.verdict`)."""
+    """Whether the critic gave a signal, for the card (`ddrlib.training.adversarial.verdict`)."""
     config = trainer.config
-    made = {"blur": config.blur, "noise": config.noise, "device": trainer.device}
+    made: dict[str, Any] = {
+        "blur": config.blur,
+        "noise": config.noise,
+        "device": trainer.device,
+    }
     return adversarial.verdict(
         [value for at, value in log.values("critic_accuracy") if at > config.critic_warmup],
         adversarial.fresh_accuracy(trainer.average, config.photos, **made),
@@ -182,19 +186,6 @@ def _alone(here: Path) -> Iterator[None]:
         return
     with locked(here / "lock", f"{here.name}: another process is training it; wait for it to end"):
         yield
-
-
-@contextmanager
-def _enough_memory(config: TrainingConfig) -> Iterator[None]:
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        kinds = (MemoryError, torch.OutOfMemoryError)
-        if not isinstance(error, kinds) and "can't allocate memory" not in str(error):
-            raise
-        raise DDRError(
-            f"{config.name}: out of memory; lower batch_size, patch, or the network's arguments"
-        ) from None
 
 
 @contextmanager

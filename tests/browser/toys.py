@@ -10,8 +10,8 @@ import torch
 
 from ddrlib.data.photographs import Patches
 from ddrlib.degrade.samples import Samples
+from ddrlib.measure.intervals import Interval
 from ddrlib.measure.measurement import Measurement
-from ddrlib.measure.metrics import Interval
 from ddrlib.widgets.explorer_data import pack
 from ddrlib.widgets.explorer_view import Explorer
 

@@ -180,7 +180,7 @@ class Panel {
     const { variance } = this.figuresOfLayer;
     const shares = this.data.shares.map(([name, colour]) => [name, variance[name][0], `background:${colour}`]);
     const bar = element("div", { class: "ddr-bar", "aria-hidden": "true" }, ...shares.map(
-      ([, value, style]) => element("span", { style: `flex-grow:${value};${style}` }),
+      ([, value, style]) => element("span", { style: `flex-grow:${Math.max(value, 0)};${style}` }),
     ));
     const key = element("p", { class: "ddr-key" }, "Feature variance: ", ...shares.map(
       ([name, value, style]) => element("span", {}, element("i", { style }), `${name} ${percent(value)}`),

@@ -26,10 +26,6 @@ function makeInstruments(model) {
   });
 }
 
-function bytesOf(view) {
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-}
-
 function prepare(model, { size }, { network, weights, seed }) {
   const values = seed === undefined
     ? fromHalf(new Uint16Array(bytesOf(model.get("weights")[weights]).slice().buffer))
@@ -73,7 +69,7 @@ function markPath(k, x, y, r = 1) {
 class PhotographMap {
   constructor(degradations) {
     this.degradations = degradations;
-    this.dots = svgElement("g", { "fill-opacity": 0.6 });
+    this.dots = svgElement("g", { "fill-opacity": 0.75, stroke: "currentColor", "stroke-width": 0.2, "stroke-opacity": 0.6 });
     this.trail = svgElement("polyline", { class: "ddr-trail" });
     this.own = svgElement("circle", { class: "ddr-own", r: 2.6 });
     this.svg = svgElement(
@@ -141,6 +137,7 @@ class PhotographMap {
   async picture(color, background, side) {
     const copy = this.svg.cloneNode(true);
     copy.prepend(svgElement("rect", { width: MAP, height: MAP, fill: background }));
+    copy.setAttribute("color", color);
     copy.querySelectorAll(".ddr-trail, .ddr-own").forEach((node) => {
       node.setAttribute("style", `fill: none; stroke: ${color}; stroke-width: 0.8`);
     });

@@ -1,0 +1,110 @@
+"""Numbers with what is known of their scatter.
+
+Intervals are 95 % bootstrap intervals over contents: the contents are the sample, the degradations
+are fixed. Where trainings are compared, the training is the unit, and three of them allow no more
+than their range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import rankdata
+
+
+class Interval(NamedTuple):
+    """A value with its 95 % interval and the number of contents it rests on."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
+
+
+class Spread(NamedTuple):
+    """A mean with the smallest and the largest of n values: all that three training seeds allow.
+
+    In print a single value stands alone, without the look of an interval.
+    """
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3g}" + f" [{self.low:.3g}, {self.high:.3g}]" * (self.n > 1)
+
+
+def bootstrap(
+    statistic: Callable[[np.ndarray], np.ndarray],
+    content: np.ndarray,
+    n: int = 1000,
+    seed: int = 0,
+    bounds: tuple[float, float] = (-np.inf, np.inf),
+) -> Interval:
+    """A statistic with its 95 % percentile bootstrap interval over contents, freed of its bias.
+
+    `statistic` takes counts (B, contents), how often each content is drawn in each of B resamples
+    (in order of the sorted labels; a content drawn twice is two distinct contents), and returns
+    (B,). Its value is that of each content counted once. The same seed gives the same resamples.
+
+    Resampling adds the contents' scatter once more to what lies between degradations, so a small
+    share or CHI comes out too large in every resample. That bias, the resamples' mean less the
+    value, is taken off the percentiles (Efron and Tibshirani 1993, chapter 10). The interval stays
+    within `bounds`, the range of the statistic.
+    """
+    contents = len(np.unique(content))
+    shares = np.full(contents, 1 / contents)
+    counts = np.random.default_rng(seed).multinomial(contents, shares, size=n).astype(np.float64)
+    resampled = statistic(counts)
+    value = float(statistic(np.ones((1, contents)))[0])
+    ends = np.quantile(resampled, [0.025, 0.975]) - (resampled.mean() - value)
+    low, high = np.clip(ends, *bounds)
+    return Interval(value, float(low), float(high), contents)
+
+
+def mean_interval(
+    values: np.ndarray, content: np.ndarray, n: int = 1000, seed: int = 0
+) -> Interval:
+    """The mean of one value per content (in the order of the sorted labels), with its interval."""
+    values = np.asarray(values, dtype=np.float64)
+    return bootstrap(lambda counts: counts @ values / counts.sum(axis=1), content, n, seed)
+
+
+def over_seeds(values: Sequence[float]) -> Spread:
+    """How a figure spreads over training seeds."""
+    return Spread(float(np.mean(values)), min(values), max(values), len(values))
+
+
+def spearman(
+    x: np.ndarray, y: np.ndarray, within: bool = False, n: int = 1000, seed: int = 0
+) -> Interval:
+    """Spearman's rank correlation of x and y (N, L), with a 95 % bootstrap interval over the rows.
+
+    The points of a row (one network at L levels) are no independent evidence: rows are resampled
+    whole, and the interval's `n` is their number. `within` ranks each column (all networks at one
+    level) for itself and averages the L correlations: what is then left out is that both grow with
+    the level.
+    """
+    x, y = np.asarray(x), np.asarray(y)
+
+    def resampled(counts: np.ndarray) -> np.ndarray:
+        numbers = np.tile(np.arange(len(x)), len(counts))
+        rows = np.repeat(numbers, counts.astype(int).ravel()).reshape(counts.shape)
+        drawn = (v[rows] if within else v[rows].reshape(len(rows), -1, 1) for v in (x, y))
+        return _rank_correlation(*drawn)
+
+    return bootstrap(resampled, np.arange(len(x)), n, seed, (-1, 1))
+
+
+def _rank_correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Spearman's rho (B,) of x and y (B, N, L) along N, averaged over L; 0 for constants."""
+    a, b = (rankdata(values, axis=1) - (values.shape[1] + 1) / 2 for values in (x, y))
+    length = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
+    return ((a * b).sum(axis=1) / np.where(length == 0, 1, length)).mean(axis=1)

@@ -1,0 +1,106 @@
+"""What the engine of the page is given: networks as numbers, and the controls beside them.
+
+The engine (`static/page/network.js`, `degrade.js`, and the kernel `convolution.ts`) runs any SRResNet
+of the book in the reader's browser, and degrades photographs as `ddrlib.degrade` does.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from ddrlib.errors import DDRError
+from ddrlib.networks.guided import GuidedSRResNet, takes_truth
+from ddrlib.networks.srresnet import SRResNet
+from ddrlib.widgets.live import STATIC
+from ddrlib.zoo.identity import walk
+from ddrlib.zoo.loading import Network
+
+ENGINE = ("page/network.js", "page/degrade.js")
+PHOTO = ("page/photo.js", "page/picker.js")  # how a reader chooses a photograph
+LANES = 8  # the kernel computes as many channels at a time
+SEED = 1  # of the untrained weights
+
+
+def kernel() -> bytes:
+    """The compiled kernel, a WebAssembly module."""
+    return (STATIC / "page" / "convolution.wasm").read_bytes()
+
+
+class Arrays:
+    """Arrays one behind the other, of one type, each found again by its place and shape."""
+
+    def __init__(self, dtype: str) -> None:
+        self.dtype, self.size = dtype, 0
+        self.parts: list[bytes] = []
+
+    def add(self, array: np.ndarray) -> dict:
+        """Append an array; says where it lies, in numbers from the start."""
+        part = np.ascontiguousarray(array, dtype=self.dtype)
+        self.parts.append(part.tobytes())
+        place = {"at": self.size, "shape": list(part.shape)}
+        self.size += part.size
+        return place
+
+    def bytes(self) -> bytes:
+        return b"".join(self.parts)
+
+
+def describe(network: Network, tensors: Arrays) -> dict:
+    """What the engine has to know of a network; its tensors go to `tensors`.
+
+    Raises
+    ------
+    DDRError
+        For a network that the engine does not run.
+    """
+    module: Any = network.module
+    guided = type(module) is GuidedSRResNet and takes_truth(module)
+    if type(module) is not SRResNet and not guided or len(module.conv_first.weight) % LANES:
+        raise DDRError(
+            f"{network.name}: a page runs SRResNets of 8, 16, 24 ... channels, also those guided by the "
+            "oracle, not this network; choose another"
+        )
+    places = {key: tensors.add(value.numpy()) for key, value in module.state_dict().items()}
+    about: dict[str, Any] = {
+        "channels": len(module.conv_first.weight),
+        "blocks": len(module.body),
+        "global_residual": module.global_residual,
+        "scale": network.scale,
+        "tensors": places,
+        "size": tensors.size,
+    }
+    if guided:
+        about["strongest"] = list(module.strongest)
+    return about
+
+
+def uniform(seed: int, count: int) -> np.ndarray:
+    """Uniform numbers in [0, 1), float64: mulberry32, as `uniform` in static/page/network.js."""
+    with np.errstate(over="ignore"):
+        a = np.uint32(seed) + np.arange(1, count + 1, dtype=np.uint32) * np.uint32(0x6D2B79F5)
+        t = (a ^ (a >> np.uint32(15))) * (np.uint32(1) | a)
+        t = (t + (t ^ (t >> np.uint32(7))) * (np.uint32(61) | t)) ^ t
+    return (t ^ (t >> np.uint32(14))) / 2.0**32
+
+
+def untrained(network: Network, seed: int = SEED) -> Network:
+    """The same architecture with weights that the page can draw as well.
+
+    They are uniform, of the spread with which SRResNet draws its own (0.1 of Kaiming's); biases are
+    zero.
+    """
+    module, start = copy.deepcopy(network.module), 0
+    numbers = uniform(seed, sum(value.numel() for value in module.state_dict().values()))
+    for value in module.state_dict().values():
+        part = torch.from_numpy(numbers[start : start + value.numel()]).view(value.shape)
+        bound = 0.1 * math.sqrt(6 / value[0].numel()) if value.ndim > 1 else 0.0
+        value.copy_(bound * (2 * part - 1))
+        start += value.numel()
+    name, sha256 = f"{network.name}, untrained", walk(module.state_dict())
+    return replace(network, name=name, module=module, card=network.card | {"sha256": sha256})
