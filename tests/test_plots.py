@@ -269,6 +269,8 @@ def named_figures(measurement):
     yield curves.few_shots(pd.DataFrame([split]), 0.1)
     yield curves.degree_orders(pd.DataFrame([split]))
     yield curves.gain_bars({NAME: interval}, gains)
+    training = {"kind": NAME, "measure": NAME, "value": 1.0}
+    yield curves.trainings(pd.DataFrame([training]), {NAME: {NAME: 0.5}})
 
 
 def test_names_with_dollar_signs_are_shown_as_they_are(measurement):
