@@ -69,7 +69,9 @@ def _parameters(notebook: nbformat.NotebookNode, where: str) -> dict[str, Any]:
         for statement in ast.parse(line).body:
             line = ast.unparse(statement)
             match statement:
-                case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(ast.Name(name), _, value):
+                case ast.Assign([ast.Name(name)], ast.expr() as value) | ast.AnnAssign(
+                    ast.Name(name), _, ast.expr() as value
+                ):
                     parameters[name] = ast.literal_eval(value)
                 case _:
                     raise ValueError(line)

@@ -9,7 +9,7 @@ are integer arrays of length N.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -60,7 +60,7 @@ def calinski_harabasz(points: np.ndarray, labels: np.ndarray) -> Dispersion:
     return Dispersion(_chi(bd, wd, n, k), wd, bd)
 
 
-def _chi(bd, wd, n: int, k: int):
+def _chi(bd: Any, wd: Any, n: int, k: int) -> Any:
     """CHI from the dispersions, numbers or arrays of them; 0 / 0 counts as 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         chi = np.where(bd == 0, 0.0, np.divide(bd, k - 1) / np.divide(wd, n - k))
@@ -113,7 +113,9 @@ class TwoWay:
         degradation, content, total = self.sums(counts)
         n = counts.sum(axis=1)
         found = components_of_shares(degradation / total, content / total, n, self.k)
-        return {"degradation": found[0], "content": found[1], "rest": 1 - sum(found)}[factor]
+        return {"degradation": found[0], "content": found[1], "rest": 1 - (found[0] + found[1])}[
+            factor
+        ]
 
     def chi(self, factor: str, counts: np.ndarray) -> np.ndarray:
         """CHI (B,) by "degradation" or "content" of the points whose Gram matrix this came from."""
@@ -278,9 +280,8 @@ def permutation_p(
     shuffled = rng.permuted(np.broadcast_to(np.arange(k)[:, None], (n, k, contents)), axis=1)
     labels = np.concatenate([np.broadcast_to(np.arange(k)[:, None], (1, k, contents)), shuffled])
     ordered = gram[np.ix_(cells.ravel(), cells.ravel())]
-    between = sum(
-        _quadratic((labels == g).reshape(n + 1, -1).astype(np.float64), ordered) for g in range(k)
-    )
+    ones = ((labels == g).reshape(n + 1, -1).astype(np.float64) for g in range(k))
+    between = np.sum([_quadratic(one, ordered) for one in ones], axis=0)
     reached = between[1:] >= between[0] - 1e-9 * np.trace(gram)
     return float((1 + reached.sum()) / (1 + n))
 
@@ -297,6 +298,7 @@ def readout(maps: np.ndarray, images: np.ndarray) -> float:
     x = np.concatenate([x, np.ones((*x.shape[:3], 1))], axis=-1)
     y = np.moveaxis(images, 1, -1).astype(np.float64)
     half = len(x) // 2
-    weights = np.linalg.lstsq(*(part[:half].reshape(-1, part.shape[-1]) for part in (x, y)))[0]
+    seen, wanted = (part[:half].reshape(-1, part.shape[-1]) for part in (x, y))
+    weights = np.linalg.lstsq(seen, wanted)[0]
     error = ((y[half:] - x[half:] @ weights) ** 2).sum()
     return float(1 - error / ((y[half:] - y[half:].mean(axis=(0, 1, 2))) ** 2).sum())

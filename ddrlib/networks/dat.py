@@ -74,7 +74,7 @@ class SpatialAggregation(Aggregation):
         To shift the windows by half their size, the image is rolled under them; places that meet
         only because they were rolled around its edge do not see each other.
         """
-        size = qkv.shape[-2:]
+        size = qkv.shape[-2], qkv.shape[-1]
         shift = [side // 2 * self.shifted for side in window]
         rolled = qkv.roll([-step for step in shift], dims=(-2, -1))
         query, key, value = _windows(rolled, window, self.heads // 2)

@@ -19,7 +19,7 @@ class AffineBlock(ResidualBlock):
         super().__init__(channels)
         self.modulation = _unmodulated(embedding, channels)
 
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:  # type: ignore[override]
         scale, shift = self.modulation(embedding)[..., None, None].chunk(2, dim=1)
         return x + self.conv2(F.relu(self.conv1(x) * (1 + scale) + shift))
 
@@ -36,7 +36,7 @@ class StyleBlock(ResidualBlock):
         super().__init__(channels)
         self.modulation = _unmodulated(embedding, channels)
 
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:  # type: ignore[override]
         style1, style2 = (1 + self.modulation(embedding)).chunk(2, dim=1)
         return x + self._conv(F.relu(self._conv(x, self.conv1, style1)), self.conv2, style2)
 
@@ -45,6 +45,7 @@ class StyleBlock(ResidualBlock):
         energy = conv.weight.square().sum(dim=(2, 3))  # (out, in)
         gain = torch.sqrt(energy.sum(dim=1) / (style.square() @ energy.T + 1e-8))  # (N, out)
         out = F.conv2d(x * style[..., None, None], conv.weight, padding=conv.padding)
+        assert conv.bias is not None
         return out * gain[..., None, None] + conv.bias[:, None, None]
 
 
@@ -73,6 +74,8 @@ class GuidedSRResNet(SRResNet):
 
     guides: ClassVar = ("frozen", "learned", "oracle")
     modulations: ClassVar = {"affine": AffineBlock, "style": StyleBlock}
+    mean: Tensor
+    std: Tensor
     strongest: ClassVar = (4.0, 20.0)  # blur and noise that the oracle's encoder sees as 1
 
     def __init__(

@@ -26,7 +26,9 @@ class Trunk(nn.Module):
     def __init__(self, channels: int = 64, blocks: int = 16) -> None:
         super().__init__()
         self.conv_first = convolution(3, channels)
-        self.body = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
+        self.body: nn.Sequential | nn.ModuleList = nn.Sequential(
+            *(ResidualBlock(channels) for _ in range(blocks))
+        )
         self.apply(initialise)
 
     def first(self, x: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -42,7 +43,12 @@ def _draw_chi(ax: Axes, measurement: Measurement) -> None:
     depth = np.arange(len(measurement.layers))
     for factor, marker in (("degradation", "o"), ("content", "s")):
         chi = [getattr(layer, f"chi_{factor}") for layer in measurement.layers]
-        look = {"color": SHARES[factor], "marker": marker, "capsize": 3, "label": f"by {factor}"}
+        look: dict[str, Any] = {
+            "color": SHARES[factor],
+            "marker": marker,
+            "capsize": 3,
+            "label": f"by {factor}",
+        }
         ax.errorbar(depth, [c.mean for c in chi], yerr=[c.sd for c in chi], **look)
     ax.set_yscale("symlog", linthresh=1)
     ax.set_ylim(bottom=0)

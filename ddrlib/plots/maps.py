@@ -37,7 +37,7 @@ def projections(
                 title += f"   CHI {layer.chi_degradation.mean:.3g}"
             else:
                 kinds, codes = np.unique(labels, return_inverse=True)
-                points(ax, layer.embeddings[0], codes[measurement.content], kinds)
+                points(ax, layer.embeddings[0], codes[measurement.content], kinds.tolist())
             ax.set_title(title)
         for ax in line[len(names) :]:
             ax.set_axis_off()

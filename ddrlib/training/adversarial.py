@@ -7,6 +7,7 @@ training and in `eval()`, the statistics of the mixture.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -21,7 +22,13 @@ HELD_OUT = 128  # pairs of patches on which a critic's accuracy is measured
 CHUNK = 32  # pairs that are looked at together
 
 # The fresh critic: one recipe for all networks, however they were trained.
-FRESH = {"patch": 16, "batch_size": 8, "iterations": 150, "rate": 2e-4, "seeds": (0, 1, 2)}
+FRESH: dict[str, Any] = {
+    "patch": 16,
+    "batch_size": 8,
+    "iterations": 150,
+    "rate": 2e-4,
+    "seeds": (0, 1, 2),
+}
 
 CHANCE, CERTAIN = 0.6, 0.99  # accuracies up to which, and above which, a critic teaches nothing
 CRITERION = (
@@ -97,12 +104,13 @@ def fresh_accuracy(
     The accuracy of each critic on held-out pairs, from about 0.5 to 1.
     """
     images, found = load_photos(photos), []
-    crop, size = FRESH["patch"] * model.scale, FRESH["batch_size"]
+    crop, size = FRESH["patch"] * cast(int, model.scale), FRESH["batch_size"]
     for seed in FRESH["seeds"]:
         sampler = Sampler(images, crop, size, blur=blur, noise=noise, seed=seed, device=device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            critic = VGGDiscriminator().to(device, memory_format=torch.channels_last)
+            critic: Any = VGGDiscriminator()
+        critic = critic.to(device, memory_format=torch.channels_last)
         optimizer = torch.optim.Adam(critic.parameters(), lr=FRESH["rate"], betas=(0.9, 0.99))
         for iteration in range(FRESH["iterations"]):
             batch = sampler(iteration)

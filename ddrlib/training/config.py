@@ -182,7 +182,7 @@ def _mapping(values: dict, key: str, where: str) -> dict:
     return value
 
 
-def _coerce(value: object, kind: type, what: str) -> object:
+def _coerce(value: Any, kind: type, what: str) -> Any:
     """`value` as `kind`; an int passes for a float, nothing else for anything else."""
     if kind is float and type(value) is int:
         return float(value)

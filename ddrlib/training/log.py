@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -75,7 +76,7 @@ class TrainingLog:
         accuracy = [f"critic right {value:.2f}" for _, value in self.values("critic_accuracy")[-1:]]
         return ", ".join([*losses, *accuracy, f"PSNR {self.last('psnr'):.2f}"])
 
-    def measure(self, model: nn.Module, iteration: int) -> None:
+    def measure(self, model: Any, iteration: int) -> None:
         """What a network can do on held-out photographs, and what sorts the features of the probe.
 
         Of the whole network `psnr`, and `gradient_energy` of its outputs relative to the truth. Of

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -134,7 +135,11 @@ def _ship(trainer: Trainer, log: TrainingLog, folder: Path) -> None:
 def _adversarial(trainer: Trainer, log: TrainingLog) -> dict:
     """Whether the critic gave a signal, for the card (`ddrlib.training.adversarial.verdict`)."""
     config = trainer.config
-    made = {"blur": config.blur, "noise": config.noise, "device": trainer.device}
+    made: dict[str, Any] = {
+        "blur": config.blur,
+        "noise": config.noise,
+        "device": trainer.device,
+    }
     return adversarial.verdict(
         [value for at, value in log.values("critic_accuracy") if at > config.critic_warmup],
         adversarial.fresh_accuracy(trainer.average, config.photos, **made),

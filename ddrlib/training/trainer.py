@@ -13,6 +13,7 @@ import copy
 import math
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -64,15 +65,15 @@ class Trainer:
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            model = ARCHITECTURES[config.architecture](**config.arguments)
-            critic = VGGDiscriminator() if config.adversarial_weight else None
+            model: Any = ARCHITECTURES[config.architecture](**config.arguments)
+            critic: Any = VGGDiscriminator() if config.adversarial_weight else None
         self.guide = None
         if config.guide:
             self.guide = load_network(config.guide, folder)
             model.guide_from(self.guide.module)
         if config.init:
             fill(model, load_network(config.init, folder).module.state_dict(), Path(config.init))
-        self.model = model.to(device, memory_format=torch.channels_last)
+        self.model: Any = model.to(device, memory_format=torch.channels_last)
         if config.guide:
             model.calibrate(torch.cat([self.sampler(i).lr for i in range(CALIBRATION_BATCHES)]))
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
@@ -80,8 +81,13 @@ class Trainer:
         self.optimizer = _adam(self.model, config.guide_rate)
         self.restore = accelerated(self.model, device)
         # What state() holds of them: their state_dict.
-        self.parts = {"model": self.model, "average": self.average, "optimizer": self.optimizer}
-        self.critic = self.judge = None
+        self.parts: dict[str, Any] = {
+            "model": self.model,
+            "average": self.average,
+            "optimizer": self.optimizer,
+        }
+        self.critic: Any = None
+        self.judge: Any = None
         if critic is not None:
             self.critic = critic.to(device, memory_format=torch.channels_last)
             self.critic_optimizer = _adam(self.critic)
@@ -206,12 +212,12 @@ class Trainer:
 
 
 def _adam(module: nn.Module, guide_rate: float = 1.0) -> torch.optim.Adam:
-    groups: dict[float, list[Tensor]] = {}  # by their share of the learning rate
+    shared: dict[float, list[Tensor]] = {}  # by their share of the learning rate
     for name, weight in module.named_parameters():
         if weight.requires_grad:
             share = guide_rate if name.startswith("trunk.") else 1.0
-            groups.setdefault(share, []).append(weight)
-    groups = [{"params": weights, "share": share} for share, weights in groups.items()]
+            shared.setdefault(share, []).append(weight)
+    groups = [{"params": weights, "share": share} for share, weights in shared.items()]
     return torch.optim.Adam(groups, betas=(0.9, 0.99), fused=True)
 
 

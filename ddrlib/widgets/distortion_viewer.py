@@ -38,7 +38,7 @@ def identification_viewer(
         method: Identifier(features[~held_out], labels[~held_out], head)
         for method, features in methods.items()
     }
-    rows = np.flatnonzero(held_out)
+    rows = np.flatnonzero(held_out).tolist()
     answers = {
         method: dict(zip(rows, identifiers[method].identify(features[rows]), strict=True))
         for method, features in methods.items()
@@ -56,6 +56,7 @@ def identification_viewer(
         return [(f"{kind}, level {level}", _middle(images[row])), *_in_words(said, kind)]
 
     def compute(choice: dict, text: str) -> list[Picture]:
+        assert originals is not None
         image = degrade(originals[choice["picture"]][None], text, scale=1)[0]
         said = {
             method: identifier.identify(describers[method]([image]))[0]

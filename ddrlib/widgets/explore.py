@@ -18,6 +18,7 @@ from ddrlib.errors import DDRError
 from ddrlib.measure.measurement import measure
 from ddrlib.widgets.explorer_data import Packed, pack
 from ddrlib.widgets.explorer_view import Explorer
+from ddrlib.widgets.live import under
 from ddrlib.zoo.loading import open_network
 
 # Alike but for the global residual, and small: a first look takes a minute.
@@ -78,7 +79,7 @@ def explore(
             photographs,
             seeds=SEEDS,
             device=device,
-            progress=lambda line, name=network.name: progress(f"{name}: {line}"),
+            progress=under(network.name, progress),
         )
         for network in networks.values()
     ]

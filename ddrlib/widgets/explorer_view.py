@@ -10,7 +10,7 @@ import traitlets
 from ddrlib.data.photographs import load_patches
 from ddrlib.measure.measurement import Measurement, measure
 from ddrlib.widgets.explorer_data import Packed, pack
-from ddrlib.widgets.live import LiveWidget, Progress, static
+from ddrlib.widgets.live import LiveWidget, Progress, static, under
 from ddrlib.zoo.loading import Network, load_network
 
 Load = Callable[[str], Network]
@@ -35,6 +35,7 @@ class Explorer(LiveWidget):
 
     def __init__(self, packed: Packed, load: Load | None = None) -> None:
         def answer(request: dict, progress: Progress) -> tuple[dict, list[bytes]]:
+            assert load is not None
             found = recompute(packed.index, request, progress, load)
             return {"index": found.index}, [found.coordinates, *found.sheets]
 
@@ -102,7 +103,7 @@ def recompute(index: dict, request: dict, progress: Progress, load: Load) -> Pac
                 [layer["name"] for layer in shown[name]["layers"]],
                 seeds=shown[name]["seeds"],
                 perplexity=float(request["perplexity"]),
-                progress=lambda text, name=name: progress(f"{name}: {text}"),
+                progress=under(name, progress),
             )
         )
     return pack(measurements, seed=int(request["seed"]), progress=progress)

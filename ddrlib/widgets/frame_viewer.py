@@ -71,6 +71,7 @@ class FrameViewer(LiveWidget):
             raise DDRError("FrameViewer: no combination of the axes has a picture; check `frames`")
 
         def answer(request: dict, progress: Progress) -> tuple[dict, list[bytes]]:
+            assert compute is not None
             fresh: dict[bytes, int] = {}
             row = _encode(compute(request["choice"], request["text"]), fresh)
             return {"show": row, "context": request["text"]}, list(fresh)
@@ -135,7 +136,11 @@ def gallery(
         return restorations(patches.images[k : k + 1], text, methods)[0]
 
     degrees = sorted({degree for values in degradations.values() for degree in values})
-    axes = {"photograph": names, "degradation": list(degradations), "degree": degrees}
+    axes: dict[str, Sequence] = {
+        "photograph": names,
+        "degradation": list(degradations),
+        "degree": degrees,
+    }
     return FrameViewer(axes, frame, compute, "any degradation, such as blur1.5+noise10+jpeg50")
 
 

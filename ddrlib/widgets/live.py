@@ -23,6 +23,11 @@ Progress = Callable[[str], None]
 Compute = Callable[[dict[str, Any], Progress], tuple[dict[str, Any], list[bytes]]]
 
 
+def under(name: str, progress: Progress) -> Progress:
+    """Progress whose lines begin with a name."""
+    return lambda text: progress(f"{name}: {text}")
+
+
 def static(*names: str) -> str:
     """Files of `static/`, one after the other."""
     return "\n".join((STATIC / name).read_text("utf-8") for name in names)
@@ -41,14 +46,16 @@ class LiveWidget(anywidget.AnyWidget):
         self.on_msg(self._on_message)
 
     def _on_message(self, _: Any, message: dict, buffers: list) -> None:
-        if message["type"] == "ping" and self._compute:
+        if self._compute is None:
+            return
+        if message["type"] == "ping":
             self.send({"type": "pong"})
         elif message["type"] == "compute":
-            self._answer(message["request"])
+            self._answer(self._compute, message["request"])
 
-    def _answer(self, request: dict) -> None:
+    def _answer(self, compute: Compute, request: dict) -> None:
         try:
-            content, buffers = self._compute(
+            content, buffers = compute(
                 request, lambda text: self.send({"type": "progress", "text": text})
             )
         except Exception as error:  # noqa: BLE001 (the page shows it)

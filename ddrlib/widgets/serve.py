@@ -57,7 +57,7 @@ TEMPLATE = """{% extends "voila/templates/lab/index.html.j2" %}
 class ThisInterpreter(KernelSpecManager):
     """Starts kernels of this very Python, whichever the machine has installed as "python3"."""
 
-    kernel_dirs = List()
+    kernel_dirs: List = List()
 
 
 @contextlib.contextmanager

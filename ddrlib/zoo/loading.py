@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -157,7 +158,7 @@ def load_custom(
     with _seeded(0):  # a first pass may make weights too
         module = make_module(own)
         found, scale = find_layers(module, prepare, own.scale, own.layers, str(source))
-    card = {
+    card: dict[str, Any] = {
         "name": str(source),
         "architecture": type(module).__name__,
         "scale": scale,
@@ -171,7 +172,7 @@ def load_custom(
 
 
 def open_network(
-    source: str | Path, layers: str | Sequence[str] | None = None, **own: object
+    source: str | Path, layers: str | Sequence[str] | None = None, **own: Any
 ) -> Network:
     """A network by name (`load_network`), or a user's own (`load_custom` with `own`).
 
@@ -204,13 +205,13 @@ def save_network(module: nn.Module, card: Mapping, folder: Path = NETWORKS) -> P
     return write_network(state, card, folder)
 
 
-def _build(card: Mapping) -> nn.Module:
+def _build(card: Mapping) -> Any:
     """The module that a card describes, with fresh weights."""
     wrong = f"the card of network {card['name']} has wrong arguments"
     return guarded(wrong, ARCHITECTURES[card["architecture"]], **card["arguments"])
 
 
-def _give_guide(module: nn.Module, card: Mapping, folder: Path) -> None:
+def _give_guide(module: Any, card: Mapping, folder: Path) -> None:
     """Rebuild the frozen trunk that a guided network looks through and its own file leaves out."""
     name, sha256 = card["guide"]["name"], card["guide"]["sha256"]
     try:
@@ -228,7 +229,7 @@ def _give_guide(module: nn.Module, card: Mapping, folder: Path) -> None:
     module.guide_from(guide.module)
 
 
-def _describe(module: nn.Module, card: dict) -> Network:
+def _describe(module: Any, card: dict) -> Network:
     return Network(
         name=card["name"],
         module=module.eval().requires_grad_(False),

@@ -15,7 +15,7 @@ from threading import RLock
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ddrlib.errors import DDRError, did_you_mean, guarded, optional
 from ddrlib.files import read_yaml
@@ -272,8 +272,8 @@ def recognise(checkpoint: Path) -> nn.Module:
     only gets to see the tensors. Raises DDRError where spandrel is missing, does not know the
     architecture, or finds keys missing or surplus.
     """
-    state: dict | None = read_weights(checkpoint, nn.Module())
-    first = min(state, default="none")
+    state: dict[str, Tensor] | None = read_weights(checkpoint, nn.Module())
+    first = min(state or (), default="none")
     spandrel = optional("spandrel")
     while state:
         try:
