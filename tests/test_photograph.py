@@ -14,6 +14,7 @@ from ddrlib.errors import DDRError
 from ddrlib.files import ROOT
 from ddrlib.networks.rdn import RDN
 from ddrlib.networks.srresnet import SRResNet
+from ddrlib.widgets.assumption import assumption
 from ddrlib.widgets.engine import Arrays, describe, uniform, untrained
 from ddrlib.widgets.live import STATIC
 from ddrlib.widgets.photograph import SHIPPED, photograph
@@ -124,3 +125,8 @@ def test_the_kernel_is_small_and_imports_memory_alone():
     kernel = (STATIC / "page" / "convolution.wasm").read_bytes()
     assert kernel[:4] == b"\0asm" and len(kernel) < 1024
     assert b"memory" in kernel and b"convolveRow" in kernel
+
+
+def test_only_a_network_guided_by_the_oracle_can_be_told():
+    with pytest.raises(DDRError, match="toy cannot be told a degradation"):
+        assumption(toy())

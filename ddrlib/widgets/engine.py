@@ -22,6 +22,7 @@ from ddrlib.zoo.identity import walk
 from ddrlib.zoo.loading import Network
 
 ENGINE = ("page/network.js", "page/degrade.js")
+PHOTO = ("page/photo.js", "page/picker.js")  # how a reader chooses a photograph
 LANES = 8  # the kernel computes as many channels at a time
 SEED = 1  # of the untrained weights
 

@@ -29,7 +29,7 @@ from ddrlib.files import DATA
 from ddrlib.measure.controls import high_pass
 from ddrlib.measure.metrics import variance_split
 from ddrlib.plots.palette import PALETTE
-from ddrlib.widgets.engine import ENGINE, SEED, Arrays, describe, kernel, untrained
+from ddrlib.widgets.engine import ENGINE, PHOTO, SEED, Arrays, describe, kernel, untrained
 from ddrlib.widgets.live import static
 from ddrlib.widgets.thumbnails import photograph_name, webp
 from ddrlib.zoo.loading import Network
@@ -49,7 +49,7 @@ BLOCK = 64  # of pixels that a window's side is a multiple of: JPEG's blocks in 
 class Photograph(anywidget.AnyWidget):
     """Choose a photograph, move a window on it, degrade it: what networks make of it at once."""
 
-    _esm = static("common.js", *ENGINE, "page/photo.js", "page/map.js", "page/photograph.js")
+    _esm = static("common.js", *ENGINE, *PHOTO, "page/map.js", "page/photograph.js")
     _css = static("common.css", "page/photograph.css")
     index = traitlets.Dict().tag(sync=True)
     weights = traitlets.List(traitlets.Bytes()).tag(sync=True)  # float16, a network each
@@ -89,7 +89,7 @@ def photograph(
     size = patches.images.shape[-1]
     if size % BLOCK:
         raise DDRError(f"patches of {size} pixels: a page takes multiples of {BLOCK}")
-    shown = _shown()
+    shown = shipped_photographs()
     others = ~np.isin(patches.source, [row["source"] for row, _ in shown])
     samples = Samples.of(_some(patches, others), degradations)
 
@@ -171,7 +171,7 @@ def _layer(name: str, maps: Tensor, samples: Samples, numbers: Arrays) -> dict:
     }
 
 
-def _shown() -> list[tuple[dict, Tensor]]:
+def shipped_photographs() -> list[tuple[dict, Tensor]]:
     """What to say of each shipped photograph, and its pixels (3, H, W), uint8."""
     pixels = {photograph_name(source): (source, image) for source, image in load_photos("eval")}
     with (DATA / "photos" / "photos.tsv").open(encoding="utf-8", newline="") as file:

@@ -135,7 +135,7 @@ def _read_torch(path: Path) -> Any:
         ) from error
 
 
-def _state_in(content: Any, depth: int = _DEEPEST) -> dict | None:
+def _state_in(content: Any, depth: int = _DEEPEST) -> Mapping | None:
     """The state dict in what a file holds, under any name; None where it is not clear which.
 
     An epoch or a name may stand between the weights.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 import pytest
@@ -379,13 +378,23 @@ def test_a_slider_move_takes_a_moment_only(page, context):
         metrics = client.send("Performance.getMetrics")["metrics"]
         return 1000 * next(m["value"] for m in metrics if m["name"] == "TaskDuration")
 
-    times = []
-    for step in range(1, 21):
-        before = busy()
-        slide(page, "Blur", step / 4)
-        times.append(busy() - before)
-    print(f"median {median(times):.1f} ms of processor time")
-    assert median(times) < LIMIT_MS
+    # One move after the other, as a hand does it; the outputs follow when it rests.
+    moves = """async () => {
+      const slider = document.querySelector("input[type=range]");
+      const done = () => performance.getEntriesByName("ddr-photograph").length;
+      for (let step = 1; step <= 20; step += 1) {
+        const before = done();
+        slider.value = step / 4;
+        slider.dispatchEvent(new Event("input"));
+        while (done() === before) await new Promise(requestAnimationFrame);
+      }
+    }"""
+    page.wait_for_timeout(1000)
+    before = busy()
+    page.evaluate(moves)
+    mean = (busy() - before) / 20
+    print(f"{mean:.1f} ms of processor time a move")
+    assert mean < LIMIT_MS
 
 
 def test_small(document):

@@ -26,10 +26,6 @@ function makeInstruments(model) {
   });
 }
 
-function bytesOf(view) {
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-}
-
 function prepare(model, { size }, { network, weights, seed }) {
   const values = seed === undefined
     ? fromHalf(new Uint16Array(bytesOf(model.get("weights")[weights]).slice().buffer))

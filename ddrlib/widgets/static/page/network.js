@@ -179,12 +179,18 @@ async function makeNetwork(about, weights, size, binary) {
     }
   }
 
-  function read({ side, depth, ...whole }, kept = depth) {
+  // A feature map without its border, of each pixel the first `kept` channels.
+  function read(map, kept = map.depth) {
+    const { side, depth } = map;
     const out = new Float32Array(side * side * kept);
     for (let y = 0; y < side; y += 1) {
-      for (let x = 0; x < side; x += 1) {
-        const at = place({ depth, ...whole }, y, x) / 4;
-        out.set(memory.subarray(at, at + kept), (y * side + x) * kept);
+      const row = place(map, y, 0) / 4;
+      if (kept === depth) {
+        out.set(memory.subarray(row, row + side * depth), y * side * depth);
+      } else {
+        for (let x = 0; x < side; x += 1) {
+          for (let c = 0; c < kept; c += 1) out[(y * side + x) * kept + c] = memory[row + x * depth + c];
+        }
       }
     }
     return out;

@@ -3,6 +3,11 @@
 const SHORT_SIDE = 256; // what a larger photograph is reduced to: pixels of cameras are soft
 const READ_SIDE = 1024; // how large it is drawn before that
 
+// The bytes that a widget was given, which arrive as a DataView.
+function bytesOf(view) {
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
+
 // {width, height, rgb}: rgb is Float32Array (height, width, 3) in [0, 1], of 8-bit values.
 async function readPhoto(file, smallest) {
   const bitmap = await decode(file);

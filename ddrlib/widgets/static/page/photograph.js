@@ -6,11 +6,10 @@ const SLIDERS = [
   // From mild to strong, as the others: 0 is none, 1 is quality 95, 95 is quality 1.
   { key: "jpeg", label: "JPEG", max: 95, step: 1, say: (v) => (v ? `quality ${96 - v}` : "none") },
 ];
-const START = { photo: 0, left: 64, top: 64, blur: 0, noise: 0, jpeg: 0, depth: Infinity, other: 1 };
+const START = { blur: 0, noise: 0, jpeg: 0, depth: Infinity, other: 1 };
 const HASH = "#photograph=";
 const QUIET = 700; // milliseconds without a change after which screen readers are told
 
-const between = (v, low, high) => Math.min(Math.max(v, low), high);
 const ADJECTIVES = { blur: "blurred", noise: "noisy" };
 const inWord = (degradation) => ADJECTIVES[degradation.replace(/[\d.]+$/, "")] ?? degradation;
 
@@ -28,7 +27,13 @@ class PhotographWidget {
     this.window = this.index.size * this.index.scale;
     this.instruments = makeInstruments(model);
     this.grain = makeGrain(3 * this.index.size ** 2);
+    this.picker = new PhotographPicker(model, this.window, () => {
+      this.newContent = true;
+      this.changed(false);
+    });
     this.state = { ...START, depth: this.instruments[0].layers.length - 1 };
+    this.keepTrail = false;
+    this.schedule = oncePerFrame(() => this.update());
     this.build();
   }
 
@@ -36,23 +41,13 @@ class PhotographWidget {
 
   build() {
     const { degradations } = this.index;
-    this.file = element("input", { type: "file", accept: "image/*", class: "ddr-hidden", tabindex: -1,
-      "aria-label": "Photograph file", onchange: () => this.take(this.file.files[0]) });
-    this.thumbnails = element("div", { class: "ddr-thumbs", role: "group", "aria-label": "Photographs" });
-    this.whole = element("canvas", { role: "img", "aria-label": "The whole photograph" });
-    this.frame = element("div", {
-      class: "ddr-window", tabindex: 0, role: "application", onkeydown: (event) => this.key(event),
-    });
-    this.photo = element("div", { class: "ddr-whole" }, this.whole, this.frame);
     this.input = element("canvas", { role: "img" });
-    this.credit = element("p", { class: "ddr-note" });
-    this.sliders = SLIDERS.map((slider) => this.slider(slider));
+    this.sliders = SLIDERS.map((slider) => numberSlider(this.state, slider, () => this.changed(true)));
     this.others = element("div", { class: "ddr-row", role: "radiogroup", "aria-label": "Compare with" },
       ...this.instruments.slice(1).map(({ name }, k) => this.radio(name, k + 1)));
     this.panels = [0, 1].map((k) => new InstrumentPanel(this, degradations, k));
     this.depth = this.depthSlider();
     this.status = element("p", { class: "ddr-sentence", role: "status" });
-    this.problem = element("p", { class: "ddr-problem", role: "alert" });
     this.legend = element("p", { class: "ddr-key" }, ...degradations.flatMap(({ name, colour }, k) => [
       svgElement("svg", { viewBox: "-1.5 -1.5 3 3", "aria-hidden": "true" },
         svgElement("path", { d: markPath(k, 0, 0), fill: colour })),
@@ -60,17 +55,11 @@ class PhotographWidget {
     ]), svgElement("svg", { viewBox: "-1.5 -1.5 3 3", "aria-hidden": "true" },
       svgElement("circle", { class: "ddr-own", r: 1, "stroke-width": 0.5 })),
     element("span", {}, "this photograph"));
-    const button = (text, onclick) => element("button", { type: "button", onclick }, text);
     this.root = element(
       "div", { class: "ddr ddr-photograph", "aria-busy": "true" },
-      element("div", { class: "ddr-row" },
-        button("Choose a photograph…", () => this.file.click()), this.file, this.thumbnails),
-      element("p", { class: "ddr-note" },
-        "Or drop one here. It stays on this page: everything is computed by your browser, nothing is sent."),
-      this.problem, element("p", { class: "ddr-loading" }, "Loading the networks…"),
-      element("div", { class: "ddr-columns" },
-        element("figure", {}, this.photo,
-          element("figcaption", {}, "Drag the frame, or move it with the arrow keys."), this.credit),
+      this.picker.bar, this.picker.note, this.picker.problem,
+      element("p", { class: "ddr-loading" }, "Loading the networks…"),
+      element("div", { class: "ddr-columns" }, this.picker.figure,
         element("div", {},
           element("figure", { class: "ddr-input" }, this.input,
             element("figcaption", {}, `What the networks get: the frame, degraded and reduced to ${
@@ -83,31 +72,7 @@ class PhotographWidget {
         button("Link to this view", () => this.link()), button("Save as picture", () => this.save()),
         button("Start again", () => this.reset())),
     );
-    this.root.addEventListener("dragover", (event) => {
-      event.preventDefault();
-      this.root.classList.add("ddr-over");
-    });
-    this.root.addEventListener("dragleave", () => this.root.classList.remove("ddr-over"));
-    this.root.addEventListener("drop", (event) => {
-      event.preventDefault();
-      this.root.classList.remove("ddr-over");
-      this.take(event.dataTransfer.files[0]);
-    });
-    this.followPointer();
-  }
-
-  slider({ key, label, max, step, say }) {
-    const input = element("input", { type: "range", min: 0, max, step, value: 0, oninput: () => {
-      this.state[key] = Number(input.value);
-      this.changed(true);
-    } });
-    const output = element("output", { "aria-hidden": "true" });
-    const show = () => {
-      input.value = this.state[key];
-      output.textContent = say(this.state[key]);
-      input.setAttribute("aria-valuetext", output.textContent);
-    };
-    return { root: labelled(label, input, output), show };
+    this.picker.acceptDrops(this.root);
   }
 
   radio(name, k) {
@@ -154,140 +119,46 @@ class PhotographWidget {
       `${name}: ${layers.map(({ degradation }) => `${Math.round(100 * degradation)} %`).join(", ")}`).join("; "));
   }
 
-  // ---- what the reader does ----
-
-  followPointer() {
-    let grip = null; // where in the frame it is held
-    const place = (event) => {
-      const box = this.whole.getBoundingClientRect();
-      const scale = this.shown.width / box.width;
-      return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
-    };
-    this.photo.addEventListener("pointerdown", (event) => {
-      if (!this.shown || event.button) return;
-      const [x, y] = place(event);
-      const inFrame = event.target === this.frame;
-      grip = inFrame ? [x - this.state.left, y - this.state.top] : [this.window / 2, this.window / 2];
-      this.photo.setPointerCapture(event.pointerId);
-      this.moveTo(x - grip[0], y - grip[1]);
-    });
-    this.photo.addEventListener("pointermove", (event) => {
-      if (!grip) return;
-      const [x, y] = place(event);
-      this.moveTo(x - grip[0], y - grip[1]);
-    });
-    ["pointerup", "pointercancel"].forEach((name) => this.photo.addEventListener(name, () => { grip = null; }));
-  }
-
-  key(event) {
-    const step = event.shiftKey ? 16 : 4;
-    const [across, down] = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[
-      event.key] ?? [0, 0];
-    if (!across && !down) return;
-    event.preventDefault();
-    this.moveTo(this.state.left + across, this.state.top + down);
-  }
-
-  moveTo(left, top) {
-    this.state.left = between(Math.round(left), 0, this.shown.width - this.window);
-    this.state.top = between(Math.round(top), 0, this.shown.height - this.window);
-    this.newContent = true;
-    this.changed(false);
-  }
-
-  // A photograph of the reader's.
-  async take(file) {
-    this.problem.textContent = "";
-    try {
-      if (!file) throw new Error("That was not a file. Save the picture first, then drop or choose it.");
-      this.open(await readPhoto(file, this.window), -1, file.name);
-    } catch (error) {
-      this.problem.textContent = error.message;
-    }
-    this.file.value = "";
-  }
-
-  open(photo, k, name) {
-    this.shown = photo;
-    this.name = name;
-    this.state.photo = k;
-    this.newContent = true;
-    const { width, height, rgb } = photo;
-    paint(this.whole, width, height, (at) => 255 * rgb[at]);
-    this.photo.style.aspectRatio = `${width} / ${height}`;
-    this.photo.style.maxWidth = `min(100%, ${Math.round((24 * width) / height)}rem)`;
-    [...this.thumbnails.children].forEach((button, i) => button.setAttribute("aria-pressed", i === k));
-    const about = this.index.photographs[k];
-    this.credit.textContent = about
-      ? `Photograph “${about.name}”: ${about.author}, ${about.licence}; reduced and cropped.`
-      : `${name}, reduced to ${width} × ${height} pixels.`;
-    this.moveTo(this.state.left, this.state.top);
-  }
-
-  choose(k) {
-    this.problem.textContent = "";
-    Object.assign(this.state, { left: START.left, top: START.top });
-    this.open(this.photographs[k], k, this.index.photographs[k].name);
-  }
-
   reset() {
     Object.assign(this.state, { ...START, depth: this.instruments[0].layers.length - 1 });
-    this.choose(0);
+    this.picker.choose(0);
   }
 
   // ---- a view as a link ----
 
   link() {
-    const { photo, ...rest } = this.state;
-    if (photo < 0) {
-      this.say("Your photograph is not in the link, since it stays on this page; settings and frame are.");
-    }
-    const parts = new URLSearchParams({ photograph: Math.max(photo, 0), ...rest });
+    const { photo, left, top } = this.picker.state;
+    const parts = new URLSearchParams({ photograph: Math.max(photo, 0), left, top, ...this.state });
     history.replaceState(history.state, "", `#${parts}`);
-    navigator.clipboard?.writeText(location.href).then(
-      () => photo < 0 || this.say("The link is copied."),
-      () => this.say("The address of this page is now that of this view: copy it from the address bar."),
+    const own = photo < 0 ? " Your photograph is not in it, since it stays on this page; all else is." : "";
+    const copied = navigator.clipboard?.writeText(location.href) ?? Promise.reject(); // not on every page
+    copied.then(
+      () => this.say(`The link is copied.${own}`),
+      () => this.say(`The address of this page is now that of this view: copy it from the address bar.${own}`),
     );
   }
 
   readHash() {
     if (!location.hash.startsWith(HASH)) return;
     const parts = new URLSearchParams(location.hash.slice(1));
-    const limits = {
-      photograph: this.photographs.length - 1, left: 1e4, top: 1e4, depth: this.instruments[0].layers.length - 1,
-      other: this.instruments.length - 1, ...Object.fromEntries(SLIDERS.map(({ key, max }) => [key, max])),
-    };
-    for (const [key, max] of Object.entries(limits)) {
+    const read = (key, low, high, otherwise) => {
       const value = parseFloat(parts.get(key));
-      const whole = !["blur", "noise"].includes(key);
-      const low = key === "other" ? 1 : 0;
-      if (Number.isFinite(value)) {
-        this.state[key === "photograph" ? "photo" : key] = between(whole ? Math.round(value) : value, low, max);
-      }
-    }
-    this.open(this.photographs[this.state.photo], this.state.photo, this.index.photographs[this.state.photo].name);
+      return Number.isFinite(value) ? between(value, low, high) : otherwise;
+    };
+    const whole = (...limits) => Math.round(read(...limits));
+    SLIDERS.forEach(({ key, max }) => { this.state[key] = read(key, 0, max, 0); });
+    this.state.jpeg = Math.round(this.state.jpeg);
+    this.state.depth = whole("depth", 0, this.instruments[0].layers.length - 1, this.state.depth);
+    this.state.other = whole("other", 1, this.instruments.length - 1, 1);
+    const photo = whole("photograph", 0, this.index.photographs.length - 1, 0);
+    this.picker.choose(photo, read("left", 0, 1e4, 64), read("top", 0, 1e4, 64));
   }
 
   // ---- computing ----
 
   async start() {
-    this.photographs = await Promise.all(this.model.get("pictures").map(
-      async (bytes) => drawUpright(await createImageBitmap(new Blob([bytesOf(bytes)])), 1),
-    ));
-    this.photographs.forEach(({ width, height, rgb }, k) => {
-      const canvas = element("canvas", {});
-      paint(canvas, width, height, (at) => 255 * rgb[at]);
-      const { name } = this.index.photographs[k];
-      this.thumbnails.append(element("button", {
-        type: "button", "aria-label": name, title: name, onclick: () => this.choose(k),
-      }, canvas));
-    });
-    if (!pixelsAreTrue()) {
-      this.problem.textContent = "This browser alters the pixels that a page reads (a guard against "
-        + "tracking), so nothing below is exact. Allow canvas reading for this page, or use another browser.";
-    }
     await this.instruments[0].ready();
-    this.choose(0);
+    await this.picker.start();
     this.readHash();
     this.onHash = () => this.readHash();
     addEventListener("hashchange", this.onHash);
@@ -300,24 +171,20 @@ class PhotographWidget {
     clearTimeout(this.spokenLater);
   }
 
-  // Something has changed: compute at the next frame, once, however many events there were.
+  // Something has changed. Only moves of sliders go on with the trail.
   changed(keepTrail) {
-    this.keepTrail = keepTrail && (this.keepTrail ?? true);
-    this.frameRequest ??= requestAnimationFrame(() => {
-      this.frameRequest = null;
-      const keep = this.keepTrail;
-      this.keepTrail = undefined;
-      this.update(keep);
-    });
+    this.keepTrail &&= keepTrail;
+    this.schedule();
   }
 
-  async update(keepTrail) {
-    const { state, index } = this;
+  async update() {
+    const { state, index, keepTrail } = this;
+    this.keepTrail = true;
     this.showControls();
     const shown = [this.instruments[0], this.instruments[state.other]];
     const networks = await Promise.all(shown.map((instrument) => instrument.ready()));
     const start = performance.now();
-    const part = cut(this.shown, state.left, state.top, this.window);
+    const part = this.picker.part();
     this.flat = isFlat(part, this.window, index.flat);
     const floats = (bytes) => Float32Array.from(bytes, (v) => v / 255);
     const lr = degrade(part, index.size, { ...state, quality: state.jpeg && 96 - state.jpeg }, this.grain, index.scale);
@@ -334,17 +201,10 @@ class PhotographWidget {
   }
 
   showControls() {
-    const { state, shown } = this;
+    const { state } = this;
     this.sliders.forEach((slider) => slider.show());
     this.depth.show();
     this.others.querySelectorAll("input").forEach((input) => { input.checked = Number(input.value) === state.other; });
-    const share = (v, of) => `${(100 * v) / of}%`;
-    Object.assign(this.frame.style, {
-      left: share(state.left, shown.width), top: share(state.top, shown.height),
-      width: share(this.window, shown.width), height: share(this.window, shown.height),
-    });
-    this.frame.setAttribute("aria-label",
-      `Frame on the photograph: ${state.left} from the left, ${state.top} from the top. Arrow keys move it.`);
     this.input.setAttribute("aria-label",
       `Input of the networks: ${SLIDERS.map(({ key, label, say }) => `${label} ${say(state[key])}`).join(", ")}`);
   }
@@ -389,7 +249,7 @@ class PhotographWidget {
       put(panel.output.hidden ? null : panel.output, 3, row, panel.output.hidden ? "" : "output");
     }
     context.fillStyle = color;
-    [...this.panels.map((panel) => panel.sentence()), this.credit.textContent].forEach((line, k) => {
+    [...this.panels.map((panel) => panel.sentence()), this.picker.credit.textContent].forEach((line, k) => {
       context.fillText(line, gap, canvas.height - gap - (2 - k) * text, canvas.width - 2 * gap);
     });
     const url = URL.createObjectURL(await new Promise((done) => canvas.toBlob(done, "image/png")));

@@ -1,0 +1,123 @@
+"""The guided network in the page: told the truth, told something else, against PyTorch."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+import torch
+from axe_playwright_python.sync_playwright import Axe
+from conftest import CHROMIUM
+from harness import write_page
+
+from ddrlib.measure.fidelity import psnr
+from ddrlib.widgets.assumption import assumption
+from ddrlib.zoo.loading import load_network
+
+if CHROMIUM is None:
+    pytest.skip("no Chromium on this machine", allow_module_level=True)
+
+NAME, SIDE = "guided-oracle-reduced-s0", 64
+MEASURES = 'performance.getEntriesByName("ddr-photograph").length'
+
+
+@pytest.fixture(scope="module")
+def page(browser, tmp_path_factory):
+    address = write_page(
+        assumption(load_network(NAME), SIDE), tmp_path_factory.mktemp("a") / "page.html"
+    )
+    context = browser.new_context(viewport={"width": 680, "height": 1000}, offline=True)
+    page, problems = context.new_page(), []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda m: m.type == "error" and problems.append(m.text))
+    page.goto(address)
+    page.wait_for_function("window.drawn")
+    yield page
+    context.close()
+    assert problems == []
+
+
+def slide(page, name: str, value: float) -> None:
+    before = page.evaluate(MEASURES)
+    page.get_by_role("slider", name=name, exact=True).evaluate(
+        "(n, v) => { n.value = v; n.dispatchEvent(new Event('input')); }", value
+    )
+    page.wait_for_function(f"{MEASURES} > {before}")
+
+
+def value(page, name: str) -> float:
+    return float(page.get_by_role("slider", name=name, exact=True).input_value())
+
+
+def shown(page, k: int) -> torch.Tensor:
+    """A picture (1, 3, H, W) of the row: the original, the input, told the truth, told this."""
+    canvas = page.locator(".ddr-four canvas").nth(k)
+    side = canvas.evaluate("n => n.width")
+    data = canvas.evaluate(
+        "n => Array.from(n.getContext('2d').getImageData(0, 0, n.width, n.height).data)"
+    )
+    pixels = np.reshape(data, (side, side, 4))[..., :3].astype(np.float32) / 255
+    return torch.from_numpy(pixels).movedim(-1, 0)[None]
+
+
+def restored(lr: torch.Tensor, told: tuple[float, float]) -> torch.Tensor:
+    """What PyTorch makes of the input."""
+    with torch.no_grad():
+        return load_network(NAME).module(lr, torch.tensor([told], dtype=lr.dtype)).clamp(0, 1)
+
+
+def decibels(page, caption: str) -> float:
+    text = page.locator(".ddr-four figcaption", has_text=caption).inner_text()
+    return float(re.search(r"([\d.]+) dB", text)[1])
+
+
+@pytest.mark.parametrize("truth, told", [((4, 0), (0, 0)), ((0, 0), (4, 0)), ((1, 20), (2.5, 5))])
+def test_pictures_and_decibels_are_those_of_pytorch(page, truth, told):
+    for kind, values in (("The photograph is", truth), ("The network is told", told)):
+        for name, number in zip(("blur", "noise"), values, strict=True):
+            slide(page, f"{kind} {name}", number)
+    original, lr = shown(page, 0), shown(page, 1)
+    for k, caption, given in ((2, "Told the truth", truth), (3, "Told “", told)):
+        wanted = restored(lr, given)
+        assert (shown(page, k) - wanted).abs().max() < 1.01 / 255, "but for the rounding to 8 bits"
+        assert decibels(page, caption) == pytest.approx(psnr(wanted, original).item(), abs=0.06)
+
+
+def test_told_follows_the_truth_until_it_is_moved(page):
+    page.get_by_role("button", name="Tell the truth").click()
+    slide(page, "The photograph is blur", 3)
+    assert value(page, "The network is told blur") == 3
+    assert page.get_by_role("button", name="Tell the truth").is_disabled()
+    page.get_by_text("It is told the truth.").wait_for()
+    slide(page, "The network is told blur", 0.5)
+    slide(page, "The photograph is blur", 2)
+    assert value(page, "The network is told blur") == 0.5, "a lie stays a lie"
+    page.get_by_text(
+        re.compile(r"The lie (costs [\d.]+ dB|costs nothing|gains [\d.]+ dB)\.")
+    ).wait_for()
+
+
+def test_the_chart_holds_what_the_network_restores(page):
+    page.get_by_role("button", name="Tell the truth").click()
+    slide(page, "The photograph is blur", 2)
+    slide(page, "The photograph is noise", 10)
+    page.locator(".ddr-chart text", has_text="told blur").wait_for()
+    texts = page.locator(".ddr-chart text").evaluate_all("n => n.map((text) => text.textContent)")
+    cells = [float(text) for text in texts if "." in text]
+    assert len(cells) == 25
+    assert cells[12] == pytest.approx(decibels(page, "Told the truth"), abs=0.06), "the middle"
+    original, lr = shown(page, 0), shown(page, 1)
+    wanted = psnr(restored(lr, (4, 0)), original).item()
+    assert cells[4] == pytest.approx(wanted, abs=0.06), "blur 4, no noise: bottom right"
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 680])
+def test_accessible_and_nothing_cut(page, mode, width):
+    page.set_viewport_size({"width": width, "height": 1000})
+    page.evaluate("(mode) => { document.documentElement.dataset.theme = mode; }", mode)
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+    violations = Axe().run(page).response["violations"]
+    found = [f"{v['id']}: {v['nodes'][0]['target']}" for v in violations]
+    assert [text for text in found if not text.startswith(("region", "landmark", "page-has"))] == []
