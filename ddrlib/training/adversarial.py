@@ -34,7 +34,7 @@ CHANCE, CERTAIN = 0.6, 0.99  # accuracies up to which, and above which, a critic
 CRITERION = (
     f"more than half of the held-out accuracies after the warm-up are above {CHANCE} and fewer than "
     f"half above {CERTAIN}; and fresh critics of one fixed recipe are on average right less often "
-    "about the outputs than about those of the network that the training started from"
+    "about the outputs than about the outputs of the network that the training started from"
 )
 SIGNAL = "signal"
 AT_CHANCE = "no signal: the critic is at chance"

@@ -27,15 +27,9 @@ from ddrlib.networks.architectures import ARCHITECTURES
 from ddrlib.training.perceptual import CLASSIFIERS
 from ddrlib.zoo.cards import LARGEST_ARGUMENT, network_name
 
-# The sizes: what a recipe leaves out.
+# The sizes: what a recipe leaves out, where it is not the default.
 SIZES: dict[str, dict] = {
-    "reduced": {
-        "arguments": {"channels": 32, "blocks": 8},
-        "batch_size": 8,
-        "patch": 24,
-        "iterations": 8000,
-        "learning_rate": 1e-3,
-    },
+    "reduced": {"arguments": {"channels": 32, "blocks": 8}},
     "paper": {
         "arguments": {"channels": 64, "blocks": 16},
         "batch_size": 16,

@@ -21,7 +21,7 @@ from ddrlib.training.checkpoint import load_checkpoint, save_checkpoint
 from ddrlib.training.config import TrainingConfig
 from ddrlib.training.log import TrainingLog, is_measured
 from ddrlib.training.trainer import Trainer, learning_rate
-from ddrlib.zoo.loading import save_network
+from ddrlib.zoo.cards import save_network
 
 CHECKPOINT_SECONDS = 120
 PROGRESS_SECONDS = 30
