@@ -81,10 +81,10 @@ def claim(
 def claims() -> list[dict]:
     """All claims kept so far, in the order of the book.
 
-    Each has chapter, statement, verdict, criterion and evidence.
+    Each has chapter, key, statement, verdict, criterion and evidence.
     """
     return [
-        {"chapter": chapter, **result}
+        {"chapter": chapter, "key": name.removeprefix("claim-"), **result}
         for (chapter, name), result in load_results().items()
         if name.startswith("claim-")
     ]

@@ -233,3 +233,29 @@ def gain_bars(intervals: Mapping[str, Interval], gains: pd.DataFrame) -> Figure:
     ax.invert_yaxis()
     ax.set(xlabel="gain in PSNR (dB)")
     return fig
+
+
+def trainings(values: pd.DataFrame, controls: Mapping[str, Mapping[str, float]]) -> Figure:
+    """A dot for each training: rows are kinds of networks, panels are measures.
+
+    Parameters
+    ----------
+    values : DataFrame
+        Columns kind, measure, value.
+    controls : mapping
+        By measure: named values, drawn as lines that a network is held against.
+    """
+    measures, kinds = (list(dict.fromkeys(values[name])) for name in ("measure", "kind"))
+    fig, axes = grid([""], measures, (3.4, 0.36 * len(kinds) + 0.9), sharey=True)
+    for ax, measure in zip(axes[0], measures, strict=True):
+        chosen = values[values.measure == measure]
+        rows = chosen.kind.map(kinds.index)
+        ax.scatter(chosen.value, rows, color=PALETTE[1], s=36, zorder=3)
+        for k, (name, value) in enumerate(controls.get(measure, {}).items()):
+            ax.axvline(value, color="grey", linestyle=("--", ":", "-.")[k % 3], label=name)
+        ax.set_yticks(range(len(kinds)), [literal(kind) for kind in kinds], fontsize="small")
+        ax.set_ylim(len(kinds) - 0.5, -0.5)
+        ax.set_xlim(left=min(0, chosen.value.min()))
+    if any(controls.values()):
+        legend(fig, axes[0])
+    return fig

@@ -49,7 +49,8 @@ def train_from_config(
                     return
             except (DDRError, MemoryError, RuntimeError) as error:
                 failures.append(_in_words(error, config.name))
-                print(failures[-1])
+                if len(configs) > 1:
+                    print(failures[-1])
     if len(failures) > 1:
         raise DDRError(f"{len(failures)} of {len(configs)} runs failed, the first: {failures[0]}")
     if failures:

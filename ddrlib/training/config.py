@@ -92,6 +92,8 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9-]{0,99}", self.name):
             raise DDRError(f"name {self.name[:100]!r}: use up to 100 letters, digits and dashes")
+        if not self.photos.strip():  # else the folder that the command runs in
+            raise DDRError(f"{self.name}: photos is empty; name a split or a folder")
         for part in fields(self):
             value, what = getattr(self, part.name), f"{self.name}: {part.name}"
             if "choices" in part.metadata:

@@ -11,7 +11,6 @@ import io
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
@@ -23,7 +22,7 @@ from ddrlib.errors import DDRError
 from ddrlib.features.extraction import extract
 from ddrlib.measure.fidelity import psnr
 from ddrlib.measure.layer import Layer
-from ddrlib.measure.response import beyond
+from ddrlib.measure.picture import Picture
 from ddrlib.networks.guided import takes_truth
 from ddrlib.zoo.cards import NETWORKS
 from ddrlib.zoo.loading import Network
@@ -94,10 +93,9 @@ class TrainingLog:
         for name, values in features.items():
             layer = Layer.of(name, values, self.probe)
             self._add_sorting(iteration, layer, chi=name == network.trunk[-1])
-        rest = Layer.of(name, beyond(values, self.probe.images), self.probe)
-        explained = 1 - np.trace(rest.gram) / np.trace(layer.gram)
-        self.add(iteration, "explained_by_pixels", explained, name)
-        self._add_sorting(iteration, rest, chi=True, prefix="beyond_")
+        picture = Picture.of(name, values, self.probe)
+        self.add(iteration, "explained_by_pixels", picture.explained.value, name)
+        self._add_sorting(iteration, picture.rest, chi=True, prefix="beyond_")
 
     def _add_sorting(self, iteration: int, layer: Layer, chi: bool, prefix: str = "") -> None:
         """The measures of one layer, with or without CHI, whose t-SNE takes time."""

@@ -51,6 +51,19 @@ class Trainer:
                 f"{config.name}: batch_size {config.batch_size} cannot be shared by "
                 f"{world_size()} processes; choose a multiple"
             )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            model: Any = ARCHITECTURES[config.architecture](**config.arguments)
+            critic: Any = VGGDiscriminator() if config.adversarial_weight else None
+        self.guide = None
+        if config.guide:
+            self.guide = load_network(config.guide, folder)
+            model.guide_from(self.guide.module)
+        if config.init:
+            fill(model, load_network(config.init, folder).module.state_dict(), Path(config.init))
+        self.perceptual = None
+        if config.perceptual_weight:
+            self.perceptual = PerceptualLoss(config.perceptual).to(device)
         photos = load_photos(config.photos)
         self.data = {"photographs": len(photos), "sha256": digest(photos)}
         self.sampler = Sampler(
@@ -63,16 +76,6 @@ class Trainer:
             rank=rank(),
             device=device,
         )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
-            model: Any = ARCHITECTURES[config.architecture](**config.arguments)
-            critic: Any = VGGDiscriminator() if config.adversarial_weight else None
-        self.guide = None
-        if config.guide:
-            self.guide = load_network(config.guide, folder)
-            model.guide_from(self.guide.module)
-        if config.init:
-            fill(model, load_network(config.init, folder).module.state_dict(), Path(config.init))
         self.model: Any = model.to(device, memory_format=torch.channels_last)
         if config.guide:
             model.calibrate(torch.cat([self.sampler(i).lr for i in range(CALIBRATION_BATCHES)]))
@@ -95,9 +98,6 @@ class Trainer:
             self.start = copy.deepcopy(self.average)
             self.held_out = adversarial.held_out(self.sampler)
             self.parts |= {"critic": self.critic, "critic_optimizer": self.critic_optimizer}
-        self.perceptual = None
-        if config.perceptual_weight:
-            self.perceptual = PerceptualLoss(config.perceptual).to(device)
         self.iteration, self.seconds = 0, 0.0
         self.sums: dict[str, Tensor] = {}  # of each value and how many there were, since means()
 
