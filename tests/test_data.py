@@ -471,7 +471,7 @@ def test_an_incomplete_div2k_is_refused_by_number(tmp_path, monkeypatch):
     _save(folder / "mine.png")
     with pytest.raises(DDRError, match="holds 13 of the 100 photographs of the set; remove"):
         load_patches("div2k-valid", n=13, size=32)
-    monkeypatch.setitem(sources.DIV2K, "valid", (range(801, 814), ""))
+    monkeypatch.setitem(sources.DIV2K, "valid", range(801, 814))
     assert [name for name, _ in load_photos("div2k-valid")] == [
         f"0{i}.png" for i in range(801, 814)
     ]
