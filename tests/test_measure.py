@@ -167,6 +167,18 @@ def test_a_layer_under_some_degradations_is_what_is_measured_of_these_alone(netw
     assert part.embeddings.shape == pair.embeddings.shape == (1, 2 * N, 2)
 
 
+def test_a_layer_with_fewer_contents_is_what_is_measured_of_these_alone(network, patches):
+    whole = measure(network, patches, DEGRADATIONS, layers=["content"], seeds=1)["content"]
+    kept = {
+        name: getattr(patches, name)[:5] for name in ("images", "content", "category", "source")
+    }
+    first = replace(patches, **kept)
+    few = measure(network, first, DEGRADATIONS[:2], layers=["content"], seeds=1)["content"]
+    part = whole.only(DEGRADATIONS[:2], n=5)
+    assert part.n == 5 and part.content.tolist() == few.content.tolist()
+    assert np.allclose(part.gram, few.gram)
+
+
 def test_table_has_a_row_a_layer(network, patches):
     found = measure(network, patches, layers=SEES, seeds=2)
     table = found.table().set_index("layer")

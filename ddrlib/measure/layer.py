@@ -91,10 +91,11 @@ class Layer:
     @classmethod
     def of(cls, name: str, features: np.ndarray, samples: Samples) -> Layer:
         """From the features (N, D) of samples."""
-        return cls._of_gram(name, gram(features), features.shape[1], samples)
+        return cls.of_gram(name, gram(features), features.shape[1], samples)
 
     @classmethod
-    def _of_gram(cls, name: str, matrix: np.ndarray, dim: int, samples: Samples) -> Layer:
+    def of_gram(cls, name: str, matrix: np.ndarray, dim: int, samples: Samples) -> Layer:
+        """From the centred Gram matrix of samples' features of `dim` values each."""
         none_yet = np.empty((0, len(matrix), 2), np.float32)
         return cls(name, dim, matrix, samples.n, samples.degradations, none_yet)
 
@@ -110,14 +111,16 @@ class Layer:
         """(N,): the number of each sample's degradation."""
         return np.repeat(np.arange(len(self.degradations)), self.n)
 
-    def only(self, degradations: Sequence[str]) -> Layer:
-        """The same layer under these degradations alone, in this order."""
+    def only(self, degradations: Sequence[str], n: int | None = None) -> Layer:
+        """The same layer under these degradations alone, in this order; with the first n contents."""
+        n = n or self.n
         firsts = [self.n * self.degradations.index(name) for name in degradations]
-        index = np.add.outer(firsts, np.arange(self.n)).ravel()
+        index = np.add.outer(firsts, np.arange(n)).ravel()
         none_yet = np.empty((0, len(index), 2), np.float32)
         return replace(
             self,
             gram=subgram(self.gram, index),
+            n=n,
             degradations=tuple(degradations),
             embeddings=none_yet,
         )
@@ -158,9 +161,15 @@ class Layer:
         With fewer than 11 contents there are as many neighbours as others of a degradation.
         Neighbours are those in the full sample: a content drawn twice would be its own neighbour.
         """
-        hits = knn_hits(self.gram, self.degradation, min(NEIGHBOURS, self.n - 1))
-        hits = hits.reshape(-1, self.n).mean(axis=0)
+        hits = self.knn_by_content
         return bootstrap(lambda counts: counts @ hits / self.n, np.arange(self.n), bounds=(0, 1))
+
+    @cached_property
+    @one_core
+    def knn_by_content(self) -> np.ndarray:
+        """(n,): `knn_degradation` of the samples of each content."""
+        hits = knn_hits(self.gram, self.degradation, min(NEIGHBOURS, self.n - 1))
+        return hits.reshape(-1, self.n).mean(axis=0)
 
     @property
     def knn_chance(self) -> float:
@@ -249,7 +258,7 @@ def layers_of(
 ) -> list[Layer]:
     """Layers (default: all) of a network in order of depth, not embedded; errors: `layer_grams`."""
     found = layer_grams(network, samples.images, layers, device=device)
-    return [Layer._of_gram(name, matrix, dim, samples) for name, (matrix, dim) in found.items()]
+    return [Layer.of_gram(name, matrix, dim, samples) for name, (matrix, dim) in found.items()]
 
 
 def embedded_each(layers: Sequence[Layer], seeds: int, perplexity: float = 30.0) -> Iterator[Layer]:

@@ -71,10 +71,11 @@ def _with_band(
     colour: str,
     marker: str,
     label: str,
+    **look: Any,
 ) -> None:
     """A line of values in the band of their intervals."""
     value, low, high, _ = zip(*intervals, strict=True)
-    ax.plot(x, value, color=colour, marker=marker, label=label)
+    ax.plot(x, value, color=colour, marker=marker, label=label, **look)
     ax.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
 
 
@@ -105,19 +106,30 @@ def growth(logs: pd.DataFrame, panels: Mapping[str, tuple[str, str]]) -> Figure:
     return fig
 
 
-def distance_curves(pairs: Mapping[Place, Pairs]) -> Figure:
-    """Discriminability of two degrees against the steps between them: rows networks, columns kinds.
+def distance_curves(pairs: Mapping[Place, Pairs], controls: Sequence[str] = ()) -> Figure:
+    """How well two degrees are told apart against the steps between them, one panel for each kind.
 
-    Each dot is a pair of degrees, the line the mean of those equally far apart.
+    `pairs` by (what was measured, kind). Above: the component of degradation; below: the purity of
+    the nearest neighbours, its chance dotted. Both are means over the pairs equally far apart with
+    95 % intervals over contents. Controls are drawn dashed.
     """
-    fig, axes = grid_of(pairs, (3.1, 2.2), sharex=True, sharey="row")
-    for place, found in pairs.items():
-        steps, shares = found.distances()
-        axes[place].scatter(steps, shares, s=10, alpha=0.5, linewidths=0, color=PALETTE[0])
-        means = pd.Series(shares).groupby(steps).mean()
-        axes[place].plot(means.index, means, color=PALETTE[1])
-    fig.supxlabel("steps between the two degrees")
-    fig.supylabel("component of degradation between them")
+    sources, kinds = (list(dict.fromkeys(names)) for names in zip(*pairs, strict=True))
+    rows = ["component of degradation", "neighbours of the same degree"]
+    fig, axes = grid(rows, kinds, (3.1, 2.8), sharex=True, sharey="row")
+    for (source, kind), found in pairs.items():
+        k = sources.index(source)
+        for ax, by_steps in zip(
+            axes[:, kinds.index(kind)], (found.components(), found.neighbours()), strict=True
+        ):
+            look = {"linestyle": "--" if source in controls else "-"}
+            _with_band(
+                ax, list(by_steps), list(by_steps.values()), PALETTE[k], MARKERS[k], source, **look
+            )
+            ax.set_xticks(list(by_steps))
+        axes[1, kinds.index(kind)].axhline(found.knn_chance, color="grey", linestyle=":")
+    for ax in axes[1]:
+        ax.set_xlabel("steps apart")
+    legend(fig, axes[:1, 0])
     return fig
 
 
