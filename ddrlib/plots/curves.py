@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from ddrlib.measure.measurement import Measurement
 from ddrlib.measure.metrics import Interval
@@ -65,7 +66,7 @@ def _with_band(
     colour: str,
     marker: str,
     label: str,
-    **look: object,
+    **look: Any,
 ) -> None:
     """A line of values in the band of their intervals."""
     value, low, high, _ = zip(*intervals, strict=True)
@@ -150,15 +151,14 @@ def response_curves(table: pd.DataFrame, measure: str, x: str, row: str, column:
 
 
 def against_loss(table: pd.DataFrame) -> Figure:
-    """The loss of PSNR against measures: one row of panels per measure, one column per place.
+    """The loss of PSNR against measures, one panel for each.
 
-    `table`: one row for each network, degradation, place and measure, with the columns training,
-    value and "loss of PSNR". SRGA is a logarithm already; other measures get a logarithmic axis.
+    `table`: one row for each network, degradation and measure, with the columns training, value
+    and "loss of PSNR".
     """
-    panels = dict(list(table.groupby(["measure", "place"], sort=False)))
-    fig, axes = grid_of(panels, (3.0, 2.2), sharey=True)
-    for place, part in panels.items():
-        ax = axes[place]
+    panels = dict(list(table.groupby("measure", sort=False)))
+    fig, axes = grid([""], [""] * len(panels), (3.3, 3.0), sharey=True)
+    for ax, (measure, part) in zip(axes[0], panels.items(), strict=True):
         sns.scatterplot(
             part,
             x="value",
@@ -168,11 +168,8 @@ def against_loss(table: pd.DataFrame) -> Figure:
             ax=ax,
             palette=PALETTE[: table.training.nunique()],
         )
-        ax.set(xlabel=literal(place[0]), ylabel="")
-        if place[0] != "SRGA":
-            ax.set_xscale("log")
-            ax.xaxis.set_minor_formatter(NullFormatter())
-    legend(fig, axes.values(), place="outside right center", columns=1)
+        ax.set(xlabel=literal(measure), ylabel="")
+    legend(fig, axes[0], columns=4)
     fig.supylabel("loss of PSNR (dB)", fontsize="medium")
     return fig
 

@@ -69,10 +69,9 @@ def degree_series(series: Mapping[Place, Layer]) -> Figure:
         ax, xy = axes[place], layer.scores[:, :2]
         drawn = shaded(ax, xy, layer.degradation)
         means = xy.reshape(len(layer.degradations), layer.n, 2).mean(axis=1)
-        ax.plot(*means.T, color="black", linewidth=1)
-        ax.scatter(
-            *means.T, c=range(len(means)), cmap="viridis", s=70, edgecolors="black", zorder=3
-        )
+        x, y = means.T
+        ax.plot(x, y, color="black", linewidth=1)
+        ax.scatter(x, y, c=range(len(x)), cmap="viridis", s=70, edgecolors="black", zorder=3)
         bar = fig.colorbar(drawn, ax=ax, ticks=range(len(means)))
         bar.ax.set_yticklabels(layer.degradations, fontsize="x-small")
     return fig
