@@ -165,13 +165,12 @@ def test_against_loss_has_a_dot_for_each_network_and_degradation():
     rows = [
         {
             "measure": measure,
-            "place": "output",
             "training": training,
             "degradation": degradation,
             "value": value,
             "loss of PSNR": 10 * value,
         }
-        for measure in ("SRGA", "share")
+        for measure in ("SRGA", "component")
         for training, degradation, value in [
             ("clean", "blur4", 1.0),
             ("clean", "noise20", 2.0),
@@ -179,12 +178,10 @@ def test_against_loss_has_a_dot_for_each_network_and_degradation():
         ]
     ]
     fig = curves.against_loss(pd.DataFrame(rows))
-    above, below = fig.axes
-    assert above.collections[0].get_offsets().tolist() == [[1, 10], [2, 20], [0.5, 5]]
-    assert (above.get_xscale(), below.get_xscale()) == ("linear", "log")
-    assert (above.get_xlabel(), below.get_xlabel()) == ("SRGA", "share")
-    assert above.get_title() == "output"
-    assert {"clean", "blur", "blur4", "noise20"} <= set(labels(above))
+    left, right = fig.axes
+    assert left.collections[0].get_offsets().tolist() == [[1, 10], [2, 20], [0.5, 5]]
+    assert (left.get_xlabel(), right.get_xlabel()) == ("SRGA", "component")
+    assert {"clean", "blur", "blur4", "noise20"} <= set(labels(left))
 
 
 def test_distance_curves_draw_both_measures_by_distance_and_controls_dashed():
@@ -241,7 +238,7 @@ def named_figures(measurement):
     xy = np.random.default_rng(0).standard_normal((8, 2))
     square = pd.DataFrame([[0.1, 0.2], [0.3, 0.4]], [NAME, "b"], [NAME, "b"])
     row = {"network": NAME, "training": NAME, "family": NAME, "kind": NAME, "degree": 1}
-    loss = {"measure": NAME, "place": NAME, "training": NAME, "degradation": NAME}
+    loss = {"measure": NAME, "training": NAME, "degradation": NAME}
     split = {"method": NAME, "type": NAME, "shots": 2, "accuracy": 0.5, "rho": 0.5}
     cells = pd.MultiIndex.from_product([[0, 1], [0.0, 4.0], [0.0, 20.0]])
     gains = pd.DataFrame({NAME: 0.5}, cells.set_names(["seed", "blur", "noise"]))

@@ -1,13 +1,15 @@
 """How a network takes degradations: what each does to its features and to its output.
 
 Every degradation is held against the first one, the reference (`clean`), on the same contents, in
-several places of the network: three layers, and two differences from what is plain in the input.
+several places of the network: three layers, and what one of them holds beyond the picture.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,7 +18,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ddrlib.degrade.samples import Samples
+from ddrlib.features.cache import load_arrays, save_arrays, source_hash
 from ddrlib.features.extraction import extract
+from ddrlib.features.grams import SOURCES, gram
+from ddrlib.measure import fidelity
 from ddrlib.measure.fidelity import psnr
 from ddrlib.measure.intervals import mean_interval
 from ddrlib.measure.layer import Layer
@@ -25,8 +30,8 @@ from ddrlib.zoo.loading import Network
 TRUNK = "deepest trunk layer"
 BEYOND = "the same, beyond the picture"  # less what is linear in the input: `beyond`
 LAST = "last feature map"
-CORRECTION = "correction"  # the output less the input, upsampled bilinearly
 OUTPUT = "output"
+PLACES = (TRUNK, BEYOND, LAST, OUTPUT)
 
 BLOCK = 32  # images that `beyond` looks at together: bounds the memory
 
@@ -47,65 +52,72 @@ class Response:
     def __getitem__(self, place: str) -> Layer:
         return self.places[place]
 
-    def table(self, places: Sequence[str] = (TRUNK, LAST, OUTPUT)) -> pd.DataFrame:
-        """A row per degradation and place, the reference among them: it is compared with itself."""
+    def table(self) -> pd.DataFrame:
+        """A row per degradation, the reference among them: it is compared with itself.
+
+        Columns: SRGA at the last feature map; the components of degradation in the trunk and of
+        content in the last feature map, of reference and degradation together; PSNR and its loss.
+        """
         contents = np.arange(self.samples.n)
         reference = self.samples.degradations[0]
         rows = []
-        for degradation, psnr_here in zip(self.samples.degradations, self.psnr, strict=True):
-            quality = {
-                "PSNR": mean_interval(psnr_here, contents),
-                "loss of PSNR": mean_interval(self.psnr[0] - psnr_here, contents),
-            }
-            for place in places:
-                split = self[place].only([reference, degradation]).variance
-                rows.append(
-                    {
-                        "network": self.network,
-                        "degradation": degradation,
-                        "place": place,
-                        "SRGA": self[place].srga(degradation),
-                        "component of degradation": split.degradation,
-                        "component of content": split.content,
-                        **quality,
-                    }
-                )
+        for degradation, quality in zip(self.samples.degradations, self.psnr, strict=True):
+            pair = [reference, degradation]
+            rows.append(
+                {
+                    "network": self.network,
+                    "degradation": degradation,
+                    "SRGA": self[LAST].srga(degradation),
+                    "component of degradation": self[TRUNK].only(pair).variance.degradation,
+                    "component of content": self[LAST].only(pair).variance.content,
+                    "PSNR": mean_interval(quality, contents),
+                    "loss of PSNR": mean_interval(self.psnr[0] - quality, contents),
+                }
+            )
         return pd.DataFrame(rows)
 
 
 def respond(network: Network, samples: Samples, device: str | torch.device = "auto") -> Response:
-    """Run the network on the same contents under every degradation.
+    """Run the network on the same contents under every degradation; kept in the cache.
 
     The last feature map, the layer before the output, is the one that SRGA was made for. The trunk
     has to work at the size of the input. Features are held in memory, all of one network at a time.
     """
+    key = _key(network, samples)
+    kept = load_arrays(key)
+    if kept is None:
+        kept = _respond(network, samples, device)
+        save_arrays(key, **kept)
+    dims = dict(zip(PLACES, kept["dims"].tolist(), strict=True))
+    places = {place: Layer.of_gram(place, kept[place], dims[place], samples) for place in PLACES}
+    return Response(network.name, samples, places, kept["psnr"])
+
+
+def _respond(
+    network: Network, samples: Samples, device: str | torch.device
+) -> dict[str, np.ndarray]:
+    """The Gram matrix of each place, their dimensions, and PSNR."""
     truth, images = samples.patches.images, samples.images
     trunk, (*_, last, output) = network.trunk[-1], network.layers
     features = extract(network, images, [trunk, last, output], device=device)
     restored = torch.from_numpy(features[output]).float().unflatten(1, truth.shape[1:])
-    quality = [psnr(part, truth).numpy() for part in restored.split(len(truth))]
-    found = {
-        TRUNK: features[trunk],
-        BEYOND: beyond(features[trunk], images),
-        LAST: features[last],
-        CORRECTION: _correction(restored, images),
-        OUTPUT: features[output],
+    quality = np.stack([psnr(part, truth).numpy() for part in restored.split(len(truth))])
+    rest = beyond(features[trunk], images)
+    found = (features[trunk], rest, features[last], features[output])
+    return {
+        **{place: gram(values) for place, values in zip(PLACES, found, strict=True)},
+        "dims": np.array([values.shape[1] for values in found]),
+        "psnr": quality,
     }
-    places = {place: Layer.of(place, values, samples) for place, values in found.items()}
-    return Response(network.name, samples, places, np.stack(quality))
 
 
-def perfect(samples: Samples) -> Response:
-    """The response of a network that would give the truth whatever was done to it."""
-    truth = samples.patches.images
-    restored = truth.repeat(len(samples.degradations), 1, 1, 1)
-    found = {
-        CORRECTION: _correction(restored, samples.images),
-        OUTPUT: restored.flatten(1).numpy(),
-    }
-    places = {place: Layer.of(place, values, samples) for place, values in found.items()}
-    quality = np.full((len(samples.degradations), samples.n), np.inf)
-    return Response("a perfect network", samples, places, quality)
+def _key(network: Network, samples: Samples) -> str:
+    """What identifies a response: a hash of all that it depends on."""
+    made_by = source_hash(Path(__file__), Path(fidelity.__file__), *SOURCES), network.identity
+    digest = hashlib.blake2b(repr((made_by, list(network.layers.items()))).encode(), digest_size=16)
+    for images in (samples.images, samples.patches.images):
+        digest.update(images.cpu().contiguous().numpy().data)
+    return f"response-{digest.hexdigest()}"
 
 
 def beyond(features: np.ndarray, images: Tensor) -> np.ndarray:
@@ -127,8 +139,3 @@ def beyond(features: np.ndarray, images: Tensor) -> np.ndarray:
     weights = torch.linalg.lstsq(*map(sum, zip(*products, strict=True)), driver="gelsd").solution
     rest = ((y - weights.T @ x).unflatten(1, (-1, maps.shape[2])) for x, y in pairs())
     return torch.cat([part.transpose(0, 1).flatten(1).float() for part in rest]).numpy()
-
-
-def _correction(restored: Tensor, images: Tensor) -> np.ndarray:
-    upsampled = F.interpolate(images, restored.shape[-2:], mode="bilinear")
-    return (restored - upsampled).flatten(1).numpy()

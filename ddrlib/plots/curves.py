@@ -11,7 +11,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from ddrlib.measure.intervals import Interval
 from ddrlib.measure.measurement import Measurement
@@ -156,15 +156,14 @@ def response_curves(table: pd.DataFrame, measure: str, x: str, row: str, column:
 
 
 def against_loss(table: pd.DataFrame) -> Figure:
-    """The loss of PSNR against measures: one row of panels per measure, one column per place.
+    """The loss of PSNR against measures, one panel for each.
 
-    `table`: one row for each network, degradation, place and measure, with the columns training,
-    value and "loss of PSNR". SRGA is a logarithm already; other measures get a logarithmic axis.
+    `table`: one row for each network, degradation and measure, with the columns training, value
+    and "loss of PSNR".
     """
-    panels = dict(list(table.groupby(["measure", "place"], sort=False)))
-    fig, axes = grid_of(panels, (3.0, 2.2), sharey=True)
-    for place, part in panels.items():
-        ax = axes[place]
+    panels = dict(list(table.groupby("measure", sort=False)))
+    fig, axes = grid([""], [""] * len(panels), (3.3, 3.0), sharey=True)
+    for ax, (measure, part) in zip(axes[0], panels.items(), strict=True):
         sns.scatterplot(
             part,
             x="value",
@@ -174,11 +173,8 @@ def against_loss(table: pd.DataFrame) -> Figure:
             ax=ax,
             palette=PALETTE[: table.training.nunique()],
         )
-        ax.set(xlabel=literal(place[0]), ylabel="")
-        if place[0] != "SRGA":
-            ax.set_xscale("log")
-            ax.xaxis.set_minor_formatter(NullFormatter())
-    legend(fig, axes.values(), place="outside right center", columns=1)
+        ax.set(xlabel=literal(measure), ylabel="")
+    legend(fig, axes[0], columns=4)
     fig.supylabel("loss of PSNR (dB)", fontsize="medium")
     return fig
 
