@@ -5,14 +5,13 @@ PIP := $(VENV)/bin/python -m pip --quiet --disable-pip-version-check
 # Wheels alone, each of them one of those whose hashes are listed.
 HASHED := $(PIP) install --require-hashes --no-deps --only-binary :all: --requirement
 
-.PHONY: help book test coverage lint types clean
+.PHONY: help book test coverage lint clean
 
 help:
 	@echo "make book      run the chapters, build the pages in _build/html, say where to open them"
 	@echo "make test      run the tests"
 	@echo "make coverage  run the tests, and fail where they reach less of ddrlib than they should"
-	@echo "make lint      check the style (ruff)"
-	@echo "make types     check the types (mypy)"
+	@echo "make lint      check style (ruff) and types (mypy)"
 	@echo "make clean     remove what was built and downloaded: _build and $(VENV)"
 	@echo "PYTHON=...     the Python to start from, 3.11 or newer (now: $(PYTHON))"
 
@@ -29,8 +28,6 @@ coverage: $(VENV)/installed-test
 lint: $(VENV)/installed-test
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
-
-types: $(VENV)/installed-test
 	$(VENV)/bin/mypy
 
 clean:

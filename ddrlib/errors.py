@@ -54,9 +54,9 @@ def out_of_memory(error: object) -> bool:
 
 def few(names: Iterable[object], most: int = FEW) -> str:
     """The first names, joined by commas, and how many more there are."""
-    names = list(map(str, names))
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    shown = [str(name) for name in names]
+    more = f" and {len(shown) - most} more" if len(shown) > most else ""
+    return ", ".join(shown[:most]) + more
 
 
 def did_you_mean(name: object, choices: Iterable[str]) -> str:

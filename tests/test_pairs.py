@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import calinski_harabasz_score
+from scipy.stats import spearmanr
 from torch import nn
 
 from ddrlib.data.photographs import Patches
 from ddrlib.degrade.samples import Samples
 from ddrlib.features.grams import gram
-from ddrlib.measure.layer import layers_of
+from ddrlib.measure.layer import Layer, layers_of
 from ddrlib.measure.metrics import variance_components
 from ddrlib.measure.pairs import Pairs
 from ddrlib.zoo.loading import Network
@@ -44,11 +44,37 @@ def found(patches, tmp_path, monkeypatch):
 
 
 def test_discriminability_rises_with_the_distance(found):
-    steps, shares = found.distances()
-    assert steps.tolist() == [1, 2, 3, 1, 2, 1]
-    assert shares[2] > shares[1] > shares[0]
+    components, neighbours = found.components(), found.neighbours()
+    assert list(components) == list(neighbours) == [1, 2, 3]
+    assert components[3].low > components[1].high and components[3].n == N
+    assert neighbours[3].value > neighbours[1].value
     rho = found.monotonicity()
-    assert rho.low <= rho.value <= rho.high and rho.value > 0.5 and rho.n == N
+    largest = spearmanr([1, 1, 1, 2, 2, 3], [1, 2, 3, 4, 5, 6]).statistic
+    assert rho.low <= rho.value <= rho.high <= largest + 1e-12 and rho.value > 0.5 and rho.n == N
+
+
+def test_a_distance_is_the_mean_of_its_pairs(found):
+    pairs = {1: [(0, 1), (1, 2), (2, 3)], 2: [(0, 2), (1, 3)], 3: [(0, 3)]}
+    components, neighbours = found.components(), found.neighbours()
+    for steps, so_far_apart in pairs.items():
+        values = [found.component(*pair).value for pair in so_far_apart]
+        assert components[steps].value == pytest.approx(np.mean(values))
+        purities = [
+            found.layer.only([DEGREES[i], DEGREES[j]]).knn_degradation.value
+            for i, j in so_far_apart
+        ]
+        assert neighbours[steps].value == pytest.approx(np.mean(purities))
+    assert components[3] == found.component(0, 3)
+    assert found.knn_chance == pytest.approx((N - 1) / (2 * N - 1))
+
+
+def test_no_order_is_found_where_there_is_none(patches):
+    """Features that know nothing of the degradation: chance purity, no component, no distance."""
+    samples = Samples.of(patches, DEGREES)
+    nothing = np.random.default_rng(0).standard_normal((len(samples.images), 200))
+    found = Pairs(Layer.of("nothing", nothing, samples))
+    assert all(abs(interval.value) < 0.02 for interval in found.components().values())
+    assert found.neighbours()[1].value == pytest.approx(found.knn_chance, abs=0.1)
 
 
 def test_a_pair_is_the_two_way_split_of_these_two_alone(found, patches, monkeypatch):
@@ -62,14 +88,8 @@ def test_a_pair_is_the_two_way_split_of_these_two_alone(found, patches, monkeypa
     assert found.component(3, 1) == found.component(1, 3)
 
 
-def test_chi_table_is_symmetric_and_agrees_with_scikit_learn(found):
-    from ddrlib.features.grams import subgram
-    from ddrlib.measure.projection import pca
-    from ddrlib.measure.tsne import tsne, usable_perplexity
-
-    table = found.chi(perplexity=5)
+def test_the_table_is_symmetric_and_holds_the_components(found):
+    table = found.table()
     assert np.isnan(np.diag(table)).all() and (table.T.fillna(0) == table.fillna(0)).all(axis=None)
-    index = np.r_[0:N, 3 * N : 4 * N]
-    points = tsne(pca(subgram(found.layer.gram, index)).scores, 0, usable_perplexity(2 * N, 5))
-    expected = calinski_harabasz_score(points, np.repeat([0, 1], N))
-    assert table.loc["clean", "noise40"] == pytest.approx(expected, rel=1e-6)
+    assert table.loc["clean", "noise40"] == found.component(0, 3).value
+    assert list(table) == DEGREES

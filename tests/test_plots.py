@@ -111,7 +111,8 @@ def test_growth_averages_over_training_seeds():
 
 def test_pictures_are_shown_row_by_row():
     rows = {"black": torch.zeros(2, 3, 4, 4), "white": torch.ones(1, 3, 4, 4)}
-    axes = maps.pictures(rows, columns=["one", "two"]).axes
+    axes = maps.pictures(rows, columns=["one", "two"], notes={"black": ["0 dB", "1 dB"]}).axes
+    assert [ax.get_xlabel() for ax in axes] == ["0 dB", "1 dB", "", ""]
     assert [ax.get_ylabel() for ax in axes[::2]] == ["black", "white"]
     assert axes[2].images[0].get_array().min() == 1 and not axes[3].images
     assert axes[1].get_title() == "two"
@@ -186,6 +187,39 @@ def test_against_loss_has_a_dot_for_each_network_and_degradation():
     assert {"clean", "blur", "blur4", "noise20"} <= set(labels(above))
 
 
+def test_distance_curves_draw_both_measures_by_distance_and_controls_dashed():
+    def found(value):
+        by_steps = {1: Interval(value, value - 1, value + 1, 9), 2: Interval(2 * value, 0, 9, 9)}
+        return SimpleNamespace(
+            components=lambda: by_steps, neighbours=lambda: by_steps, knn_chance=0.4
+        )
+
+    fig = curves.distance_curves(
+        {("net", "blur"): found(3), ("pixels", "blur"): found(1)}, ["pixels"]
+    )
+    above, below = fig.axes
+    assert [list(line.get_ydata()) for line in above.lines] == [[3, 6], [1, 2]]
+    assert [line.get_linestyle() for line in above.lines] == ["-", "--"]
+    assert list(below.lines[-1].get_ydata()) == [0.4, 0.4] and labels(above) == ["net", "pixels"]
+
+
+def test_degree_series_joins_the_means_of_the_degrees_in_order():
+    named = layer("net", 3.0, 0.1)
+    xy = np.arange(16.0).reshape(8, 2)
+    vars(named)["scores"] = xy
+    ax = maps.degree_series({("net", "blur"): named}).axes[0]
+    assert ax.collections[0].get_offsets().tolist() == xy.tolist()
+    assert ax.lines[0].get_xydata().tolist() == [[3, 4], [11, 12]]
+
+
+def test_pair_maps_share_one_scale():
+    one, two = (
+        pd.DataFrame([[np.nan, v], [v, np.nan]], list("ab"), list("ab")) for v in (0.2, 0.4)
+    )
+    fig = maps.pair_maps({"one": one, "two": two}, "component")
+    assert [ax.collections[0].get_clim() for ax in fig.axes[:2]] == [(0, 0.4), (0, 0.4)]
+
+
 # Names
 
 
@@ -212,11 +246,13 @@ def named_figures(measurement):
     cells = pd.MultiIndex.from_product([[0, 1], [0.0, 4.0], [0.0, 20.0]])
     gains = pd.DataFrame({NAME: 0.5}, cells.set_names(["seed", "blur", "noise"]))
     log = {"measure": "psnr", "layer": "", "network": NAME, "iteration": 1, "value": 2.0}
-    pair = SimpleNamespace(distances=lambda: (np.array([1, 2]), np.array([0.1, 0.2])))
+    by_steps = {1: interval, 2: interval}
+    pair = SimpleNamespace(components=lambda: by_steps, neighbours=lambda: by_steps, knn_chance=0.5)
     yield maps.projections([named], [[NAME]])
     yield maps.projections([named], [[NAME]], labels=np.array([NAME, "b", "b", "b"]))
     yield maps.overlays({(NAME, NAME): (xy, NAME)}, [NAME, "blur4"])
-    yield maps.degree_series({NAME: named})
+    yield maps.degree_series({(NAME, NAME): named.layers[0]})
+    yield maps.pair_maps({NAME: square}, NAME)
     yield maps.embedding_maps({NAME: xy}, {"blur": np.arange(8)})
     yield maps.heatmap(square, NAME)
     yield maps.layer_maps({NAME: square}, "share")
@@ -233,6 +269,8 @@ def named_figures(measurement):
     yield curves.few_shots(pd.DataFrame([split]), 0.1)
     yield curves.degree_orders(pd.DataFrame([split]))
     yield curves.gain_bars({NAME: interval}, gains)
+    training = {"kind": NAME, "measure": NAME, "value": 1.0}
+    yield curves.trainings(pd.DataFrame([training]), {NAME: {NAME: 0.5}})
 
 
 def test_names_with_dollar_signs_are_shown_as_they_are(measurement):

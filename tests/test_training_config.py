@@ -184,6 +184,7 @@ def test_a_size_that_is_left_out_keeps_its_preset(tmp_path):
             "modulation 'none': choose from",
         ),
         ({"name": "a", "architecture": "EfficientNetLite0"}, "'EfficientNetLite0' is unknown"),
+        ({"name": "a", "photos": " "}, "photos is empty"),
         ({"name": "../a"}, "letters, digits and dashes"),
         ({"name": "a\nb"}, "letters, digits and dashes"),
         ({"name": "ⅷ²"}, "letters, digits and dashes"),

@@ -58,7 +58,7 @@ def save_arrays(key: str, **arrays: np.ndarray) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path.parent)
         buffer = io.BytesIO()
-        np.savez(buffer, key=np.array(key), **arrays)
+        np.savez(buffer, allow_pickle=False, key=np.array(key), **arrays)
         write_atomically(path, buffer.getvalue())
     except (OSError, DDRError) as error:
         _warn_once(

@@ -92,8 +92,7 @@ def in_parallel(module: nn.Module, device: torch.device) -> Iterator[Callable]:
                 yield begun.popleft().result()
 
         threads = torch.get_num_threads()
-        one_thread = {"initializer": torch.set_num_threads, "initargs": (1,)}
-        with ThreadPoolExecutor(len(copies), **one_thread) as pool:
+        with ThreadPoolExecutor(len(copies), "", torch.set_num_threads, (1,)) as pool:
             try:
                 yield ordered
             finally:

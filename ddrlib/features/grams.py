@@ -89,7 +89,7 @@ def _keys(network: Network, images: Tensor, layers: Sequence[str] | None) -> dic
     """What identifies the Gram matrix of each layer: a hash of all that it depends on."""
     made_by = [source_hash(*SOURCES), network.identity, tuple(images.shape)]
     common = hashlib.blake2b(repr(made_by).encode(), digest_size=16)
-    common.update(images.cpu().contiguous().numpy())
+    common.update(images.cpu().contiguous().numpy().data)
     keys = {}
     for layer, path in layer_paths(network, layers).items():
         digest = common.copy()

@@ -52,7 +52,7 @@ class Rows:
     def __init__(self, layer: str, n: int) -> None:
         self.layer, self.n = layer, n
         self.shape = (n, 0)
-        self.dtype = np.dtype(np.float16)
+        self.dtype: np.dtype = np.dtype(np.float16)
         self.count = 0
 
     @property
@@ -101,7 +101,7 @@ class FileRows(Rows):
             self.file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
 
     def _append(self, rows: np.ndarray) -> None:
-        data = memoryview(np.ascontiguousarray(rows)).cast("B")
+        data = np.ascontiguousarray(rows).data.cast("B")
         try:
             while data:
                 data = data[self.file.write(data) :]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import islice
 
@@ -15,14 +15,8 @@ from threadpoolctl import threadpool_limits
 from ddrlib.degrade.samples import Samples
 from ddrlib.features.grams import gram, layer_grams, subgram
 from ddrlib.measure.intervals import Interval, bootstrap
-from ddrlib.measure.metrics import (
-    FACTORS,
-    TwoWay,
-    VarianceSplit,
-    calinski_harabasz,
-    knn_hits,
-    permutation_p,
-)
+from ddrlib.measure.metrics import FACTORS, TwoWay, VarianceSplit, calinski_harabasz, permutation_p
+from ddrlib.measure.neighbours import knn_hits
 from ddrlib.measure.projection import pca
 from ddrlib.measure.srga import srga_interval
 from ddrlib.measure.tsne import tsne_each, usable_perplexity
@@ -86,17 +80,17 @@ class Layer:
     gram: np.ndarray
     n: int
     degradations: tuple[str, ...]
-    embeddings: np.ndarray
+    embeddings: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 2), np.float32))
 
     @classmethod
     def of(cls, name: str, features: np.ndarray, samples: Samples) -> Layer:
         """From the features (N, D) of samples."""
-        return cls._of_gram(name, gram(features), features.shape[1], samples)
+        return cls.of_gram(name, gram(features), features.shape[1], samples)
 
     @classmethod
-    def _of_gram(cls, name: str, matrix: np.ndarray, dim: int, samples: Samples) -> Layer:
-        none_yet = np.empty((0, len(matrix), 2), np.float32)
-        return cls(name, dim, matrix, samples.n, samples.degradations, none_yet)
+    def of_gram(cls, name: str, matrix: np.ndarray, dim: int, samples: Samples) -> Layer:
+        """From the centred Gram matrix of samples' features of `dim` values each."""
+        return cls(name, dim, matrix, samples.n, samples.degradations)
 
     # The samples
 
@@ -110,17 +104,12 @@ class Layer:
         """(N,): the number of each sample's degradation."""
         return np.repeat(np.arange(len(self.degradations)), self.n)
 
-    def only(self, degradations: Sequence[str]) -> Layer:
-        """The same layer under these degradations alone, in this order."""
+    def only(self, degradations: Sequence[str], n: int | None = None) -> Layer:
+        """The same layer under these degradations alone, in this order; with the first n contents."""
+        n = n or self.n
         firsts = [self.n * self.degradations.index(name) for name in degradations]
-        index = np.add.outer(firsts, np.arange(self.n)).ravel()
-        none_yet = np.empty((0, len(index), 2), np.float32)
-        return replace(
-            self,
-            gram=subgram(self.gram, index),
-            degradations=tuple(degradations),
-            embeddings=none_yet,
-        )
+        index = np.add.outer(firsts, np.arange(n)).ravel()
+        return Layer(self.name, self.dim, subgram(self.gram, index), n, tuple(degradations))
 
     # Without a projection
 
@@ -142,13 +131,9 @@ class Layer:
         A factor without effect has 0 on average, whatever the number of contents; see
         `ddrlib.measure.metrics.variance_components`.
         """
-        contents, bounds = np.arange(self.n), (-np.inf, 1)
-        return VarianceSplit(
-            *(
-                bootstrap(partial(self.design.component, factor), contents, bounds=bounds)
-                for factor in FACTORS
-            )
-        )
+        component = self.design.component
+        over_contents = partial(bootstrap, content=np.arange(self.n), bounds=(-np.inf, 1))
+        return VarianceSplit(*(over_contents(partial(component, factor)) for factor in FACTORS))
 
     @cached_property
     @one_core
@@ -158,9 +143,15 @@ class Layer:
         With fewer than 11 contents there are as many neighbours as others of a degradation.
         Neighbours are those in the full sample: a content drawn twice would be its own neighbour.
         """
-        hits = knn_hits(self.gram, self.degradation, min(NEIGHBOURS, self.n - 1))
-        hits = hits.reshape(-1, self.n).mean(axis=0)
+        hits = self.knn_by_content
         return bootstrap(lambda counts: counts @ hits / self.n, np.arange(self.n), bounds=(0, 1))
+
+    @cached_property
+    @one_core
+    def knn_by_content(self) -> np.ndarray:
+        """(n,): `knn_degradation` of the samples of each content."""
+        hits = knn_hits(self.gram, self.degradation, min(NEIGHBOURS, self.n - 1))
+        return hits.reshape(-1, self.n).mean(axis=0)
 
     @property
     def knn_chance(self) -> float:
@@ -249,7 +240,7 @@ def layers_of(
 ) -> list[Layer]:
     """Layers (default: all) of a network in order of depth, not embedded; errors: `layer_grams`."""
     found = layer_grams(network, samples.images, layers, device=device)
-    return [Layer._of_gram(name, matrix, dim, samples) for name, (matrix, dim) in found.items()]
+    return [Layer.of_gram(name, matrix, dim, samples) for name, (matrix, dim) in found.items()]
 
 
 def embedded_each(layers: Sequence[Layer], seeds: int, perplexity: float = 30.0) -> Iterator[Layer]:

@@ -2,72 +2,103 @@
 
 from __future__ import annotations
 
-from functools import cached_property, partial
+from collections import defaultdict
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from ddrlib.measure.intervals import Interval, bootstrap
-from ddrlib.measure.layer import Layer, embedded_each
+from ddrlib.measure.intervals import Interval, bootstrap, mean_interval
+from ddrlib.measure.layer import Layer
 from ddrlib.measure.metrics import TwoWay
 
 
 class Pairs:
-    """The degradations of a layer, pair by pair.
+    """The degradations of a layer, pair by pair; intervals are 95 % over contents.
 
     Each pair is looked at alone: the same contents under the one and under the other degradation,
-    their variance split into components, of which that of the degradation counts.
+    with the variance component of the degradation and the purity of the nearest neighbours. In an
+    ordered series the distance of a pair is the number of steps between the two.
     """
 
     def __init__(self, layer: Layer) -> None:
         self.layer = layer
-        self.indices = list(combinations(range(len(layer.degradations)), 2))
-
-    @cached_property
-    def designs(self) -> dict[tuple[int, int], TwoWay]:
-        """The two-way design of each pair i < j."""
-        return {pair: self._alone(*pair).design for pair in self.indices}
-
-    def _alone(self, i: int, j: int) -> Layer:
-        return self.layer.only([self.layer.degradations[i], self.layer.degradations[j]])
+        self.pairs = {
+            pair: layer.only([layer.degradations[i] for i in pair])
+            for pair in combinations(range(len(layer.degradations)), 2)
+        }
 
     def component(self, i: int, j: int) -> Interval:
-        """The variance component of the degradation between i and j, 95 % over contents."""
-        design = self.designs[min(i, j), max(i, j)]
-        return bootstrap(
-            partial(design.component, "degradation"), np.arange(self.layer.n), bounds=(-np.inf, 1)
-        )
+        """The variance component of the degradation between i and j."""
+        return self._mean_component([(min(i, j), max(i, j))])
 
-    def distances(self) -> tuple[np.ndarray, np.ndarray]:
-        """For each pair: how many steps apart the two are in the list, and the component between."""
-        steps = np.array([j - i for i, j in self.indices])
-        return steps, self._components(np.ones((1, self.layer.n)))[:, 0]
+    def table(self) -> pd.DataFrame:
+        """The components as a symmetric table with an empty diagonal."""
+        names = list(self.layer.degradations)
+        table = np.full((len(names), len(names)), np.nan)
+        for i, j in self.pairs:
+            table[i, j] = table[j, i] = self.component(i, j).value
+        return pd.DataFrame(table, index=names, columns=names)
+
+    def components(self) -> dict[int, Interval]:
+        """By distance: the mean component of the pairs so far apart."""
+        return {steps: self._mean_component(pairs) for steps, pairs in self._apart.items()}
+
+    def neighbours(self) -> dict[int, Interval]:
+        """By distance: the mean share of a sample's nearest neighbours that have its degradation."""
+        means = {
+            steps: np.mean([self.pairs[pair].knn_by_content for pair in pairs], axis=0)
+            for steps, pairs in self._apart.items()
+        }
+        return {
+            steps: mean_interval(hits, np.arange(self.layer.n)) for steps, hits in means.items()
+        }
+
+    @property
+    def knn_chance(self) -> float:
+        """What `neighbours` are on average where degradation has no effect."""
+        return next(iter(self.pairs.values())).knn_chance
 
     def monotonicity(self) -> Interval:
-        """Spearman's rho of steps and components over all pairs, 95 % over contents.
+        """Spearman's rho of distance and component over all pairs.
 
-        1 where the component grows with every step between the degrees of an ordered series.
+        Largest where the component grows with every step; less than 1 even then, since distances
+        are tied and components are not.
         """
-        steps = _standard_ranks(np.array([j - i for i, j in self.indices])[:, None])
+        steps = _standard_ranks(np.array([j - i for i, j in self.pairs])[:, None])
+        best = (np.sort(steps, axis=0) * _standard_ranks(np.arange(len(steps))[:, None])).mean()
         return bootstrap(
             lambda counts: (steps * _standard_ranks(self._components(counts))).mean(axis=0),
             np.arange(self.layer.n),
+            bounds=(-best, best),
         )
 
-    def chi(self, perplexity: float = 30.0) -> pd.DataFrame:
-        """CHI of the t-SNE projection of each pair alone, as a symmetric table with an empty diagonal."""
-        names = list(self.layer.degradations)
-        table = np.full((len(names), len(names)), np.nan)
-        alone = [self._alone(*pair) for pair in self.indices]
-        for (i, j), pair in zip(self.indices, embedded_each(alone, 1, perplexity), strict=True):
-            table[i, j] = table[j, i] = pair.chi_degradation.values[0]
-        return pd.DataFrame(table, index=names, columns=names)
+    @cached_property
+    def _apart(self) -> dict[int, list[tuple[int, int]]]:
+        """The pairs by distance, the nearest first."""
+        apart = defaultdict(list)
+        for i, j in self.pairs:
+            apart[j - i].append((i, j))
+        return dict(sorted(apart.items()))
 
-    def _components(self, counts: np.ndarray) -> np.ndarray:
-        designs = self.designs.values()
-        return np.array([design.component("degradation", counts) for design in designs])
+    @cached_property
+    def _designs(self) -> dict[tuple[int, int], TwoWay]:
+        return {pair: alone.design for pair, alone in self.pairs.items()}
+
+    def _mean_component(self, pairs: list[tuple[int, int]]) -> Interval:
+        return bootstrap(
+            lambda counts: self._components(counts, pairs).mean(axis=0),
+            np.arange(self.layer.n),
+            bounds=(-np.inf, 1),
+        )
+
+    def _components(
+        self, counts: np.ndarray, pairs: list[tuple[int, int]] | None = None
+    ) -> np.ndarray:
+        chosen = self._designs.values() if pairs is None else [self._designs[p] for p in pairs]
+        return np.array([design.component("degradation", counts) for design in chosen])
 
 
 def _standard_ranks(values: np.ndarray) -> np.ndarray:

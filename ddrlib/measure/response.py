@@ -121,7 +121,7 @@ def beyond(features: np.ndarray, images: Tensor) -> np.ndarray:
         for block, wanted in zip(images.split(BLOCK), maps.split(BLOCK), strict=True):
             around = F.unfold(F.pad(block.double(), (1, 1, 1, 1), mode="replicate"), 3)
             around = torch.cat([around, torch.ones_like(around[:, :1])], dim=1)
-            yield tuple(values.transpose(0, 1).flatten(1) for values in (around, wanted.double()))
+            yield around.transpose(0, 1).flatten(1), wanted.double().transpose(0, 1).flatten(1)
 
     products = [(x @ x.T, x @ y.T) for x, y in pairs()]
     weights = torch.linalg.lstsq(*map(sum, zip(*products, strict=True)), driver="gelsd").solution

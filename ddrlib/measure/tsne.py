@@ -75,7 +75,7 @@ def tsne_each(tasks: Sequence[tuple[np.ndarray, int, float]]) -> Iterator[np.nda
 def _kept_tsne(scores: np.ndarray, seed: int, perplexity: float) -> np.ndarray:
     made_by = repr([source_hash(Path(__file__)), scores.shape, seed, float(perplexity)])
     digest = hashlib.blake2b(made_by.encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(scores, dtype=np.float64))
+    digest.update(np.ascontiguousarray(scores, dtype=np.float64).data)
     key = f"tsne-{digest.hexdigest()}"
     if kept := load_arrays(key):
         return kept["points"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch import nn
+from typing import Any
 
 from ddrlib.networks.classifier import EfficientNetLite0
 from ddrlib.networks.dat import DATLight
@@ -13,7 +13,7 @@ from ddrlib.networks.srresnet import SRResNet
 
 # Each has `scale`, HR to LR sides (where it is an argument, its default), and `layers()`, its
 # feature maps in order of depth.
-ARCHITECTURES: dict[str, type[nn.Module]] = {
+ARCHITECTURES: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (SRResNet, RDN, RRDBNet, RRDN, DATLight, GuidedSRResNet, EfficientNetLite0)
 }

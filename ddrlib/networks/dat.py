@@ -74,7 +74,7 @@ class SpatialAggregation(Aggregation):
         To shift the windows by half their size, the image is rolled under them; places that meet
         only because they were rolled around its edge do not see each other.
         """
-        size = qkv.shape[-2:]
+        size = qkv.shape[-2], qkv.shape[-1]
         shift = [side // 2 * self.shifted for side in window]
         rolled = qkv.roll([-step for step in shift], dims=(-2, -1))
         query, key, value = _windows(rolled, window, self.heads // 2)
@@ -170,14 +170,8 @@ class DATLight(nn.Module):
     def layers(self) -> dict[str, str]:
         """conv is the one after the blocks, before the first skip; trunk the one before the second."""
         blocks = {f"DATB{i + 1}": f"blocks.{i}" for i in range(len(self.blocks))}
-        return {
-            "conv_first": "conv_first",
-            **blocks,
-            "conv": "conv",
-            "trunk": "conv_after_body",
-            "sum": "sum",
-            "output": "",
-        }
+        ends = {"conv": "conv", "trunk": "conv_after_body", "sum": "sum", "output": ""}
+        return {"conv_first": "conv_first", **blocks, **ends}
 
     def forward(self, x: Tensor) -> Tensor:
         shallow = self.conv_first(x - self.mean)

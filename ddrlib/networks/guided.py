@@ -19,7 +19,7 @@ class AffineBlock(ResidualBlock):
         super().__init__(channels)
         self.modulation = _unmodulated(embedding, channels)
 
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:  # type: ignore[override]
         scale, shift = self.modulation(embedding)[..., None, None].chunk(2, dim=1)
         return x + self.conv2(F.relu(self.conv1(x) * (1 + scale) + shift))
 
@@ -36,7 +36,7 @@ class StyleBlock(ResidualBlock):
         super().__init__(channels)
         self.modulation = _unmodulated(embedding, channels)
 
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:  # type: ignore[override]
         style1, style2 = (1 + self.modulation(embedding)).chunk(2, dim=1)
         return x + self._conv(F.relu(self._conv(x, self.conv1, style1)), self.conv2, style2)
 
@@ -45,6 +45,7 @@ class StyleBlock(ResidualBlock):
         energy = conv.weight.square().sum(dim=(2, 3))  # (out, in)
         gain = torch.sqrt(energy.sum(dim=1) / (style.square() @ energy.T + 1e-8))  # (N, out)
         out = F.conv2d(x * style[..., None, None], conv.weight, padding=conv.padding)
+        assert conv.bias is not None
         return out * gain[..., None, None] + conv.bias[:, None, None]
 
 
@@ -57,7 +58,7 @@ def _unmodulated(embedding: int, channels: int) -> nn.Linear:
 
 
 class GuidedSRResNet(SRResNet):
-    """An SRResNet told by an embedding which degradation it looks at (the paper's blind SR).
+    """An SRResNet that an embedding informs of the degradation (the paper's blind SR).
 
     guide : where the embedding comes from
         "frozen"   the deep features of another network of the same size (`guide_from`): a trained
@@ -73,6 +74,8 @@ class GuidedSRResNet(SRResNet):
 
     guides: ClassVar = ("frozen", "learned", "oracle")
     modulations: ClassVar = {"affine": AffineBlock, "style": StyleBlock}
+    mean: Tensor
+    std: Tensor
     strongest: ClassVar = (4.0, 20.0)  # blur and noise that the oracle's encoder sees as 1
 
     def __init__(
@@ -120,11 +123,8 @@ class GuidedSRResNet(SRResNet):
     def guide_from(self, network: SRResNet) -> None:
         """Take the trunk of a network of the same size as the source of the embedding."""
         own = dict(self.trunk.named_buffers())
-        given = {
-            key: value
-            for key, value in network.state_dict().items()
-            if key.startswith(("conv_first.", "body."))
-        }
+        state, parts = network.state_dict(), ("conv_first.", "body.")
+        given = {key: value for key, value in state.items() if key.startswith(parts)}
         if {key: v.shape for key, v in given.items()} != {key: v.shape for key, v in own.items()}:
             raise DDRError(
                 f"{type(network).__name__} cannot guide: its trunk has other weights than an "
@@ -137,10 +137,9 @@ class GuidedSRResNet(SRResNet):
     def calibrate(self, images: Tensor) -> None:
         """Standardise a frozen trunk's features, channel by channel, by their statistics on `images`.
 
-        The features of a trained and of a random trunk differ in scale by orders of magnitude:
-        without this the encoder would see next to nothing of some guides, and a comparison of guides
-        would be one of scales. The statistics stay fixed, since how an image's features differ from
-        the usual is the very signal; a normalisation of each image by itself would remove it.
+        The features of a trained and of a random trunk differ in scale by orders of magnitude, so
+        that a comparison of guides would be one of scales. The statistics stay fixed: how an image's
+        features differ from the usual is the very signal.
         """
         features = self.trunk(images)
         self.mean.copy_(features.mean(dim=(0, 2, 3))[:, None, None])
@@ -183,7 +182,7 @@ class GuidedSRResNet(SRResNet):
 
 
 def takes_truth(module: nn.Module) -> bool:
-    """Whether a network has to be given the true degradation besides the images."""
+    """Whether a network has to be given the true degradation with the images."""
     return getattr(module, "guide", "") == "oracle"
 
 

@@ -16,7 +16,8 @@ def initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_in")
         module.weight.data.mul_(0.1)
-        nn.init.zeros_(module.bias)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
 
 
 class ActivatedConv(nn.Conv2d):

@@ -26,7 +26,9 @@ class Trunk(nn.Module):
     def __init__(self, channels: int = 64, blocks: int = 16) -> None:
         super().__init__()
         self.conv_first = convolution(3, channels)
-        self.body = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
+        self.body: nn.Sequential | nn.ModuleList = nn.Sequential(
+            *(ResidualBlock(channels) for _ in range(blocks))
+        )
         self.apply(initialise)
 
     def first(self, x: Tensor) -> Tensor:
@@ -78,14 +80,8 @@ class SRResNet(Trunk):
     def layers(self) -> dict[str, str]:
         """The paper's names: Conv1, RB1 ..., UP1, UP2, HR (SRGA's "HR term"), Output."""
         blocks = {f"RB{i + 1}": f"body.{i}" for i in range(len(self.body))}
-        return {
-            "Conv1": "conv_first",
-            **blocks,
-            "UP1": "shuffle1",
-            "UP2": "shuffle2",
-            "HR": "hr_activation",
-            "Output": "",
-        }
+        ends = {"UP1": "shuffle1", "UP2": "shuffle2", "HR": "hr_activation", "Output": ""}
+        return {"Conv1": "conv_first", **blocks, **ends}
 
     def forward(self, x: Tensor) -> Tensor:
         first = self.first(x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -42,7 +43,12 @@ def _draw_chi(ax: Axes, measurement: Measurement) -> None:
     depth = np.arange(len(measurement.layers))
     for factor, marker in (("degradation", "o"), ("content", "s")):
         chi = [getattr(layer, f"chi_{factor}") for layer in measurement.layers]
-        look = {"color": SHARES[factor], "marker": marker, "capsize": 3, "label": f"by {factor}"}
+        look: dict[str, Any] = {
+            "color": SHARES[factor],
+            "marker": marker,
+            "capsize": 3,
+            "label": f"by {factor}",
+        }
         ax.errorbar(depth, [c.mean for c in chi], yerr=[c.sd for c in chi], **look)
     ax.set_yscale("symlog", linthresh=1)
     ax.set_ylim(bottom=0)
@@ -65,10 +71,11 @@ def _with_band(
     colour: str,
     marker: str,
     label: str,
+    **look: Any,
 ) -> None:
     """A line of values in the band of their intervals."""
     value, low, high, _ = zip(*intervals, strict=True)
-    ax.plot(x, value, color=colour, marker=marker, label=label)
+    ax.plot(x, value, color=colour, marker=marker, label=label, **look)
     ax.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
 
 
@@ -99,19 +106,30 @@ def growth(logs: pd.DataFrame, panels: Mapping[str, tuple[str, str]]) -> Figure:
     return fig
 
 
-def distance_curves(pairs: Mapping[Place, Pairs]) -> Figure:
-    """Discriminability of two degrees against the steps between them: rows networks, columns kinds.
+def distance_curves(pairs: Mapping[Place, Pairs], controls: Sequence[str] = ()) -> Figure:
+    """How well two degrees are told apart against the steps between them, one panel for each kind.
 
-    Each dot is a pair of degrees, the line the mean of those equally far apart.
+    `pairs` by (what was measured, kind). Above: the component of degradation; below: the purity of
+    the nearest neighbours, its chance dotted. Both are means over the pairs equally far apart with
+    95 % intervals over contents. Controls are drawn dashed.
     """
-    fig, axes = grid_of(pairs, (3.1, 2.2), sharex=True, sharey="row")
-    for place, found in pairs.items():
-        steps, shares = found.distances()
-        axes[place].scatter(steps, shares, s=10, alpha=0.5, linewidths=0, color=PALETTE[0])
-        means = pd.Series(shares).groupby(steps).mean()
-        axes[place].plot(means.index, means, color=PALETTE[1])
-    fig.supxlabel("steps between the two degrees")
-    fig.supylabel("component of degradation between them")
+    sources, kinds = (list(dict.fromkeys(names)) for names in zip(*pairs, strict=True))
+    rows = ["component of degradation", "neighbours of the same degree"]
+    fig, axes = grid(rows, kinds, (3.1, 2.8), sharex=True, sharey="row")
+    for (source, kind), found in pairs.items():
+        k = sources.index(source)
+        for ax, by_steps in zip(
+            axes[:, kinds.index(kind)], (found.components(), found.neighbours()), strict=True
+        ):
+            look = {"linestyle": "--" if source in controls else "-"}
+            _with_band(
+                ax, list(by_steps), list(by_steps.values()), PALETTE[k], MARKERS[k], source, **look
+            )
+            ax.set_xticks(list(by_steps))
+        axes[1, kinds.index(kind)].axhline(found.knn_chance, color="grey", linestyle=":")
+    for ax in axes[1]:
+        ax.set_xlabel("steps apart")
+    legend(fig, axes[:1, 0])
     return fig
 
 
@@ -226,4 +244,30 @@ def gain_bars(intervals: Mapping[str, Interval], gains: pd.DataFrame) -> Figure:
     ax.set_yticks(range(len(intervals)), [literal(method) for method in intervals])
     ax.invert_yaxis()
     ax.set(xlabel="gain in PSNR (dB)")
+    return fig
+
+
+def trainings(values: pd.DataFrame, controls: Mapping[str, Mapping[str, float]]) -> Figure:
+    """A dot for each training: rows are kinds of networks, panels are measures.
+
+    Parameters
+    ----------
+    values : DataFrame
+        Columns kind, measure, value.
+    controls : mapping
+        By measure: named values, drawn as lines that a network is held against.
+    """
+    measures, kinds = (list(dict.fromkeys(values[name])) for name in ("measure", "kind"))
+    fig, axes = grid([""], measures, (3.4, 0.36 * len(kinds) + 0.9), sharey=True)
+    for ax, measure in zip(axes[0], measures, strict=True):
+        chosen = values[values.measure == measure]
+        rows = chosen.kind.map(kinds.index)
+        ax.scatter(chosen.value, rows, color=PALETTE[1], s=36, zorder=3)
+        for k, (name, value) in enumerate(controls.get(measure, {}).items()):
+            ax.axvline(value, color="grey", linestyle=("--", ":", "-.")[k % 3], label=name)
+        ax.set_yticks(range(len(kinds)), [literal(kind) for kind in kinds], fontsize="small")
+        ax.set_ylim(len(kinds) - 0.5, -0.5)
+        ax.set_xlim(left=min(0, chosen.value.min()))
+    if any(controls.values()):
+        legend(fig, axes[0])
     return fig

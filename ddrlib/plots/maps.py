@@ -13,6 +13,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from ddrlib.measure.layer import Layer
 from ddrlib.measure.measurement import Measurement
 from ddrlib.plots.panels import Place, grid, grid_of, legend, literal, matrix, points, shaded
 
@@ -33,11 +34,11 @@ def projections(
         for ax, name in zip(line, names, strict=False):
             layer, title = measurement[name], literal(name)
             if labels is None:
-                points(ax, layer.embeddings[0], measurement.degradation, measurement.degradations)
+                points(ax, layer.embeddings[0], layer.degradation, layer.degradations)
                 title += f"   CHI {layer.chi_degradation.mean:.3g}"
             else:
                 kinds, codes = np.unique(labels, return_inverse=True)
-                points(ax, layer.embeddings[0], codes[measurement.content], kinds)
+                points(ax, layer.embeddings[0], codes[layer.content], kinds.tolist())
             ax.set_title(title)
         for ax in line[len(names) :]:
             ax.set_axis_off()
@@ -59,13 +60,21 @@ def overlays(panels: Mapping[Place, tuple[np.ndarray, str]], degradations: Seque
     return fig
 
 
-def degree_series(measurements: Mapping[str, Measurement]) -> Figure:
-    """The deepest layer's projection of each series of degrees, coloured from weakest to strongest."""
-    fig, axes = grid([""], list(measurements), (4.1, 3.4))
-    for ax, measurement in zip(axes[0], measurements.values(), strict=True):
-        drawn = shaded(ax, measurement.layers[-1].embeddings[0], measurement.degradation)
-        bar = fig.colorbar(drawn, ax=ax, ticks=range(len(measurement.degradations)))
-        bar.ax.set_yticklabels(measurement.degradations, fontsize="x-small")
+def degree_series(series: Mapping[Place, Layer]) -> Figure:
+    """The first two principal components of each series of degrees, from weakest to strongest.
+
+    `series` by (what was measured, kind). Small dots are images, large ones the means of a degree.
+    """
+    fig, axes = grid_of(series, (3.6, 2.9))
+    for place, layer in series.items():
+        ax, xy = axes[place], layer.scores[:, :2]
+        drawn = shaded(ax, xy, layer.degradation)
+        means = xy.reshape(len(layer.degradations), layer.n, 2).mean(axis=1)
+        x, y = means.T
+        ax.plot(x, y, color="black", linewidth=1)
+        ax.scatter(x, y, c=range(len(x)), cmap="viridis", s=70, edgecolors="black", zorder=3)
+        bar = fig.colorbar(drawn, ax=ax, ticks=range(len(means)))
+        bar.ax.set_yticklabels(layer.degradations, fontsize="x-small")
     return fig
 
 
@@ -88,6 +97,26 @@ def heatmap(table: pd.DataFrame, label: str, fmt: str = ".2g", **options: Any) -
     fig, ax = plt.subplots(figsize=(1.6 + 0.62 * columns, 1.4 + 0.36 * rows), layout="constrained")
     written = {"annot": True, "fmt": fmt, "linewidths": 0.5}
     matrix(ax, table, cbar=True, cbar_kws={"label": literal(label)}, **written, **options)
+    return fig
+
+
+def pair_maps(tables: Mapping[str, pd.DataFrame], label: str) -> Figure:
+    """Symmetric matrices one above the other on one colour scale from 0, their numbers written in."""
+    side = len(next(iter(tables.values())))
+    blank = [""] * len(tables)
+    fig, axes = grid(blank, [""], (2.4 + 0.62 * side, 1.0 + 0.36 * side), sharex=True)
+    highest = max(np.nanmax(table.to_numpy()) for table in tables.values())
+    look = {
+        "vmin": 0,
+        "vmax": highest,
+        "annot": True,
+        "fmt": ".2f",
+        "cbar": True,
+        "linewidths": 0.5,
+    }
+    for ax, (name, table) in zip(axes[:, 0], tables.items(), strict=True):
+        matrix(ax, table, cbar_kws={"label": literal(label)}, **look)
+        ax.set_title(literal(name))
     return fig
 
 
@@ -139,13 +168,22 @@ def gain_maps(gains: pd.DataFrame) -> Figure:
     return fig
 
 
-def pictures(rows: Mapping[str, Tensor], columns: Sequence[str] = ()) -> Figure:
-    """A grid of pictures: one labelled row of (n, 3, H, W) images in [0, 1] per entry."""
+def pictures(
+    rows: Mapping[str, Tensor],
+    columns: Sequence[str] = (),
+    notes: Mapping[str, Sequence[str]] | None = None,
+) -> Figure:
+    """A grid of pictures: one labelled row of (n, 3, H, W) images in [0, 1] per entry.
+
+    `notes` are texts below the pictures of a row, one for each.
+    """
     n = max(len(images) for images in rows.values())
     titles = [*columns, *[""] * n][:n]
     fig, axes = grid(list(rows), titles, (1.45, 1.35))
-    for line, images in zip(axes, rows.values(), strict=True):
+    for line, (row, images) in zip(axes, rows.items(), strict=True):
         line[0].yaxis.label.set(rotation=0, ha="right", va="center", fontsize="medium")
+        for ax, note in zip(line, (notes or {}).get(row, ()), strict=False):
+            ax.set_xlabel(literal(note), fontsize="small")
         for ax, image in zip(line, images, strict=False):
             ax.imshow(image.clamp(0, 1).permute(1, 2, 0).numpy(), interpolation="nearest")
         for ax in line:

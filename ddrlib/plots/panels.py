@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
@@ -61,22 +62,25 @@ def legend(
     fig: Figure, axes: Iterable[Axes], place: str = "outside lower center", columns: int = 3
 ) -> None:
     """One legend for all panels, in the place of their own."""
-    entries = {}
+    entries: dict[str, Artist] = {}
     for ax in axes:
         entries |= {
             label: handle for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
         }
-        if ax.get_legend():
-            ax.get_legend().remove()
+        if own := ax.get_legend():
+            own.remove()
     names = [literal(label) for label in entries]
-    fig.legend(entries.values(), names, loc=place, ncols=min(len(names), columns), fontsize="small")
+    look: dict[str, Any] = {"loc": place, "ncols": min(len(names), columns), "fontsize": "small"}
+    fig.legend([*entries.values()], names, **look)
 
 
 def points(ax: Axes, xy: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> None:
     """A map: points (N, 2), each label in its own colour and marker."""
     for k, name in enumerate(names):
+        x, y = xy[labels == k].T
         ax.scatter(
-            *xy[labels == k].T,
+            x,
+            y,
             s=14,
             alpha=0.75,
             linewidths=0,
@@ -90,7 +94,8 @@ def points(ax: Axes, xy: np.ndarray, labels: np.ndarray, names: Sequence[str]) -
 def shaded(ax: Axes, xy: np.ndarray, values: np.ndarray) -> PathCollection:
     """A map whose points (N, 2) are coloured by a number each; returns what a colour bar needs."""
     ax.set(xticks=[], yticks=[])
-    return ax.scatter(*xy.T, c=values, cmap="viridis", s=12, linewidths=0)
+    x, y = xy.T
+    return ax.scatter(x, y, c=values, cmap="viridis", s=12, linewidths=0)
 
 
 def matrix(ax: Axes, table: pd.DataFrame, **options: Any) -> None:

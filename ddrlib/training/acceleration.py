@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from typing import cast
 
 import torch
 import torch.distributed as dist
@@ -27,7 +28,7 @@ def accelerated(module: nn.Module, device: torch.device) -> nn.Module:
     if world_size() > 1:
         module = DistributedDataParallel(module)
     if device.type == "cuda" and importlib.util.find_spec("triton"):
-        module = torch.compile(module)
+        return cast(nn.Module, torch.compile(module))
     return module
 
 

@@ -7,6 +7,7 @@ training and in `eval()`, the statistics of the mixture.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -21,18 +22,24 @@ HELD_OUT = 128  # pairs of patches on which a critic's accuracy is measured
 CHUNK = 32  # pairs that are looked at together
 
 # The fresh critic: one recipe for all networks, however they were trained.
-FRESH = {"patch": 16, "batch_size": 8, "iterations": 150, "rate": 2e-4, "seeds": (0, 1, 2)}
+FRESH: dict[str, Any] = {
+    "patch": 16,
+    "batch_size": 8,
+    "iterations": 150,
+    "rate": 2e-4,
+    "seeds": (0, 1, 2),
+}
 
 CHANCE, CERTAIN = 0.6, 0.99  # accuracies up to which, and above which, a critic teaches nothing
 CRITERION = (
     f"more than half of the held-out accuracies after the warm-up are above {CHANCE} and fewer than "
     f"half above {CERTAIN}; and fresh critics of one fixed recipe are on average right less often "
-    "about the outputs than about those of the network that the training started from"
+    "about the outputs than about the outputs of the network that the training started from"
 )
 SIGNAL = "signal"
 AT_CHANCE = "no signal: the critic is at chance"
 ALWAYS_RIGHT = "no signal: the critic is always right"
-NO_CLOSER = "signal, but the outputs are told from photographs no less easily than at the start"
+NO_CLOSER = "signal, but fresh critics know the outputs from photographs as well as at the start"
 
 
 def logits(critic: nn.Module, real: Tensor, restored: Tensor) -> tuple[Tensor, Tensor]:
@@ -51,7 +58,7 @@ def generator_loss(restored: Tensor) -> Tensor:
 
 
 def held_out(sampler: Sampler) -> Batch:
-    """Pairs of patches of the evaluation split, always the same, made as those of `sampler`."""
+    """Pairs of patches of the evaluation split, always the same, made as `sampler` makes them."""
     photos = [photo for photo in load_photos("eval") if min(photo[1].shape[1:]) >= sampler.crop]
     made = {name: getattr(sampler, name) for name in ("blur", "noise", "device")}
     return Sampler(photos, sampler.crop, HELD_OUT, **made)(0)
@@ -81,7 +88,7 @@ def fresh_accuracy(
     noise: float = 0.0,
     device: torch.device | str = "cpu",
 ) -> list[float]:
-    """How well fresh critics learn to tell a frozen network's outputs from photographs.
+    """How well fresh critics learn to know a frozen network's outputs from photographs.
 
     The critics and their training are the same for every network (`FRESH`), so that what they
     reach can be compared.
@@ -97,12 +104,13 @@ def fresh_accuracy(
     The accuracy of each critic on held-out pairs, from about 0.5 to 1.
     """
     images, found = load_photos(photos), []
-    crop, size = FRESH["patch"] * model.scale, FRESH["batch_size"]
+    crop, size = FRESH["patch"] * cast(int, model.scale), FRESH["batch_size"]
     for seed in FRESH["seeds"]:
         sampler = Sampler(images, crop, size, blur=blur, noise=noise, seed=seed, device=device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            critic = VGGDiscriminator().to(device, memory_format=torch.channels_last)
+            critic: Any = VGGDiscriminator()
+        critic = critic.to(device, memory_format=torch.channels_last)
         optimizer = torch.optim.Adam(critic.parameters(), lr=FRESH["rate"], betas=(0.9, 0.99))
         for iteration in range(FRESH["iterations"]):
             batch = sampler(iteration)

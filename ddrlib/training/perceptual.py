@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -20,7 +22,7 @@ class PerceptualLoss(nn.Module):
 
     def __init__(self, classifier: str) -> None:
         super().__init__()
-        module = load_network(classifier).module
+        module: Any = load_network(classifier).module
         first = nn.Sequential(module._conv_stem, module._bn0, module.stem, *module._blocks[:3])
         self.stages = nn.ModuleList([first, nn.Sequential(*module._blocks[3:5])])
 

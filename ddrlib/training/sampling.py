@@ -7,6 +7,7 @@ stored random state: it draws at iteration i what the uninterrupted run would ha
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -101,7 +102,9 @@ class Sampler:
         return self.pixels[torch.where(turn, index.mT, index)].permute(0, 3, 1, 2)
 
 
-def _crop_tables(photos: list[tuple[str, Tensor]], crop: int):
+def _crop_tables(
+    photos: list[tuple[str, Tensor]], crop: int
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """For each photograph: flat index of each crop's first pixel, width, and share of the draws."""
     start = 0
     for _, image in photos:
@@ -142,5 +145,5 @@ def digest(photos: list[tuple[str, Tensor]]) -> str:
     sha = hashlib.sha256()
     for _, image in photos:
         sha.update(str(tuple(image.shape)).encode())
-        sha.update(np.ascontiguousarray(image.numpy()))
+        sha.update(np.ascontiguousarray(image.numpy()).data)
     return sha.hexdigest()

@@ -13,6 +13,7 @@ import copy
 import math
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -50,6 +51,19 @@ class Trainer:
                 f"{config.name}: batch_size {config.batch_size} cannot be shared by "
                 f"{world_size()} processes; choose a multiple"
             )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            model: Any = ARCHITECTURES[config.architecture](**config.arguments)
+            critic: Any = VGGDiscriminator() if config.adversarial_weight else None
+        self.guide = None
+        if config.guide:
+            self.guide = load_network(config.guide, folder)
+            model.guide_from(self.guide.module)
+        if config.init:
+            fill(model, load_network(config.init, folder).module.state_dict(), Path(config.init))
+        self.perceptual = None
+        if config.perceptual_weight:
+            self.perceptual = PerceptualLoss(config.perceptual).to(device)
         photos = load_photos(config.photos)
         self.data = {"photographs": len(photos), "sha256": digest(photos)}
         self.sampler = Sampler(
@@ -62,17 +76,7 @@ class Trainer:
             rank=rank(),
             device=device,
         )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
-            model = ARCHITECTURES[config.architecture](**config.arguments)
-            critic = VGGDiscriminator() if config.adversarial_weight else None
-        self.guide = None
-        if config.guide:
-            self.guide = load_network(config.guide, folder)
-            model.guide_from(self.guide.module)
-        if config.init:
-            fill(model, load_network(config.init, folder).module.state_dict(), Path(config.init))
-        self.model = model.to(device, memory_format=torch.channels_last)
+        self.model: Any = model.to(device, memory_format=torch.channels_last)
         if config.guide:
             model.calibrate(torch.cat([self.sampler(i).lr for i in range(CALIBRATION_BATCHES)]))
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
@@ -80,8 +84,13 @@ class Trainer:
         self.optimizer = _adam(self.model, config.guide_rate)
         self.restore = accelerated(self.model, device)
         # What state() holds of them: their state_dict.
-        self.parts = {"model": self.model, "average": self.average, "optimizer": self.optimizer}
-        self.critic = self.judge = None
+        self.parts: dict[str, Any] = {
+            "model": self.model,
+            "average": self.average,
+            "optimizer": self.optimizer,
+        }
+        self.critic: Any = None
+        self.judge: Any = None
         if critic is not None:
             self.critic = critic.to(device, memory_format=torch.channels_last)
             self.critic_optimizer = _adam(self.critic)
@@ -89,12 +98,8 @@ class Trainer:
             self.start = copy.deepcopy(self.average)
             self.held_out = adversarial.held_out(self.sampler)
             self.parts |= {"critic": self.critic, "critic_optimizer": self.critic_optimizer}
-        self.perceptual = None
-        if config.perceptual_weight:
-            self.perceptual = PerceptualLoss(config.perceptual).to(device)
         self.iteration, self.seconds = 0, 0.0
         self.sums: dict[str, Tensor] = {}  # of each value and how many there were, since means()
-        self.broken_at = torch.tensor(-1, device=device)  # first iteration with a loss not finite
 
     @property
     def generator_learns(self) -> bool:
@@ -156,8 +161,6 @@ class Trainer:
         for name, value in values.items():
             one = torch.stack([value, torch.ones_like(value)])
             self.sums[name] = self.sums.get(name, 0) + one
-            bad = (self.broken_at < 0) & ~value.isfinite()
-            self.broken_at = torch.where(bad, self.iteration - 1, self.broken_at)
 
     def means(self) -> dict[str, float]:
         """Means of the losses, and of the critic's accuracy, since this was last asked."""
@@ -166,14 +169,11 @@ class Trainer:
         return means
 
     def check(self) -> None:
-        """DDRError where a loss, or a weight after the last step, is NaN or infinite."""
-        broken = int(self.broken_at)
-        if broken < 0 and not all(p.isfinite().all() for p in self.model.parameters()):
-            broken = self.iteration - 1
-        if broken >= 0:
+        """DDRError where a loss since `means`, or a weight after the last step, is NaN or infinite."""
+        if not all(x.isfinite().all() for x in (*self.sums.values(), *self.model.parameters())):
             raise DDRError(
-                f"{self.config.name}: the loss is not finite at iteration {broken:,}; the last "
-                "good checkpoint is kept; lower learning_rate and train under another name"
+                f"{self.config.name}: the loss is not finite by iteration {self.iteration:,}; the "
+                "last good checkpoint is kept; lower learning_rate and train under another name"
             )
 
     def state(self) -> dict:
@@ -206,12 +206,12 @@ class Trainer:
 
 
 def _adam(module: nn.Module, guide_rate: float = 1.0) -> torch.optim.Adam:
-    groups: dict[float, list[Tensor]] = {}  # by their share of the learning rate
+    shared: dict[float, list[Tensor]] = {}  # by their share of the learning rate
     for name, weight in module.named_parameters():
         if weight.requires_grad:
             share = guide_rate if name.startswith("trunk.") else 1.0
-            groups.setdefault(share, []).append(weight)
-    groups = [{"params": weights, "share": share} for share, weights in groups.items()]
+            shared.setdefault(share, []).append(weight)
+    groups = [{"params": weights, "share": share} for share, weights in shared.items()]
     return torch.optim.Adam(groups, betas=(0.9, 0.99), fused=True)
 
 

@@ -24,21 +24,21 @@ def identification_viewer(
     describers: Mapping[str, Describe],
     pictures: Mapping[str, object],
     levels: Sequence[int],
-    originals: Mapping[str, Tensor] | None = None,
-    head: str = "linear",
+    originals: Mapping[str, Tensor],
+    head: str,
 ) -> FrameViewer:
     """Choose a picture, a type and a level: the image, and what each method says it is.
 
     `pictures` maps names to references. No method has seen these: each learns from all the others.
-    With `originals`, the undistorted images (3, H, W) by the same names, a running kernel degrades
-    them under any degradation that is typed, and asks the methods again (`describers`).
+    A running kernel degrades `originals`, the undistorted images (3, H, W) by the same names, under
+    any degradation that is typed, and asks the methods again (`describers`).
     """
     held_out = labels.reference.isin(pictures.values()).to_numpy()
     identifiers = {
         method: Identifier(features[~held_out], labels[~held_out], head)
         for method, features in methods.items()
     }
-    rows = np.flatnonzero(held_out)
+    rows = np.flatnonzero(held_out).tolist()
     answers = {
         method: dict(zip(rows, identifiers[method].identify(features[rows]), strict=True))
         for method, features in methods.items()
@@ -64,7 +64,7 @@ def identification_viewer(
         return [(text, _middle(image)), *_in_words(said)]
 
     axes = {"picture": list(pictures), "distortion": list(pd.unique(labels.type)), "level": levels}
-    return FrameViewer(axes, frame, compute if originals else None, LIVE)
+    return FrameViewer(axes, frame, compute, LIVE)
 
 
 def _in_words(said: Mapping[str, tuple[str, float]], truth: str | None = None) -> list[Picture]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,7 +36,8 @@ class Arrays:
     """Arrays one behind the other, of one type, each found again by its place and shape."""
 
     def __init__(self, dtype: str) -> None:
-        self.dtype, self.size, self.parts = dtype, 0, []
+        self.dtype, self.size = dtype, 0
+        self.parts: list[bytes] = []
 
     def add(self, array: np.ndarray) -> dict:
         """Append an array; says where it lies, in numbers from the start."""
@@ -57,7 +59,7 @@ def describe(network: Network, tensors: Arrays) -> dict:
     DDRError
         For a network that the engine does not run.
     """
-    module = network.module
+    module: Any = network.module
     guided = type(module) is GuidedSRResNet and takes_truth(module)
     if type(module) is not SRResNet and not guided or len(module.conv_first.weight) % LANES:
         raise DDRError(
@@ -65,7 +67,7 @@ def describe(network: Network, tensors: Arrays) -> dict:
             "oracle, not this network; choose another"
         )
     places = {key: tensors.add(value.numpy()) for key, value in module.state_dict().items()}
-    about = {
+    about: dict[str, Any] = {
         "channels": len(module.conv_first.weight),
         "blocks": len(module.body),
         "global_residual": module.global_residual,

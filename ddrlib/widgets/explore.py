@@ -18,6 +18,7 @@ from ddrlib.errors import DDRError
 from ddrlib.measure.measurement import measure
 from ddrlib.widgets.explorer_data import Packed, pack
 from ddrlib.widgets.explorer_view import Explorer
+from ddrlib.widgets.live import under
 from ddrlib.zoo.loading import open_network
 
 # Alike but for the global residual, and small: a first look takes a minute.
@@ -37,14 +38,14 @@ FILE = "explorer.json"
 
 
 def explore(
-    names: Sequence[str] = NETWORKS,
-    images: str | Path = "",
-    patches: int = 100,
+    names: Sequence[str],
+    images: str,
+    patches: int,
     *,
-    device: str = "auto",
-    port: int = 8866,
-    browser: bool = True,
-    progress: Callable[[str], None] = print,
+    device: str,
+    port: int,
+    browser: bool,
+    progress: Callable[[str], None],
 ) -> None:
     """Measure networks, serve their explorer and open it in the browser, until Ctrl-C.
 
@@ -78,7 +79,7 @@ def explore(
             photographs,
             seeds=SEEDS,
             device=device,
-            progress=lambda line, name=network.name: progress(f"{name}: {line}"),
+            progress=under(network.name, progress),
         )
         for network in networks.values()
     ]

@@ -156,8 +156,9 @@ def _projections(
                 for perplexity in perplexities
             ]
             projections = [_plane(layer.scores), *maps]
-            before = [_align(*pair) for pair in zip(projections, before, strict=True)]
-            yield from before
+            aligned = [_align(*pair) for pair in zip(projections, before, strict=True)]
+            yield from aligned
+            before = [*aligned]
 
 
 def _is_measured(measurement: Measurement, perplexity: float, seed: int) -> bool:

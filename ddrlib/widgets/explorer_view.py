@@ -10,7 +10,7 @@ import traitlets
 from ddrlib.data.photographs import load_patches
 from ddrlib.measure.measurement import Measurement, measure
 from ddrlib.widgets.explorer_data import Packed, pack
-from ddrlib.widgets.live import LiveWidget, Progress, static
+from ddrlib.widgets.live import LiveWidget, Progress, static, under
 from ddrlib.zoo.loading import Network, load_network
 
 Load = Callable[[str], Network]
@@ -21,7 +21,7 @@ class Explorer(LiveWidget):
 
     At first the panels show the first two networks, each at the layer with the largest CHI by
     degradation. `selection` holds the selected samples where a kernel runs. `load` finds the
-    networks by name, to measure them again; without it the page only shows what is packed.
+    networks by name, to measure them again.
     """
 
     _esm = static("common.js", "data.js", "panel.js", "export.js", "explorer.js")
@@ -31,20 +31,18 @@ class Explorer(LiveWidget):
     sheets = traitlets.List(traitlets.Bytes()).tag(sync=True)
     panels = traitlets.List(traitlets.Dict()).tag(sync=True)
     selection = traitlets.List(traitlets.Int()).tag(sync=True)
-    live = traitlets.Bool().tag(sync=True)
 
-    def __init__(self, packed: Packed, load: Load | None = None) -> None:
+    def __init__(self, packed: Packed, load: Load) -> None:
         def answer(request: dict, progress: Progress) -> tuple[dict, list[bytes]]:
             found = recompute(packed.index, request, progress, load)
             return {"index": found.index}, [found.coordinates, *found.sheets]
 
         super().__init__(
-            answer if load else None,
+            answer,
             index=packed.index,
             coordinates=packed.coordinates,
             sheets=packed.sheets,
             panels=_first_panels(packed.index),
-            live=load is not None,
         )
 
     def __repr__(self) -> str:
@@ -54,7 +52,7 @@ class Explorer(LiveWidget):
 
 def explorer(
     measurements: Sequence[Measurement],
-    perplexities: Sequence[float] = (10.0,),
+    perplexities: Sequence[float],
     load: Load = load_network,
 ) -> Explorer:
     """Show measurements of the same contents and degradations; scales may differ.
@@ -102,7 +100,7 @@ def recompute(index: dict, request: dict, progress: Progress, load: Load) -> Pac
                 [layer["name"] for layer in shown[name]["layers"]],
                 seeds=shown[name]["seeds"],
                 perplexity=float(request["perplexity"]),
-                progress=lambda text, name=name: progress(f"{name}: {text}"),
+                progress=under(name, progress),
             )
         )
     return pack(measurements, seed=int(request["seed"]), progress=progress)

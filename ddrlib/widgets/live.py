@@ -23,6 +23,11 @@ Progress = Callable[[str], None]
 Compute = Callable[[dict[str, Any], Progress], tuple[dict[str, Any], list[bytes]]]
 
 
+def under(name: str, progress: Progress) -> Progress:
+    """Progress whose lines begin with a name."""
+    return lambda text: progress(f"{name}: {text}")
+
+
 def static(*names: str) -> str:
     """Files of `static/`, one after the other."""
     return "\n".join((STATIC / name).read_text("utf-8") for name in names)
@@ -35,13 +40,13 @@ class LiveWidget(anywidget.AnyWidget):
     show a traceback to.
     """
 
-    def __init__(self, compute: Compute | None, **state: Any) -> None:
+    def __init__(self, compute: Compute, **state: Any) -> None:
         super().__init__(**state)
         self._compute = compute
         self.on_msg(self._on_message)
 
     def _on_message(self, _: Any, message: dict, buffers: list) -> None:
-        if message["type"] == "ping" and self._compute:
+        if message["type"] == "ping":
             self.send({"type": "pong"})
         elif message["type"] == "compute":
             self._answer(message["request"])

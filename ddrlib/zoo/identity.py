@@ -1,16 +1,13 @@
 """What identifies a network: everything that decides what it computes.
 
-A result is kept under this and found again by it, so it has to change whenever the result would.
-Two things together see to that, and neither is a version number that somebody must think of:
+A result is kept under this, so it has to change whenever the result would. It holds
 
-- a walk through the module as it is in memory (`walk`): its weights and all its buffers, plain
-  attributes at any depth, and the code of the classes and functions that it is made of, with the
-  defaults, closures and globals that this code uses, helpers of other files among them. Code in
-  memory, not text in files: it is what runs, also after an edit in a live kernel and in a notebook,
-  and a comment does not change it. What an installed package defines counts by its version.
-- what the module gives for one fixed image: it catches what no walk can see, such as compiled code
-  or a setting read from the environment. Alone it would not do: it misses the branches that this
-  image does not take, and layers whose change a later layer undoes.
+- the module as it is in memory (`walk`): weights, buffers, attributes at any depth, and the code of
+  its classes and functions, with the defaults, closures and globals that this code uses. Code in
+  memory, not text in files: it is what runs, also in a notebook, and a comment does not change it.
+  What an installed package defines counts by its version.
+- what the module gives for one fixed image: it shows what no walk can see, such as compiled code or
+  a setting read from the environment, but not the branches that this image does not take.
 """
 
 from __future__ import annotations
@@ -66,7 +63,7 @@ def identity(module: nn.Module, prepare: Callable[[Tensor], Tensor], images: Ten
 def copied(module: nn.Module, device: torch.device | str = "cpu") -> nn.Module:
     """A copy on the device, which shares the weights that are there already.
 
-    Raises what the module's parts raise that cannot be copied.
+    Raises what the module's parts raise where they cannot be copied.
     """
     device = torch.device(device)
     shared = {id(weight): weight for weight in module.parameters() if weight.device == device}
@@ -193,14 +190,8 @@ def _used(names: Mapping[str, None], namespace: Mapping[str, Any]) -> Iterator[A
 def _code(code: CodeType) -> str:
     """What code does, not where it stands; its constants are left to be added."""
     counts = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags
-    return _hash(
-        repr(
-            (
-                *(code.co_code, code.co_exceptiontable, counts),
-                *(code.co_names, code.co_varnames, code.co_freevars),
-            )
-        ).encode()
-    )
+    names = code.co_names, code.co_varnames, code.co_freevars
+    return _hash(repr((code.co_code, code.co_exceptiontable, counts, *names)).encode())
 
 
 def _instance(value: Any) -> tuple[str, list]:

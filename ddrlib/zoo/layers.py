@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,13 +15,14 @@ from ddrlib.errors import DDRError, did_you_mean, few, guarded
 from ddrlib.zoo.onnx_network import ANY, OnnxNetwork
 
 OUTPUT = "Output"  # name of the network's own output, whose path is ""
-SIDE = 32  # pixels of the traced images, where any will do
+IMAGES, SIDE = 2, 32  # how many images are traced, and their pixels a side where any will do
 
 
 def sample_images(module: nn.Module) -> Tensor:
     """Two fixed images in [0, 1], of a size that the module takes."""
-    height, width = (side or SIDE for side in graph_of(module).takes[2:])
-    return torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(0))
+    sides = module.takes[2:] if isinstance(module, OnnxNetwork) else (ANY, ANY)
+    height, width = (side or SIDE for side in sides)
+    return torch.rand(IMAGES, 3, height, width, generator=torch.Generator().manual_seed(0))
 
 
 def find_layers(
@@ -32,24 +34,38 @@ def find_layers(
 ) -> tuple[dict[str, str], int]:
     """Name -> path of the layers to look at, in order of execution, and the scale.
 
-    One pass of two images tells. Its result must be two images, `scale` times as large; where none
-    is given, any whole number of times. With no patterns: `automatic_layers`; else `chosen_layers`.
-    A second pass must give the same: what is random has no features to be measured.
+    They are found in one pass of two images. Its result must be two images, `scale` times as large;
+    where none is given, any whole number of times. With no patterns, the layers are the blocks that
+    the network is built of (`_blocks`); else `matching`, each with an output that can serve as
+    features. A second pass must give the same: what is random has no features to be measured.
     """
-    graph = graph_of(module)
+    graph = module if isinstance(module, OnnxNetwork) else None
+    paths = graph.paths if graph else {path: path for path, _ in module.named_modules() if path}
     images = prepare(sample_images(module))
     failure = f"{name} fails on images of shape {tuple(images.shape)}"
-    output, runs = guarded(failure, trace, module, images, graph.paths)
+    output, runs = guarded(failure, trace, module, images, paths)
     scale = _checked_scale(output, images, scale, name)
-    output_again, runs_again = guarded(failure, trace, module, images, graph.paths)
-    passes = {**runs, OUTPUT: Run(1, output, 2)}, {**runs_again, OUTPUT: Run(1, output_again, 2)}
+    output_again, runs_again = guarded(failure, trace, module, images, paths)
+    passes = {**runs, OUTPUT: Run(1, output)}, {**runs_again, OUTPUT: Run(1, output_again)}
     if changing := _changing(*passes):
         raise DDRError(
             f"{name} is not deterministic: in evaluation mode {few(changing, 3)} gives something "
             "else in each pass; remove what is random or remembered"
         )
-    layers = chosen_layers(patterns, runs) if patterns else automatic_layers(graph, runs, output)
-    return {layer: graph.paths.get(layer, "") for layer in layers}, scale
+    if patterns:
+        layers = matching(patterns, [*runs, OUTPUT])
+        for layer in layers:
+            if layer != OUTPUT and (fault := runs[layer].fault()):
+                raise DDRError(f"layer {layer} {fault}; choose another, or what is inside it")
+    else:  # feature maps alone, without a layer that gives the output itself
+        maps = [
+            layer
+            for layer, run in runs.items()
+            if run.fault() is None and run.output.ndim == 4 and run.output is not output
+        ]
+        blocks = set(graph.blocks(maps) if graph else _blocks(module))
+        layers = [*filter(blocks.__contains__, maps), OUTPUT]
+    return {layer: paths.get(layer, "") for layer in layers}, scale
 
 
 def _checked_scale(output: object, images: Tensor, scale: int | None, name: str) -> int:
@@ -57,39 +73,17 @@ def _checked_scale(output: object, images: Tensor, scale: int | None, name: str)
     given = tuple(output.shape) if torch.is_tensor(output) else type(output).__name__
     if scale is None:
         scale = max(output.shape[-1] // width, 1) if torch.is_tensor(output) else 1
-    wanted = (n, 3, height * scale, width * scale)
-    if given != wanted:
+    due = (n, 3, height * scale, width * scale)
+    if given != due:
         raise DDRError(
             f"{name} does not give images: {given} for {tuple(images.shape)}, where x{scale} wants "
-            f"{wanted}; set the scale or wrap the module"
+            f"{due}; set the scale or wrap the module"
         )
     return scale
 
 
-class PyTorchGraph:
-    """The layers of a PyTorch module: its submodules, called by their paths; as `OnnxNetwork`."""
-
-    takes = (ANY, 3, ANY, ANY)
-
-    def __init__(self, module: nn.Module) -> None:
-        self.module = module
-        self.paths = {path: path for path, _ in module.named_modules() if path}
-
-    def blocks(self, maps: Sequence[str]) -> list[str]:
-        """Of these, the direct children and, in place of a container, its elements."""
-        blocks = set(_blocks(self.module))
-        return [path for path in maps if path in blocks]
-
-
-Graph = PyTorchGraph | OnnxNetwork
-
-
-def graph_of(module: nn.Module) -> Graph:
-    """What there is to know of the module's layers before it runs."""
-    return module if isinstance(module, OnnxNetwork) else PyTorchGraph(module)
-
-
 def _blocks(module: nn.Module, prefix: str = "") -> Iterator[str]:
+    """The paths of its direct children and, in place of a container, of the elements."""
     children = list(module.named_children())
     for name, child in children:
         # An only child is the content of a wrapper: the blocks are inside.
@@ -105,8 +99,7 @@ class Run:
     """What a layer did in the traced pass: how often it ran, its (last) output."""
 
     times: int
-    output: object
-    samples: int  # images in the pass
+    output: Any
 
     def fault(self) -> str | None:
         """Why its output cannot serve as features, one row an image; None where it can."""
@@ -116,9 +109,9 @@ class Run:
             return f"gives a {type(self.output).__name__}, not a tensor"
         if self.output.is_complex():
             return "gives complex numbers"
-        if self.output.ndim < 2 or len(self.output) != self.samples:
+        if self.output.ndim < 2 or len(self.output) != IMAGES:
             shape = tuple(self.output.shape)
-            return f"gives {shape} for {self.samples} images, not one row an image"
+            return f"gives {shape} for {IMAGES} images, not a row for each"
         return None
 
 
@@ -129,7 +122,7 @@ def trace(
     runs: dict[str, Run] = {}
 
     def record(layer: str, part: nn.Module, inputs: tuple, output: object) -> None:
-        runs[layer] = Run(runs[layer].times + 1 if layer in runs else 1, output, len(images))
+        runs[layer] = Run(runs[layer].times + 1 if layer in runs else 1, output)
 
     hooks = [
         module.get_submodule(path).register_forward_hook(partial(record, layer))
@@ -146,7 +139,7 @@ def trace(
 def _changing(once: dict[str, Run], again: dict[str, Run]) -> list[str]:
     """The layers whose output is another in a second pass, beyond the last digits."""
 
-    def same(x: object, y: object) -> bool:
+    def same(x: Any, y: Any) -> bool:
         if not (torch.is_tensor(x) and torch.is_tensor(y)):
             return type(x) is type(y)
         if x.shape != y.shape or not (x.is_floating_point() and x.numel()):
@@ -159,32 +152,6 @@ def _changing(once: dict[str, Run], again: dict[str, Run]) -> list[str]:
         for layer, run in once.items()
         if layer not in again or not same(run.output, again[layer].output)
     ]
-
-
-def automatic_layers(graph: Graph, runs: dict[str, Run], output: object) -> list[str]:
-    """The blocks a network is built of, in order of execution, and last its output.
-
-    Kept are those that ran once and gave one feature map (channels, height, width) an image; what
-    gives the output itself is called Output.
-    """
-    maps = [
-        layer
-        for layer, run in runs.items()
-        if run.fault() is None and run.output.ndim == 4 and run.output is not output
-    ]
-    return [*graph.blocks(maps), OUTPUT]
-
-
-def chosen_layers(patterns: Iterable[str], runs: dict[str, Run]) -> list[str]:
-    """The layers that the patterns match, in order of execution; see `matching`.
-
-    Raises DDRError for a layer whose output cannot serve as features, too.
-    """
-    chosen = matching(patterns, [*runs, OUTPUT])
-    for layer in chosen:
-        if layer != OUTPUT and (fault := runs[layer].fault()):
-            raise DDRError(f"layer {layer} {fault}; choose another, or what is inside it")
-    return chosen
 
 
 def matching(patterns: str | Iterable[str], names: Sequence[str]) -> list[str]:

@@ -1,8 +1,6 @@
-"""Trained networks by name, each as a descriptor (`Network`) that the rest of the library works on.
+"""Networks ready to be looked into: trained ones by name, and the user's own.
 
-`load_network` knows the networks that have a card (`ddrlib.zoo.cards`); `load_custom` takes a user's
-own, `open_network` either. Weights are checked against the card's SHA-256, and no file that would
-have to run code to be read (a pickle) is ever loaded.
+No file that would have to run code to be read (a pickle) is ever loaded.
 """
 
 from __future__ import annotations
@@ -14,27 +12,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ddrlib.errors import DDRError, guarded
 from ddrlib.networks.architectures import ARCHITECTURES
-from ddrlib.zoo.cards import NETWORKS, networks, read_card, remedy, weights_path, write_network
+from ddrlib.zoo.cards import NETWORKS, read_card, remedy, weights_path
+from ddrlib.zoo.descriptor import describe, is_own
 from ddrlib.zoo.identity import identity, walk
 from ddrlib.zoo.layers import find_layers, matching, sample_images
-from ddrlib.zoo.own import describe, is_own, make_module
+from ddrlib.zoo.own import make_module
 from ddrlib.zoo.weights import file_sha256, fill, read_weights
-
-__all__ = [
-    "Network",
-    "load_custom",
-    "load_network",
-    "networks",
-    "open_network",
-    "random_network",
-    "save_network",
-]
 
 
 @dataclass(frozen=True)
@@ -57,7 +47,7 @@ class Network:
 
     @property
     def sha256(self) -> str:
-        """What a record names it by: the SHA-256 on its card, of its weights' file where one is."""
+        """What a record names it by: the SHA-256 on its card, of the file of its weights."""
         return self.card["sha256"]
 
     @property
@@ -89,8 +79,8 @@ class Network:
 def load_network(name: str, folder: Path = NETWORKS) -> Network:
     """The trained network of that name; "NAME@random7" is the same architecture with fresh weights.
 
-    Raises DDRError where the name is unknown, or the weights are missing, damaged or another
-    architecture's.
+    Raises DDRError where the name is unknown, or the weights are missing, not the ones that the
+    card has the SHA-256 of, or of another architecture.
     """
     if untrained := re.fullmatch("(.+)@random([0-9]{1,18})", name):
         return random_network(untrained[1], int(untrained[2]), folder)
@@ -123,16 +113,13 @@ def random_network(name: str, seed: int = 0, folder: Path = NETWORKS) -> Network
     trained = read_card(name, folder)
     with _seeded(seed):
         module = _build(trained)
-    return _describe(
-        module,
-        {
-            "name": f"{name}@random{seed}",
-            **{key: trained[key] for key in ("architecture", "arguments", "scale", "task")},
-            "source": f"fresh weights, seed {seed}",
-            "licence": "none needed",
-            "sha256": walk(module.state_dict()),
-        },
-    )
+    card = {key: trained[key] for key in ("architecture", "arguments", "scale", "task")} | {
+        "name": f"{name}@random{seed}",
+        "source": f"fresh weights, seed {seed}",
+        "licence": "none needed",
+        "sha256": walk(module.state_dict()),
+    }
+    return _describe(module, card)
 
 
 def load_custom(
@@ -143,37 +130,36 @@ def load_custom(
     layers: str | Sequence[str] | None = None,
     input_range: tuple[float, float] | None = None,
 ) -> Network:
-    """A user's own super-resolution network.
+    """A user's own super-resolution network: RGB (N, 3, H, W) to (N, 3, scale * H, scale * W).
 
-    `source` is "package.module:factory" or "file.py:factory" of a PyTorch module, an ONNX file, a
-    checkpoint of an architecture that spandrel knows, or a file that describes any of these
-    (`ddrlib.zoo.own.Descriptor`, whose fields the other arguments go over). The network takes RGB
-    images (N, 3, H, W), black to white spread over `input_range` (default 0 to 1), and returns
-    (N, 3, scale * H, scale * W). `checkpoint` is a safetensors file or a state dict saved by
-    PyTorch (also under the usual names and prefixes, see `ddrlib.zoo.weights`); without one, what
-    the factory makes keeps the weights that it got under PyTorch's seed 0. `layers` are names or
-    patterns (`ddrlib.zoo.layers.matching`); without them, the blocks that the network is built of
-    are found by tracing one pass. Raises DDRError for whatever does not fit, and for a network that
-    gives something else in each pass.
+    Parameters
+    ----------
+    source : str or path
+        "package.module:factory" or "file.py:factory" of a PyTorch module, an ONNX file, a
+        checkpoint that spandrel knows, or a file that describes any of these
+        (`ddrlib.zoo.descriptor.Descriptor`, whose fields the other arguments replace). Without a
+        checkpoint, a factory's module keeps the weights that it got under PyTorch's seed 0.
+    checkpoint, scale, layers, input_range : optional
+        As in a `Descriptor`.
+
+    Raises
+    ------
+    DDRError
+        For what does not fit, and a network that gives something else in each pass.
     """
-    given = {
-        "checkpoint": checkpoint,
-        "scale": scale,
-        "layers": layers,
-        "input_range": input_range,
-    }
-    wanted = describe(source, **{k: value for k, value in given.items() if value is not None})
-    low, high = wanted.input_range
+    given = {"checkpoint": checkpoint, "scale": scale, "layers": layers, "input_range": input_range}
+    own = describe(source, **{key: value for key, value in given.items() if value is not None})
+    low, high = own.input_range
     prepare = partial(_spread, low=low, high=high)
     with _seeded(0):  # a first pass may make weights too
-        module = make_module(wanted)
-        found, scale = find_layers(module, prepare, wanted.scale, wanted.layers, str(source))
-    card = {
+        module = make_module(own)
+        found, scale = find_layers(module, prepare, own.scale, own.layers, str(source))
+    card: dict[str, Any] = {
         "name": str(source),
         "architecture": type(module).__name__,
         "scale": scale,
         "task": "sr",
-        "source": wanted.checkpoint or wanted.onnx or "the weights its factory gave it",
+        "source": own.checkpoint or own.onnx or "the weights its factory gave it",
         "licence": "the user's own",
     }
     network = Network(card["name"], module, scale, found, prepare, card["task"], card)
@@ -182,11 +168,11 @@ def load_custom(
 
 
 def open_network(
-    source: str | Path, layers: str | Sequence[str] | None = None, **own: object
+    source: str | Path, layers: str | Sequence[str] | None = None, **own: Any
 ) -> Network:
     """A network by name (`load_network`), or a user's own (`load_custom` with `own`).
 
-    Of its layers, and what is `inside` them, those that the names or patterns match; without any,
+    With the layers, or what is `inside` them, that the names or patterns match; without any, with
     all its layers. Raises DDRError as these do.
     """
     if is_own(source):
@@ -200,29 +186,14 @@ def open_network(
     return replace(network, layers={name: inside[name] for name in matching(layers, list(inside))})
 
 
-def save_network(module: nn.Module, card: Mapping, folder: Path = NETWORKS) -> Path:
-    """Write NAME.safetensors (floating-point tensors in float16) and NAME.json; returns its path.
-
-    `card` holds name, architecture (`ARCHITECTURES`), arguments, scale, task, source,
-    licence and any further provenance; the SHA-256 is added here.
-    """
-    state = {
-        key: value.half() if value.is_floating_point() else value
-        for key, value in module.state_dict().items()
-    }
-    if not all(value.isfinite().all() for value in state.values()):
-        raise DDRError(f"network {card['name']} has weights that float16 cannot hold; not saved")
-    return write_network(state, card, folder)
-
-
-def _build(card: Mapping) -> nn.Module:
+def _build(card: Mapping) -> Any:
     """The module that a card describes, with fresh weights."""
     wrong = f"the card of network {card['name']} has wrong arguments"
     return guarded(wrong, ARCHITECTURES[card["architecture"]], **card["arguments"])
 
 
-def _give_guide(module: nn.Module, card: Mapping, folder: Path) -> None:
-    """Rebuild the frozen trunk that a guided network looks through and its own file leaves out."""
+def _give_guide(module: Any, card: Mapping, folder: Path) -> None:
+    """Rebuild the frozen trunk that a guided network looks through; its own file leaves it out."""
     name, sha256 = card["guide"]["name"], card["guide"]["sha256"]
     try:
         if "guide" in read_card(name.partition("@")[0], folder):
@@ -239,7 +210,7 @@ def _give_guide(module: nn.Module, card: Mapping, folder: Path) -> None:
     module.guide_from(guide.module)
 
 
-def _describe(module: nn.Module, card: dict) -> Network:
+def _describe(module: Any, card: dict) -> Network:
     return Network(
         name=card["name"],
         module=module.eval().requires_grad_(False),

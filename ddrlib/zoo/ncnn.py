@@ -24,8 +24,10 @@ def read_convolutions(param: Path) -> list[tuple[Tensor, Tensor]]:
     `param` is the text file; the weights are read from the `.bin` beside it. Each tensor keeps the
     precision it is stored with. Raises DDRError where the two files do not fit each other.
     """
-    data = memoryview(param.with_suffix(".bin").read_bytes())
-    convolutions, at = [], 0
+    binary = param.with_suffix(".bin")
+    data = memoryview(binary.read_bytes())
+    convolutions: list[tuple[Tensor, Tensor]] = []
+    at = 0
     for channels, kernel, count in _shapes(param):
         try:
             tag = int.from_bytes(data[at : at + 4], "little")
@@ -37,15 +39,13 @@ def read_convolutions(param: Path) -> list[tuple[Tensor, Tensor]]:
             weight = weight.reshape(channels, -1, kernel, kernel)
         except (KeyError, ValueError):
             raise DDRError(
-                f"{param.with_suffix('.bin')} does not hold what {param.name} describes: "
-                f"convolution {len(convolutions) + 1} cannot be read; install the package again"
+                f"{binary} does not hold what {param.name} describes: convolution "
+                f"{len(convolutions) + 1} cannot be read; install the package again"
             ) from None
         convolutions.append((torch.from_numpy(weight.copy()), torch.from_numpy(bias.copy())))
     if at != len(data):
-        raise DDRError(
-            f"{param.with_suffix('.bin')} is {len(data) - at} bytes longer than {param.name} "
-            "describes; install the package again"
-        )
+        extra = f"is {len(data) - at} bytes longer than {param.name} describes"
+        raise DDRError(f"{binary} {extra}; install the package again")
     return convolutions
 
 

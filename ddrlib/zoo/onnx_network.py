@@ -23,9 +23,6 @@ ANY = 0  # in the shape of the images: any number will do
 LARGEST_SIDE = 4096  # of images that are tried
 FLOAT32 = 1  # onnx.TensorProto.FLOAT
 
-# From names of tensors and images (N, 3, H, W) to the values of the tensors.
-Run = Callable[[Sequence[str], Tensor], list[Tensor]]
-
 
 class Node(NamedTuple):
     """A step of the graph: its operator, the names of the tensors it takes and gives."""
@@ -39,14 +36,15 @@ class OnnxNetwork(nn.Module):
     """An ONNX graph that takes images (N, 3, H, W) and gives images.
 
     Tensors pass through submodules (`nn.Identity`), so that what reads the layers of a network
-    reads those of a graph. `paths` maps the names of its tensors to these submodules, in order of
+    reads a graph too. `paths` maps the names of its tensors to these submodules, in order of
     execution; the number in a path is the tensor's place in the graph. `takes` is the shape of its
-    input, with `ANY` where it is free. `definition` identifies the graph with its weights.
+    input, with `ANY` where it is free. `definition` identifies the graph with its weights. `run`
+    gives the values of the tensors of these names for images (N, 3, H, W).
     """
 
     def __init__(
         self,
-        run: Run,
+        run: Callable[[Sequence[str], Tensor], list[Tensor]],
         nodes: Sequence[Node],
         tensors: set[str],
         output: str,
@@ -86,11 +84,12 @@ def between_blocks(nodes: Sequence[Node], maps: Sequence[str]) -> list[str]:
     Left out are maps inside a residual connection; the sum that ends it is kept. So are side
     branches, such as an interpolated input: maps that most others neither come from nor lead to.
     """
-    wanted, inside, sums = set(maps), set(), set()
+    inside: set[str] = set()
+    sums: set[str] = set()
     origins: dict[str, set[str]] = {}  # of a tensor: the feature maps that it is computed from
     for node in nodes:
         inputs = [name for name in node.inputs if name in origins]
-        here = wanted.intersection(inputs)
+        here = set(maps).intersection(inputs)
         for name in node.outputs:
             origins[name] = here.union(*(origins[name] for name in inputs))
         for skipping, last in permutations(here, 2) if node.operator in ("Add", "Sum") else ():
@@ -114,8 +113,8 @@ def read_onnx(path: Path) -> OnnxNetwork:
         raise DDRError(f"ONNX file {path} does not exist; check the path")
     onnx, onnxruntime = optional("onnx"), optional("onnxruntime")
     model = guarded(f"{path} is damaged or no ONNX file", onnx.load, path)
-    takes = _input_shape(model.graph, path)
-    nodes = list(_nodes_from(_inputs(model.graph)[0].name, model.graph))
+    image, takes = _input(model.graph, path)
+    nodes = list(_nodes_from(image, model.graph))
     output = model.graph.output[0].name
     del model.graph.output[1:]
     model.graph.output.extend(
@@ -125,20 +124,14 @@ def read_onnx(path: Path) -> OnnxNetwork:
     failure = f"{path} cannot be run by onnxruntime; export it with operators that it has"
     session = guarded(failure, _session, onnxruntime, data)
     tensors = {given.name for given in session.get_outputs() if given.type == "tensor(float)"}
-    return OnnxNetwork(
-        _runner(session, takes, path), nodes, tensors, output, takes, sha256(data).hexdigest()
-    )
+    run = _runner(session, image, takes, path)
+    return OnnxNetwork(run, nodes, tensors, output, takes, sha256(data).hexdigest())
 
 
-def _inputs(graph: GraphProto) -> list:
-    """What the graph takes, without the weights, which older files count among it."""
-    weights = {tensor.name for tensor in graph.initializer}
-    return [value for value in graph.input if value.name not in weights]
-
-
-def _input_shape(graph: GraphProto, path: Path) -> list[int]:
-    """The shape of the images that the graph takes."""
-    inputs = _inputs(graph)
+def _input(graph: GraphProto, path: Path) -> tuple[str, list[int]]:
+    """Name and shape of the images that the graph takes."""
+    weights = {tensor.name for tensor in graph.initializer}  # older files count them as inputs
+    inputs = [value for value in graph.input if value.name not in weights]
     if len(inputs) != 1 or not graph.output:
         raise DDRError(
             f"{path} has {len(inputs)} inputs and {len(graph.output)} outputs; it has to take "
@@ -150,7 +143,7 @@ def _input_shape(graph: GraphProto, path: Path) -> list[int]:
         raise DDRError(f"{path} does not take float32 images (N, 3, H, W); export it in float32")
     if any(not 0 <= side <= LARGEST_SIDE for side in shape):
         raise DDRError(f"{path} takes images {tuple(shape)}, which cannot be made; export it again")
-    return shape
+    return inputs[0].name, shape
 
 
 def _nodes_from(image: str, graph: GraphProto) -> Iterator[Node]:
@@ -164,16 +157,16 @@ def _nodes_from(image: str, graph: GraphProto) -> Iterator[Node]:
 
 
 def _session(onnxruntime: ModuleType, data: bytes) -> InferenceSession:
-    onnxruntime.disable_telemetry_events()  # Windows builds would tell Microsoft
+    onnxruntime.disable_telemetry_events()  # of Windows builds
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # the cores have batches of their own
-    options.log_severity_level = 4  # what goes wrong is raised; nothing else is to be said
+    options.log_severity_level = 4  # what goes wrong is raised
     return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
 
-def _runner(session: InferenceSession, takes: Sequence[int], path: Path) -> Run:
-    name = session.get_inputs()[0].name
-
+def _runner(
+    session: InferenceSession, image: str, takes: Sequence[int], path: Path
+) -> Callable[[Sequence[str], Tensor], list[Tensor]]:
     def run(names: Sequence[str], images: Tensor) -> list[Tensor]:
         sides = tuple(images.shape[1:])
         if any(side not in (ANY, given) for side, given in zip(takes[1:], sides, strict=True)):
@@ -183,7 +176,7 @@ def _runner(session: InferenceSession, takes: Sequence[int], path: Path) -> Run:
                 f"{path} fails on images of shape {tuple(part.shape)}",
                 session.run,
                 names,
-                {name: np.ascontiguousarray(part.cpu().numpy())},
+                {image: np.ascontiguousarray(part.cpu().numpy())},
             )
             for part in images.split(takes[0] or len(images))
         ]

@@ -6,177 +6,39 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from copy import deepcopy
-from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ddrlib.errors import DDRError, did_you_mean, guarded, optional
-from ddrlib.files import read_yaml
+from ddrlib.zoo.descriptor import Descriptor
 from ddrlib.zoo.identity import package
 from ddrlib.zoo.onnx_network import read_onnx
 from ddrlib.zoo.weights import fill, read_weights, unwrapped
 
-DESCRIPTORS = (".yaml", ".yml", ".json")
-CHECKPOINTS = (".safetensors", ".pth", ".pt", ".ckpt")
-LARGEST_SCALE = 64
-LARGEST_VALUE = 1e6  # of a pixel
-
 _importing = RLock()
 
 
-# ---- what is wanted ----
-
-
-@dataclass(frozen=True)
-class Descriptor:
-    """A user's own network: a factory, an ONNX file or a checkpoint alone, and how to use it.
-
-    factory : "package.module:callable" or "file.py:callable"; called with nothing, it returns a
-        torch.nn.Module (which it may also be); its project's modules are to be imported at the top
-        of a file, not within a forward pass
-    onnx : an ONNX file
-    checkpoint : a safetensors file or a state dict saved by PyTorch, the weights of what the
-        factory makes; without a factory, spandrel recognises the architecture
-    scale : the ratio of HR to LR sides; left out, the size of the output tells
-    input_range : what the network takes for black and for white
-    layers : layer names or patterns (`ddrlib.zoo.layers.matching`); left out, they are found
-    folder : where relative paths and the module of the factory are looked for
-    """
-
-    factory: str = ""
-    onnx: str = ""
-    checkpoint: str = ""
-    scale: int | None = None
-    input_range: tuple[float, float] = (0.0, 1.0)
-    layers: tuple[str, ...] = ()
-    folder: Path = field(default_factory=Path)
-
-    def path(self, name: str) -> Path:
-        """The file that this field names."""
-        return self.folder / os.path.expanduser(getattr(self, name))
-
-
-def is_own(source: str | Path) -> bool:
-    """Whether this means a user's own network, not the name of one that has a card."""
-    return ":" in str(source) or _suffix(source) in (*DESCRIPTORS, *CHECKPOINTS, ".onnx", ".py")
-
-
-def describe(source: str | Path, **given: Any) -> Descriptor:
-    """The descriptor in a YAML or JSON file; or that of a factory, an ONNX file or a checkpoint.
-
-    `given` are fields that go over those of the file. Raises DDRError for a field that is unknown
-    or of the wrong kind, and unless it is clear where the network comes from.
-    """
-    where, given = str(source), _checked(given, str(source))
-    if _suffix(source) in DESCRIPTORS:
-        fields = read_yaml(Path(source))
-        if not isinstance(fields, dict):
-            raise DDRError(f"{where}: a descriptor holds fields with values, not {_shown(fields)}")
-        values = _checked(fields, where) | {"folder": Path(source).parent}
-        if "checkpoint" in given:  # named at the prompt, not beside the descriptor
-            given["checkpoint"] = os.path.abspath(os.path.expanduser(given["checkpoint"]))
-    else:
-        values = {_route(source): where}
-    found = Descriptor(**values | given)
-    if where != found.checkpoint and _suffix(source) in CHECKPOINTS:
-        raise DDRError(f"{where} is a checkpoint itself; leave the other out")
-    if found.onnx and found.checkpoint:
-        raise DDRError(f"{where}: an ONNX file holds its weights; leave the checkpoint out")
-    if (found.factory and found.onnx) or not (found.factory or found.onnx or found.checkpoint):
-        raise DDRError(f"{where}: name a factory, an ONNX file, or a checkpoint alone")
-    return found
-
-
-def _suffix(source: str | Path) -> str:
-    return Path(source).suffix.lower()
-
-
-def _route(source: str | Path) -> str:
-    """The field that a source which is no descriptor file belongs to."""
-    if _suffix(source) == ".onnx":
-        return "onnx"
-    return "checkpoint" if _suffix(source) in CHECKPOINTS else "factory"
-
-
-def _checked(values: Mapping[Any, Any], where: str) -> dict[str, Any]:
-    """The values as a `Descriptor` keeps them."""
-    for name in values:
-        if name not in _KINDS:
-            raise DDRError(f"{where}: unknown field {_shown(name)}; {did_you_mean(name, _KINDS)}")
-    return {name: _KINDS[name](value, f"{where}: {name}") for name, value in values.items()}
-
-
-def _shown(value: Any) -> str:
-    """A value that a message is about; a collection by its kind, since it may be long."""
-    if isinstance(value, dict | list | tuple | set):
-        return f"a {type(value).__name__}"
-    return repr(value)[:60]
-
-
-def _text(value: Any, what: str) -> str:
-    if not isinstance(value, str | Path) or not str(value):
-        raise DDRError(f"{what} has to be a text, not {_shown(value)}")
-    return str(value)
-
-
-def _factor(value: Any, what: str) -> int:
-    if type(value) is not int or not 1 <= value <= LARGEST_SCALE:
-        wanted = f"a whole number from 1 to {LARGEST_SCALE}"
-        raise DDRError(f"{what} has to be {wanted}, not {_shown(value)}")
-    return value
-
-
-def _range(value: Any, what: str) -> tuple[float, float]:
-    ends = value if isinstance(value, list | tuple) else ()
-    usable = all(type(x) in (int, float) and abs(x) <= LARGEST_VALUE for x in ends)
-    if len(ends) != 2 or not usable or ends[0] == ends[1]:
-        example = "two different numbers, such as [0, 255], up to a million"
-        raise DDRError(f"{what} has to be {example}, not {_shown(value)}")
-    return float(ends[0]), float(ends[1])
-
-
-def _names(value: Any, what: str) -> tuple[str, ...]:
-    names = (value,) if isinstance(value, str) else value
-    if not isinstance(names, list | tuple) or not all(isinstance(x, str) and x for x in names):
-        example = "names or patterns, such as [head, body.*]"
-        raise DDRError(f"{what} has to be {example}, not {_shown(value)}")
-    return tuple(names)
-
-
-_KINDS: dict[str, Callable[[Any, str], Any]] = {
-    "factory": _text,
-    "onnx": _text,
-    "checkpoint": _text,
-    "scale": _factor,
-    "input_range": _range,
-    "layers": _names,
-}
-
-
-# ---- the module ----
-
-
-def make_module(wanted: Descriptor) -> nn.Module:
+def make_module(descriptor: Descriptor) -> nn.Module:
     """The module with its weights, in float32 and evaluation mode, frozen.
 
-    Raises DDRError for whatever keeps it from being made.
+    Raises DDRError where it cannot be made.
     """
-    if wanted.onnx:
-        return read_onnx(wanted.path("onnx"))
-    if wanted.factory:
-        module = _bare(_call(wanted.factory, wanted.folder), wanted.factory)
-        if wanted.checkpoint:
-            checkpoint = wanted.path("checkpoint")
+    if descriptor.onnx:
+        return read_onnx(descriptor.path("onnx"))
+    checkpoint = descriptor.path("checkpoint")
+    if descriptor.factory:
+        module = _bare(_call(descriptor.factory, descriptor.folder), descriptor.factory)
+        if descriptor.checkpoint:
             fill(module, read_weights(checkpoint, module), checkpoint)
     else:
-        module = recognise(wanted.path("checkpoint"))
+        module = recognise(checkpoint)
     return guarded(f"{type(module).__name__} cannot be used in float32", _frozen, module)
 
 
@@ -190,9 +52,8 @@ def _call(factory: str, folder: Path) -> Any:
             raise DDRError(f"{file}: no such file; check the path")
     if not colon or not re.fullmatch(r"[\w.-]+:[\w.]+", f"{place}:{attribute}"):
         example = f"{factory}:make" if factory.endswith(".py") else "package.module:make"
-        raise DDRError(
-            f"network factory {factory!r}: name the function that makes it, such as {example}"
-        )
+        remedy = f"name the function that makes it, such as {example}"
+        raise DDRError(f"network factory {factory!r}: {remedy}")
     with _imports_from(folder):
         found = guarded(f"{place} cannot be imported", importlib.import_module, place)
         names = [k for k, value in vars(found).items() if getattr(value, "__module__", 0) == place]
@@ -212,17 +73,14 @@ def _call(factory: str, folder: Path) -> Any:
 def _imports_from(folder: Path) -> Iterator[None]:
     """Within it, imports look into this folder first and read what lies there now.
 
-    What is imported of a project (not of an installed package) is known to this network alone, and
-    loaded modules that have the names of the folder's are put aside meanwhile. So two folders may
-    use the same names, and an edited file is read again.
+    What is imported of a project (not of an installed package) is forgotten afterwards, and loaded
+    modules that have names of the folder are put aside meanwhile. So two folders may use the same
+    names, and an edited file is read again.
     """
     if not folder.is_dir():
         raise DDRError(f"{folder}: no such folder; check the path")
-    names = {
-        entry.name.removesuffix(".py")
-        for entry in os.scandir(folder)
-        if entry.name.endswith(".py") or entry.is_dir()
-    }
+    entries = [entry for entry in folder.iterdir() if entry.suffix == ".py" or entry.is_dir()]
+    names = {entry.name.removesuffix(".py") for entry in entries}
     names -= {*sys.stdlib_module_names, "ddrlib"}
     with _importing:
         here = [name for name in sys.modules if name.partition(".")[0] in names]
@@ -256,8 +114,7 @@ def _bare(module: Any, factory: str) -> nn.Module:
             "from which it was made"
         )
     if not isinstance(module, nn.Module):
-        kind = type(module).__name__
-        raise DDRError(f"{factory} returns a {kind}, not a torch.nn.Module")
+        raise DDRError(f"{factory} returns a {type(module).__name__}, not a torch.nn.Module")
     if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
         return _bare(module.module, factory)
     inner = getattr(module, "_orig_mod", None)  # torch.compile
@@ -277,12 +134,11 @@ def _frozen(module: nn.Module) -> nn.Module:
 def recognise(checkpoint: Path) -> nn.Module:
     """The module that a checkpoint belongs to, with its weights.
 
-    The file is read by our own reader, which runs no code from it; spandrel, which could unpickle,
-    only gets to see the tensors. Raises DDRError where spandrel is missing, does not know the
-    architecture, or finds keys missing or surplus.
+    spandrel, which could unpickle, only gets the tensors. Raises DDRError where it is missing, does
+    not know the architecture, or finds keys missing or surplus.
     """
-    state: dict | None = read_weights(checkpoint, nn.Module())
-    first = min(state, default="none")
+    state: dict[str, Tensor] | None = read_weights(checkpoint, nn.Module())
+    first = min(state or (), default="none")
     spandrel = optional("spandrel")
     while state:
         try:

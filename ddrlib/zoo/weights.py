@@ -8,7 +8,7 @@ import pickle
 import re
 import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +40,13 @@ def read_weights(path: Path, module: nn.Module) -> dict[str, Tensor]:
     if not path.is_file():
         fault = "is not a file" if path.exists() else "does not exist"
         raise DDRError(f"weight file {path} {fault}; check the path")
-    content: Any = {}
     if path.suffix == ".safetensors":
-        state = _read_safetensors(path)
+        content: Any = _read_safetensors(path)
     elif path.with_suffix(".param").is_file():
-        state = read_ncnn(path, module)
+        content = read_ncnn(path, module)
     else:
         content = _read_torch(path)
-        state = _state_in(content)
+    state = _state_in(content)
     if not state:
         held = few(content, 5) if isinstance(content, Mapping) else type(content).__name__
         raise DDRError(
@@ -55,33 +54,28 @@ def read_weights(path: Path, module: nn.Module) -> dict[str, Tensor]:
             f"{held[:200] or 'nothing'}"
         )
     for key, value in state.items():
-        if fault := _fault(key, value):
+        for fault in (text for text, applies in _FAULTS.items() if applies(key, value)):
             raise DDRError(f"{path}: {key!r} is {fault}; save names with plain real tensors")
     return {key: value.detach() for key, value in state.items()}
 
 
-def _fault(key: Any, value: Tensor) -> str | None:
-    """Why this entry of a state dict cannot be taken; None where it can."""
-    if not isinstance(key, str):
-        return "no name"
-    if value.is_meta:
-        return "a tensor without values (meta)"
-    if value.is_nested or value.layout != torch.strided:
-        return "a sparse or nested tensor"
-    if value.is_quantized:
-        return "a quantised tensor"
-    return "a complex tensor" if value.is_complex() else None
+# Why an entry of a state dict cannot be taken.
+_FAULTS: dict[str, Callable[[Any, Tensor], bool]] = {
+    "no name": lambda key, _: not isinstance(key, str),
+    "a tensor without values (meta)": lambda _, value: value.is_meta,
+    "a sparse or nested tensor": lambda _, value: value.layout != torch.strided or value.is_nested,
+    "a quantised tensor": lambda _, value: value.is_quantized,
+    "a complex tensor": lambda _, value: value.is_complex(),
+}
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    sys.audit(
-        "open", str(path), "rb", os.O_RDONLY
-    )  # for whom records what is read: it is not Python
+    sys.audit("open", str(path), "rb", os.O_RDONLY)  # what is read is recorded; this is not Python
     try:
         state = safetensors.torch.load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
-        reason = one_line(error)
-        raise DDRError(f"{path} is not a whole safetensors file ({reason}); get it again") from None
+        fault = f"is not a whole safetensors file ({one_line(error)})"
+        raise DDRError(f"{path} {fault}; get it again") from None
     for key, value in state.items():
         if key.endswith(_SCALE_MIN) and (value.shape != (2,) or not value.is_floating_point()):
             raise DDRError(f"{path}: {key} has to be two numbers, scale and minimum; get it again")
@@ -141,8 +135,8 @@ def _read_torch(path: Path) -> Any:
         ) from error
 
 
-def _state_in(content: Any, depth: int = _DEEPEST) -> dict | None:
-    """The state dict in what a PyTorch file holds, under whatever name; None where it is not clear.
+def _state_in(content: Any, depth: int = _DEEPEST) -> Mapping | None:
+    """The state dict in what a file holds, under any name; None where it is not clear which.
 
     An epoch or a name may stand between the weights.
     """
@@ -187,16 +181,16 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], where: Path) -> None:
     name = type(module).__name__
     expected = guarded(f"{name} has no state dict", module.state_dict)
     given: Mapping[str, Tensor] | None = state
-    while given and _complaints(expected, given):
+    while given and _misfits(expected, given):
         given = unwrapped(given)
     if not given:
-        told = "; ".join(_complaints(expected, state)) or "it holds none"
-        raise DDRError(f"{where} is a checkpoint of another architecture than {name}: {told}")
+        misfits = "; ".join(_misfits(expected, state)) or "it holds none"
+        raise DDRError(f"{where} is a checkpoint of another architecture than {name}: {misfits}")
     whole = {**expected, **{key: given[key] for key in expected if key in given}}
     guarded(f"{name} does not take the weights in {where}", module.load_state_dict, whole)
 
 
-def _complaints(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[str]:
+def _misfits(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[str]:
     """What of a state dict does not fit, a few keys of each kind."""
 
     def lacking(some: Mapping, others: Mapping) -> list[str]:
