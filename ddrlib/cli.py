@@ -6,29 +6,29 @@ import contextlib
 import functools
 import io
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from ddrlib.errors import DDRError, one_line, out_of_memory
 from ddrlib.files import BUILD, DATA
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 class Failure(click.ClickException):
-    """Ends the command with one line and an exit code: 2 for what the user can mend, else 1."""
-
-    def __init__(self, message: str, exit_code: int = 1) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code  # type: ignore[misc]
+    """Ends the command with one line and exit code 1."""
 
     def show(self, file: Any = None) -> None:
         click.echo(f"ddr: {self.message}", file, err=True)
+
+
+class Mendable(Failure):
+    """Ends the command with one line and exit code 2: what the user can mend."""
+
+    exit_code = 2
 
 
 class DDRGroup(click.Group):
@@ -45,7 +45,7 @@ class DDRGroup(click.Group):
             line = one_line(error)
             if memory:
                 line = f"out of memory ({line}): try fewer or smaller patches, or another machine"
-            raise Failure(line, exit_code=2) from None
+            raise Mendable(line) from None
 
 
 def _check_installation() -> None:
@@ -61,14 +61,6 @@ def _check_installation() -> None:
         )
 
 
-def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if wanted:
-        import importlib.metadata
-
-        click.echo(f"ddr {importlib.metadata.version('ddrlib')}")
-        ctx.exit()
-
-
 def _echo_json(value: Any) -> None:
     """Print JSON that every reader takes: NaN and infinity are null."""
     from ddrlib.book.records import describe
@@ -76,41 +68,28 @@ def _echo_json(value: Any) -> None:
     click.echo(json.dumps(describe(value), indent=2, allow_nan=False))
 
 
-class Names(click.ParamType):
-    """A comma-separated list; a comma within brackets belongs to a pattern, as in "re:B[0-9]{1,2}"."""
+def split(names: str) -> list[str]:
+    """Names apart at their commas; one within brackets is a pattern's, as in "re:B[0-9]{1,2}"."""
+    return [name.strip() for name in re.split(r",(?![^([{]*[])}])", names)]
 
-    name = "A,B,…"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> list[str]:
-        if not isinstance(value, str):
-            return value
-        names, depth = [""], 0
-        for character in value:
-            depth += (character in "([{") - (character in ")]}")
-            if character == "," and depth <= 0:
-                names.append("")
-            else:
-                names[-1] += character
-        return [name.strip() for name in names]
-
+say = functools.partial(click.echo, err=True)  # progress, beside the result
 
 COUNT = click.IntRange(min=1)
+FILE = click.Path(path_type=Path)
 device_option = click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
-    show_default=True,
     help="auto uses a GPU when there is one.",
 )
 images_option = click.option(
     "--images", help="A folder of photographs, or eval, train, div2k-valid, div2k-train."
 )
+patches_option = click.option("--patches", type=COUNT, default=100, help="How many of them.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, not a table.")
 profile_option = click.option(
-    "--profile",
-    default="default",
-    show_default=True,
-    help="smoke, default, paper, or another of book/profiles.",
+    "--profile", default="default", help="smoke, default, paper, or another of book/profiles."
 )
 
 
@@ -132,16 +111,11 @@ def run_options(command: Callable) -> Callable:
     return functools.reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
 
 
-@click.group(cls=DDRGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@click.option(
-    "--version",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_version,
-    help="Show the version.",
+@click.group(
+    cls=DDRGroup, context_settings={"help_option_names": ["-h", "--help"], "show_default": True}
 )
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(package_name="ddrlib", message="ddr %(version)s", help="Show the version.")
 def cli(debug: bool) -> None:
     """Deep degradation representations: run the book, build it, measure your own network."""
 
@@ -192,31 +166,29 @@ def book(ctx: click.Context, profile: str, **options: Any) -> None:
 @cli.command()
 @click.argument("network")
 @images_option
-@click.option("--patches", type=COUNT, default=100, show_default=True, help="How many of them.")
+@patches_option
 @click.option("--skip-bad", is_flag=True, help="Leave out pictures that cannot be used.")
 @click.option(
     "--degradations",
-    type=Names(),
+    metavar="A,B,…",
     default="clean,blur4,noise20",
-    show_default=True,
     help="What the photographs go through.",
 )
 @click.option(
     "--layers",
-    type=Names(),
+    metavar="A,B,…",
     default="all",
-    show_default=True,
     help="Which layers, by name or pattern; LAYER.PART is inside one.",
 )
-@click.option("--seeds", type=COUNT, default=5, show_default=True, help="How many t-SNE runs.")
+@click.option("--seeds", type=COUNT, default=5, help="How many t-SNE runs.")
 @click.option(
     "--srga-layer", metavar="LAYER", help="Of SRGA.  [default: the last before the output]"
 )
 @click.option(
     "--size", type=COUNT, metavar="PIXELS", help="Of a patch.  [default: 32 times the scale]"
 )
-@click.option("--checkpoint", type=click.Path(path_type=Path), help="Weights of your own network.")
-@click.option("--scale", type=COUNT, help="Of your own network.  [default: what its output tells]")
+@click.option("--checkpoint", type=FILE, help="Weights of your own network.")
+@click.option("--scale", type=COUNT, help="Of your own network.  [default: that of its output]")
 @click.option(
     "--input-range",
     type=(float, float),
@@ -230,8 +202,8 @@ def measure(
     images: str | None,
     patches: int,
     skip_bad: bool,
-    degradations: list[str],
-    layers: list[str],
+    degradations: str,
+    layers: str,
     seeds: int,
     srga_layer: str | None,
     size: int | None,
@@ -245,6 +217,8 @@ def measure(
     checkpoint that spandrel knows, or a descriptor (YAML or JSON). Layers are names or
     patterns. SRGA compares each degradation with the first.
     """
+    import pandas as pd
+
     from ddrlib.data.photographs import load_patches
     from ddrlib.features.extraction import layer_paths
     from ddrlib.measure.measurement import last_hidden
@@ -254,49 +228,39 @@ def measure(
     with contextlib.redirect_stdout(sys.stderr):  # a network may print; stdout is the result's
         opened = open_network(
             network,
-            None if layers == ["all"] else layers,
+            None if layers == "all" else split(layers),
             **{name: value for name, value in own.items() if value is not None},
         )
         (srga_layer,) = layer_paths(opened, [srga_layer or last_hidden(opened)])
         found = measure_network(
             opened,
             load_patches(images or "eval", patches, size or 32 * opened.scale, skip_bad=skip_bad),
-            degradations,
+            split(degradations),
             seeds=seeds,
             device=device,
-            progress=functools.partial(click.echo, err=True),
+            progress=say,
         )
     if as_json:
-        _echo_json(json.loads(found.to_json(srga_layer)))
+        _echo_json(found.record(srga_layer))
         return
-    click.echo(_readable(found.table()))
+    rows = [
+        {"layer": layer.name, "dim": layer.dim}
+        | {name: str(interval) for name, interval in layer.intervals().items()}
+        | {"p": layer.p}
+        for layer in found.layers
+    ]
+    click.echo(pd.DataFrame(rows).to_string(index=False))
     click.echo(f"\nSRGA at {srga_layer} against {found.degradations[0]}")
     for degradation, index in found.srga(srga_layer).items():
         click.echo(f"{degradation}: {index}")
 
 
-def _readable(table: pd.DataFrame) -> str:
-    """A table whose columns x, x_low and x_high are one: value and 95 % interval."""
-    cells = {}
-    for name in table.columns:
-        if f"{name}_low" in table:
-            triples = zip(table[name], table[f"{name}_low"], table[f"{name}_high"], strict=True)
-            cells[name] = [f"{x:.3g} [{low:.3g}, {high:.3g}]" for x, low, high in triples]
-        elif not name.endswith(("_low", "_high", "_sd")):
-            cells[name] = table[name]
-    return type(table)(cells).to_string(index=False)
-
-
 @cli.command()
 @click.argument("networks", nargs=-1, metavar="[NETWORK]...")
 @images_option
-@click.option("--patches", type=COUNT, default=100, show_default=True, help="How many of them.")
+@patches_option
 @click.option(
-    "--port",
-    type=click.IntRange(1, 65535),
-    default=8866,
-    show_default=True,
-    help="Another where it is taken.",
+    "--port", type=click.IntRange(1, 65535), default=8866, help="Another where it is taken."
 )
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 @device_option
@@ -321,7 +285,7 @@ def explore(
         device=device,
         port=port,
         browser=not no_browser,
-        progress=functools.partial(click.echo, err=True),
+        progress=say,
     )
 
 
@@ -344,7 +308,7 @@ def networks(as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("config", type=FILE)
 @click.option("--minutes", type=float, help="Stop cleanly after so long; the next call goes on.")
 @click.option("--only", metavar="NAME", help="Of a campaign: the networks of that name (or a*).")
 @device_option
@@ -356,9 +320,9 @@ def train(config: Path, minutes: float | None, only: str | None, device: str) ->
 
 
 @cli.command()
-@click.argument("reference", type=click.Path(path_type=Path))
-@click.argument("tests", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--components", type=COUNT, default=300, show_default=True, help="Of the PCA.")
+@click.argument("reference", type=FILE)
+@click.argument("tests", nargs=-1, required=True, type=FILE)
+@click.option("--components", type=COUNT, default=300, help="Of the PCA.")
 @json_option
 def srga(reference: Path, tests: tuple[Path, ...], components: int, as_json: bool) -> None:
     """SRGA of the features in each TEST.npy against REFERENCE.npy: smaller generalises better."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from ddrlib.book import execution
 from ddrlib.book import run as book
 from ddrlib.book.profiles import BOOK, read_chapters, settle
 from ddrlib.book.results import read_stamp, stamps, write_stamp
@@ -70,13 +71,13 @@ def test_a_chapter_runs_once_and_again_when_its_parameters_change(folder, capsys
     monkeypatch.setenv("JUPYTER_PATH", str(folder))
     write_chapter(
         folder / "book/01_first.ipynb",
-        "from ddrlib.book.results import save_result\nsave_result('size', {'n': n})",
+        "from ddrlib.book.results import keep_claim\nkeep_claim('size', n=n)",
         "import sys, os; print(sys.executable, os.getcwd())",
         parameters="n = 1",
     )
     write_chapter(
         folder / "book/00_sum.ipynb",
-        "from ddrlib.book.results import load_results\nprint(load_results())",
+        "from ddrlib.book.results import stamps\nprint([s['claims'] for s in stamps() if s['claims']])",
         after="all",
     )
     assert run(folder) == []
@@ -84,10 +85,10 @@ def test_a_chapter_runs_once_and_again_when_its_parameters_change(folder, capsys
     assert text_of(folder, "01_first").split() == [sys.executable, str(folder / "book")]
     assert str(folder) not in json.dumps(executed(folder, "01_first").metadata)
     stamp = read_stamp(folder / EXECUTED / "01_first")
-    assert stamp["results"] == {"size": {"n": 1}} and stamp["parameters"] == {"n": 1}
+    assert stamp["claims"] == {"size": {"n": 1}} and stamp["parameters"] == {"n": 1}
     assert stamp["peak_memory_mb"] > 20 and stamp["environment"]["versions"]["numpy"]
     assert stamp["made_from"]["files"].keys() == {  # the modules that it used, and no others
-        f"ddrlib/{name}.py" for name in ("book/results", "book/records", "machine")
+        f"ddrlib/{name}.py" for name in ("book/results", "machine")
     }
 
     assert run(folder) == []
@@ -95,7 +96,7 @@ def test_a_chapter_runs_once_and_again_when_its_parameters_change(folder, capsys
 
     assert run(folder, overrides={"n": 2}) == []  # the chapter that sums up follows
     assert statuses(capsys) == {"01_first": "ran", "00_sum": "ran"}
-    assert text_of(folder, "00_sum") == "{('01_first', 'size'): {'n': 2}}\n"
+    assert text_of(folder, "00_sum") == "[{'size': {'n': 2}}]\n"
     names = {path.name for path in (folder / EXECUTED).iterdir()}
     assert names == {".lock", "00_sum", "01_first"}  # nothing is left aside
 
@@ -221,7 +222,7 @@ def test_results_of_a_chapter_that_left_the_book_are_removed(folder):
     gone = folder / EXECUTED / "02_gone"
     gone.mkdir(parents=True)
     (gone / "02_gone.ipynb").touch()
-    write_stamp(gone, {"chapter": "02_gone", "results": {}, "made_from": {}})
+    write_stamp(gone, {"chapter": "02_gone", "claims": {}, "made_from": {}})
     assert [stamp["chapter"] for stamp in stamps(gone.parent)] == ["02_gone"]
     run(folder)
     assert [stamp["chapter"] for stamp in stamps(gone.parent)] == ["01_first"] and not gone.exists()
@@ -254,7 +255,7 @@ def test_a_kernel_that_does_not_start_is_a_failure_of_its_chapter(folder, capsys
     write_chapter(folder / "book/02_second.ipynb", "1")
     dies_once = f"import os\nif not os.path.exists({str(folder / 'died')!r}):\n"
     dies_once += f"    open({str(folder / 'died')!r}, 'w').close()\n    os._exit(1)\n"
-    monkeypatch.setattr(book, "START", dies_once.replace("{", "{{") + book.START)
+    monkeypatch.setattr(execution, "START", dies_once.replace("{", "{{") + execution.START)
     assert run(folder) == ["01_first"]
     out = capsys.readouterr().out
     assert "01_first, before the first cell: the kernel did not start" in out

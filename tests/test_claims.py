@@ -10,7 +10,7 @@ from ddrlib.book import claims, results
 def show(monkeypatch, **verdict):
     shown, kept = [], {}
     monkeypatch.setattr(claims, "display", shown.append)
-    monkeypatch.setattr(claims, "save_result", kept.__setitem__)
+    monkeypatch.setattr(results, "_claims", kept)
     claims.claim("grass", "Grass is <green>.", evidence="n = 3", **verdict)
     return shown[0].data, kept
 
@@ -31,7 +31,7 @@ def test_four_states(monkeypatch, holds, not_tested, expected, title):
     page, kept = show(monkeypatch, holds=holds, criterion="a > b", not_tested=not_tested)
     assert f">{title}</p>" in page and "Grass is &lt;green&gt;." in page and "n = 3" in page
     assert "a &gt; b" in page and ("no &lt;critic&gt;" in page) == bool(not_tested)
-    assert kept["claim-grass"] == {
+    assert kept["grass"] == {
         "statement": "Grass is <green>.",
         "verdict": expected,
         "criterion": "a > b",
@@ -42,12 +42,15 @@ def test_four_states(monkeypatch, holds, not_tested, expected, title):
 def test_the_book_lists_all_claims_and_nothing_else(monkeypatch, tmp_path):
     verdict = {"statement": "s", "verdict": "supported", "criterion": "c", "evidence": "e"}
     for chapter, kept in {
-        "02_b": {"claim-z": verdict},
-        "01_a": {"claim-y": verdict, "other": {"x": 1}},
+        "02_b": {"z": verdict},
+        "01_a": {"y": verdict},
+        "03_of_another_form": {"y": verdict, "x": {"statement": "s", "holds": True}},
+        "04_none": {},
     }.items():
         (tmp_path / chapter).mkdir()
-        results.write_stamp(tmp_path / chapter, {"chapter": chapter, "results": kept})
+        results.write_stamp(tmp_path / chapter, {"chapter": chapter, "claims": kept})
+    (tmp_path / "05_earlier").mkdir()
+    results.write_stamp(tmp_path / "05_earlier", {"chapter": "05_earlier", "results": {}})
     monkeypatch.setenv("DDR_RUN", json.dumps({"executed": str(tmp_path)}))
     assert [found["chapter"] for found in claims.claims()] == ["01_a", "02_b"]
-    assert results.load_results()["01_a", "other"] == {"x": 1}
-    assert claims.claims()[0] == {"chapter": "01_a", **verdict}
+    assert claims.claims()[0] == {"chapter": "01_a", "key": "y", **verdict}

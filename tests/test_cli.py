@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from ddrlib.book import run as book
-from ddrlib.cli import Names, _echo_json, cli
+from ddrlib.cli import _echo_json, cli, split
 from ddrlib.errors import DDRError
 from ddrlib.files import ROOT
 
@@ -334,7 +334,7 @@ def test_what_a_network_prints_is_not_in_the_json(photographs):
     ],
 )
 def test_commas_within_brackets_belong_to_the_pattern(given, names):
-    assert Names().convert(given, None, None) == names
+    assert split(given) == names
 
 
 def test_measure_prints_tables_for_people(photographs):

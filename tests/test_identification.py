@@ -215,6 +215,7 @@ def test_viewer_asks_methods_that_have_not_seen_the_picture():
         {"hill": 3, "lake": 5},
         [1, 5],
         originals={"hill": images[0], "lake": images[1]},
+        head="linear",
     )
     assert view.axes == ["picture", "distortion", "level"] and len(view.frames) == 2 * 3 * 2
     told = {tuple(frame["at"]): frame["show"] for frame in view.frames}

@@ -1,6 +1,5 @@
 """The whole measurement on a network that is known to see content, degradation, or nothing."""
 
-import json
 from dataclasses import replace
 
 import joblib
@@ -92,14 +91,18 @@ def test_layers_are_found_to_see_what_they_see(network, patches):
 def test_figures_are_those_of_the_definitions(network, patches):
     found = measure(network, patches, DEGRADATIONS, layers=["content"], seeds=3)
     assert (found.n, found.degradations, found.perplexity) == (N, DEGRADATIONS, 35 / 3)
-    assert [found.degradations[g] for g in found.degradation[[0, N, 2 * N]]] == list(DEGRADATIONS)
-    assert found.content.tolist() == 3 * list(range(N))
+    assert [found.degradations[g] for g in found.samples.degradation[[0, N, 2 * N]]] == list(
+        DEGRADATIONS
+    )
+    assert found.samples.content.tolist() == 3 * list(range(N))
     inputs = torch.cat([degrade(patches.images, d) for d in DEGRADATIONS])
     features = nn.functional.avg_pool2d(inputs, 4).flatten(1)
     layer = found["content"]
     assert layer.dim == features.shape[1] == 48
     assert np.allclose(layer.gram, gram(features.numpy()), atol=1e-2)  # features are float16
-    split = variance_components(gram(features.numpy()), found.content, found.degradation)
+    split = variance_components(
+        gram(features.numpy()), found.samples.content, found.samples.degradation
+    )
     for factor in ("degradation", "content", "rest"):
         share = getattr(layer.variance, factor)
         assert share.value == pytest.approx(getattr(split, factor), abs=1e-3)
@@ -107,8 +110,8 @@ def test_figures_are_those_of_the_definitions(network, patches):
         assert share.n == N
     assert layer.embeddings.shape == (3, 3 * N, 2)
     for chi, labels in (
-        (layer.chi_degradation, found.degradation),
-        (layer.chi_content, found.content),
+        (layer.chi_degradation, layer.degradation),
+        (layer.chi_content, layer.content),
     ):
         values = [calinski_harabasz_score(points, labels) for points in layer.embeddings]
         assert chi.values == pytest.approx(values, rel=1e-4)
@@ -119,14 +122,18 @@ def test_figures_are_those_of_the_definitions(network, patches):
         assert chi.wd + chi.bd == pytest.approx(np.mean(spread), rel=1e-4)
 
 
-def test_json_has_the_documented_shape_and_is_strict(network, patches):
+def test_the_record_has_the_documented_shape(network, patches):
     found = measure(network, patches, layers=SEES, seeds=1)
-    told = json.loads(found.to_json(), parse_constant=pytest.fail)  # no NaN
-    assert (told["network"], told["n"], told["degradations"]) == ("toy", N, list(DEGRADATIONS))
-    assert [layer["layer"] for layer in told["layers"]] == ["content", "degradation"]
-    for entry, layer in zip(told["layers"], found.layers, strict=True):
+    record = found.record()
+    assert (record["network"], record["n"], record["degradations"]) == (
+        "toy",
+        N,
+        list(DEGRADATIONS),
+    )
+    assert [layer["layer"] for layer in record["layers"]] == ["content", "degradation"]
+    for entry, layer in zip(record["layers"], found.layers, strict=True):
         assert entry["chi_degradation"]["mean"] == layer.chi_degradation.mean
-        assert entry["chi_content"]["sd"] is None  # one seed has no spread
+        assert np.isnan(entry["chi_content"]["sd"])  # one seed has no spread
         assert sum(entry["variance"].values()) == pytest.approx(1)
         assert entry["knn_degradation"] == layer.knn_degradation.value
         low, high = entry["intervals"]["component_degradation"]
@@ -144,9 +151,9 @@ def test_srga_is_that_of_the_features_but_for_the_signs_of_components(network, p
     for index, features in zip(indices.values(), others, strict=True):
         assert index.value == pytest.approx(srga(of_clean, features, N - 1).srga, abs=0.05)
         assert index.low <= index.value <= index.high and index.n == N
-    told = json.loads(found.to_json("content"))["srga"]
-    assert (told["layer"], told["reference"]) == ("content", "clean")
-    assert told["degradations"]["blur4"]["value"] == indices["blur4"].value
+    record = found.record("content")["srga"]
+    assert (record["layer"], record["reference"]) == ("content", "clean")
+    assert record["degradations"]["blur4"]["value"] == indices["blur4"].value
     with pytest.raises(DDRError, match="was not measured"):
         found.srga("degradation")
 
@@ -179,22 +186,11 @@ def test_a_layer_with_fewer_contents_is_what_is_measured_of_these_alone(network,
     assert np.allclose(part.gram, few.gram)
 
 
-def test_table_has_a_row_a_layer(network, patches):
-    found = measure(network, patches, layers=SEES, seeds=2)
-    table = found.table().set_index("layer")
-    assert list(table.index) == ["content", "degradation"]
-    row, layer = table.loc["degradation"], found["degradation"]
-    assert row.chi_degradation == layer.chi_degradation.mean
-    assert row.chi_degradation_sd == layer.chi_degradation.sd
-    assert row.component_content_high == layer.variance.content.high
-    assert row.p == layer.p
-
-
 def test_an_order_of_layers_or_a_backend_changes_nothing(network, patches):
     one = measure(network, patches, layers=["degradation", "content"], seeds=2)
     with joblib.parallel_config(backend="sequential"):
         two = measure(network, patches, layers=SEES, seeds=2)
-    assert one.to_json() == two.to_json()
+    assert one.record() == two.record()
 
 
 # --- the cache ---
@@ -207,7 +203,7 @@ def test_a_second_measurement_reads_the_first_and_adds_seeds(network, patches, p
     assert np.array_equal(more["content"].embeddings[:2], first["content"].embeddings)
     monkeypatch.setattr("ddrlib.measure.tsne.tsne", pytest.fail)
     again = measure(network, patches, layers=["content"], seeds=2)
-    assert again.to_json() == first.to_json()
+    assert again.record() == first.record()
     assert len(list((place / "arrays").iterdir())) == 1 + 3  # a Gram matrix, three projections
 
 

@@ -14,14 +14,16 @@ from ddrlib.measure.intervals import bootstrap, mean_interval, over_seeds
 from ddrlib.measure.metrics import (
     TwoWay,
     calinski_harabasz,
-    knn_hits,
-    knn_purity,
-    label_purity,
     permutation_p,
     readout,
     variance_components,
     variance_split,
 )
+from ddrlib.measure.neighbours import knn_hits, label_purity
+
+
+def purity(gram: np.ndarray, labels: np.ndarray, k: int = 10) -> float:
+    return knn_hits(gram, labels, k).mean()
 
 
 def labels(contents: int, degradations: int) -> tuple[np.ndarray, np.ndarray]:
@@ -192,27 +194,27 @@ def test_knn_is_not_drawn_to_hubs():
     features = spread * (np.eye(3, 500)[degradation] * 3 + rng.standard_normal((90, 500)))
     nearest = NearestNeighbors(n_neighbors=10).fit(features).kneighbors(return_distance=False)
     assert (degradation[nearest] == 0).mean() > 0.9
-    assert knn_purity(gram(features), degradation) > 0.9
+    assert purity(gram(features), degradation) > 0.9
 
 
 def test_knn_of_groups_on_a_line_and_of_copies():
     groups = np.repeat([0, 1, 2], 12)
     line = groups[:, None] * 10 + np.random.default_rng(0).random((36, 1))
-    assert knn_purity(gram(line), groups) == 1
-    assert knn_purity(gram(groups[:, None].astype(float)), groups) == 1
+    assert purity(gram(line), groups) == 1
+    assert purity(gram(groups[:, None].astype(float)), groups) == 1
 
 
 def test_knn_purity_of_known_clouds():
     content, degradation = labels(20, 3)
     apart = gram(toy(20, 3, 50, 1, 1))
-    assert knn_purity(apart, degradation) == 1
+    assert purity(apart, degradation) == 1
     pairs = gram(toy(20, 3, 0, 50, 1))  # each content alone with its three degradations
-    assert knn_purity(pairs, content, k=2) == 1
-    assert knn_purity(pairs, degradation, k=2) == 0
-    chance = np.mean([knn_purity(gram(toy(20, 3, 0, 0, 1, s)), degradation) for s in range(30)])
+    assert purity(pairs, content, k=2) == 1
+    assert purity(pairs, degradation, k=2) == 0
+    chance = np.mean([purity(gram(toy(20, 3, 0, 0, 1, s)), degradation) for s in range(30)])
     assert chance == pytest.approx(19 / 59, abs=0.02)
     with pytest.raises(DDRError, match="choose k from 1 to 59"):
-        knn_purity(apart, degradation, k=60)
+        purity(apart, degradation, k=60)
 
 
 # --- permutation and bootstrap ---

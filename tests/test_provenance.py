@@ -1,5 +1,4 @@
 import base64
-import dataclasses
 import importlib.metadata
 import io
 import json
@@ -23,6 +22,8 @@ from ddrlib.book.records import describe, image_hash, in_words
 from ddrlib.book.results import Run, write_stamp
 from ddrlib.errors import DDRError
 from ddrlib.files import ROOT
+from ddrlib.measure.intervals import Interval, over_seeds
+from ddrlib.measure.layer import Chi
 
 
 @pytest.fixture
@@ -112,11 +113,11 @@ def test_names_are_neither_markup_nor_formulas(chapter, shown):
 
 
 def test_a_full_disk_is_named_with_the_file(chapter, shown, monkeypatch):
-    def full(path, content):
+    def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(DDRError, match=r"figures/line\.png: No space left on device"):
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(DDRError, match=r"figures/line\.png cannot be written: No space left"):
         provenance.show_figure(a_line(), "line", "a line")
 
 
@@ -157,6 +158,33 @@ def test_a_table_says_what_heads_what(chapter, shown):
     pd.testing.assert_frame_equal(pd.read_csv(chapter / "headed.csv"), table)
 
 
+def test_the_csv_of_a_table_holds_the_numbers_of_its_intervals(chapter, shown):
+    chi = Chi((1.0, 2.0), wd=1.0, bd=2.0, interval=Interval(1.5, 0.5, 2.5, 12))
+    table = pd.DataFrame(
+        {
+            "n": [12, 3],
+            "component": [Interval(1 / 3, 0.2, 0.4, 12), None],
+            "CHI": [chi, "of one group"],
+            "seeds": [over_seeds([3.0, 1.0, 8.0]), over_seeds([7.0])],
+            "finished": [pd.Timestamp(0), None],
+        },
+        index=pd.Index(["RB1", "RB2"], name="layer"),
+    )
+    provenance.show_table(table, "intervals", "CHI by layer")
+    cells = re.findall("<td>(.*)</td>", shown[0]["text/html"])
+    assert cells[:4] == ["12", "0.333 [0.2, 0.4]", "1.5 ± 0.71 [0.5, 2.5]", "4 [1, 8]"]
+    found = (chapter / "intervals.csv").read_text().splitlines()
+    head = (
+        "layer,n,component,component_low,component_high,CHI,CHI_low,CHI_high,seeds,seeds_low,"
+        "seeds_high,finished"
+    )
+    assert found == [
+        head,
+        f"RB1,12,{1 / 3},0.2,0.4,1.5,0.5,2.5,4.0,1.0,8.0,1970-01-01 00:00:00",
+        "RB2,3,,,,of one group,,,7.0,7.0,7.0,NaT",
+    ]
+
+
 @pytest.mark.parametrize("name", ["n" * 5000, "a\0b", "../..", "", "package.module:make"])
 def test_odd_names_of_networks_are_recorded_as_they_are(name):
     assert provenance._with_weights([name]) == [name]
@@ -170,29 +198,21 @@ def test_networks_by_name_get_the_checksum_of_their_card(tmp_path, monkeypatch):
 
 
 def test_results_reach_the_chapters_that_sum_up(chapter, shown, monkeypatch):
-    monkeypatch.setattr(results, "_results", {})
-
-    @dataclasses.dataclass
-    class Interval:
-        value: float
-        low: float
-
-    results.save_result("chi", {"RB1": Interval(np.float32(0.5), float("nan")), "n": 3})
+    monkeypatch.setattr(results, "_claims", {})
+    results.keep_claim("chi", statement="CHI is 3", verdict="supported")
     results.close_chapter()
     closing = shown[-1][results.CLOSING_MIME]
-    assert closing["results"] == {"chi": {"RB1": {"value": 0.5, "low": None}, "n": 3}}
+    assert closing["claims"] == {"chi": {"statement": "CHI is 3", "verdict": "supported"}}
     executed = Run.current().executed
     for name in ("02_layers", "01_photographs"):
         (executed / name).mkdir(parents=True)
         write_stamp(executed / name, {"chapter": name, **closing})
     (executed / "03_damaged").mkdir()
     (executed / "03_damaged/stamp.json").write_text(
-        '{"chapter": "03_damaged", "results": {"chi": 1}}'
+        '{"chapter": "03_damaged", "claims": {"chi": 1}}'
     )
-    assert results.load_results() == {
-        ("01_photographs", "chi"): closing["results"]["chi"],
-        ("02_layers", "chi"): closing["results"]["chi"],
-    }
+    found = {stamp["chapter"]: stamp["claims"] for stamp in results.stamps()}
+    assert found == {"01_photographs": closing["claims"], "02_layers": closing["claims"]}
 
 
 def test_image_hash_knows_values_shapes_and_types():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import pytest
@@ -68,7 +67,7 @@ def test_every_route_gives_the_same_figures(folder, by_module, route):
 def _figures_of(network: Network) -> dict[str, float]:
     patches = load_patches("eval", 6, 64)
     found = measure(network, patches, ("clean", "blur2", "noise20"), seeds=2, device="cpu")
-    return dict(_numbers(json.loads(found.to_json(found.layers[-2].name))))
+    return dict(_numbers(found.record(found.layers[-2].name)))
 
 
 def _numbers(value: object, place: str = "") -> Iterator[tuple[str, float]]:

@@ -78,9 +78,8 @@ def test_frames_are_all_that_exist_and_share_pictures():
             return []
         return [(f"{photo} {degree}", torch.full((3, 8, 8), degree / 10)), ("note", kind)]
 
-    viewer = FrameViewer(
-        {"photo": ["a", "b"], "kind": ["blur", "noise"], "degree": [1, 2, 3]}, frames
-    )
+    axes = {"photo": ["a", "b"], "kind": ["blur", "noise"], "degree": [1, 2, 3]}
+    viewer = FrameViewer(axes, frames, frames, "anything")
     assert [frame["at"] for frame in viewer.frames] == [
         (photo, kind, degree)
         for photo in "ab"
@@ -88,15 +87,12 @@ def test_frames_are_all_that_exist_and_share_pictures():
     ]
     assert viewer.frames[1]["show"] == [["a 2", 1, None], ["note", None, "blur"]]
     assert len(viewer.pictures) == 3, "one a degree, whoever shows it"
-    assert (
-        viewer.live == ""
-        and repr(viewer) == "FrameViewer: 10 frames on the axes photo, kind, degree"
-    )
+    assert repr(viewer) == "FrameViewer: 10 frames on the axes photo, kind, degree"
 
 
 def test_frames_without_pictures_are_refused():
     with pytest.raises(DDRError, match="no combination"):
-        FrameViewer({"a": [1]}, lambda a: [])
+        FrameViewer({"a": [1]}, lambda a: [], lambda choice, text: [], "anything")
 
 
 # The gallery
@@ -164,12 +160,10 @@ def test_gallery_computes_what_is_typed(patches, network, sent):
 # Live or not
 
 
-def test_only_widgets_that_can_compute_answer(sent):
+def test_what_fails_is_one_line_of_the_answer(sent):
     def frames(a):
         return [("x", "text")]
 
-    say(FrameViewer({"a": [1]}, frames), type="ping")
-    assert sent == []
     live = FrameViewer({"a": [1]}, frames, compute=lambda choice, text: 1 / 0, live="anything")
     say(live, type="ping")
     say(live, type="compute", request={"choice": {}, "text": ""})

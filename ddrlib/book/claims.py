@@ -12,7 +12,7 @@ from html import escape
 
 from IPython.display import HTML, display
 
-from ddrlib.book.results import load_results, save_result
+from ddrlib.book.results import keep_claim, stamps
 
 SUPPORTED, PARTLY, NOT_SUPPORTED, NOT_TESTED = VERDICTS = (
     "supported",
@@ -22,6 +22,7 @@ SUPPORTED, PARTLY, NOT_SUPPORTED, NOT_TESTED = VERDICTS = (
 )
 # The colours of the admonitions; "not tested" has none.
 CSS_CLASSES = dict(zip(VERDICTS, ("tip", "note", "warning", ""), strict=True))
+KEPT = {"statement", "verdict", "criterion", "evidence"}
 
 
 def verdict(holds: bool | Sequence[bool], not_tested: str = "") -> str:
@@ -60,8 +61,7 @@ def claim(
     """
     found = verdict(holds, not_tested)
     parts = list(holds) if isinstance(holds, Sequence) else []
-    kept = {"statement": statement, "verdict": found, "criterion": criterion, "evidence": evidence}
-    save_result(f"claim-{key}", kept)
+    keep_claim(key, statement=statement, verdict=found, criterion=criterion, evidence=evidence)
     title = found.capitalize() + (f": {sum(parts)} of {len(parts)}" if found == PARTLY else "")
     lines = [
         f"<p>{escape(statement)}</p>",
@@ -79,12 +79,14 @@ def claim(
 
 
 def claims() -> list[dict]:
-    """All claims kept so far, in the order of the book.
+    """The claims of the chapters that are done, in the order of the book.
 
-    Each has chapter, key, statement, verdict, criterion and evidence.
+    Each has chapter, key, statement, verdict, criterion and evidence. A chapter that kept its claims
+    in another form, as an earlier version did, counts as not run.
     """
     return [
-        {"chapter": chapter, "key": name.removeprefix("claim-"), **result}
-        for (chapter, name), result in load_results().items()
-        if name.startswith("claim-")
+        {"chapter": stamp["chapter"], "key": key, **claim}
+        for stamp in stamps()
+        if all(claim.keys() == KEPT for claim in stamp.get("claims", {}).values())
+        for key, claim in stamp.get("claims", {}).items()
     ]

@@ -55,14 +55,15 @@ def recorded(parameters: Mapping[str, Any], leave_out: Iterable[Path] = ()) -> d
     A file or folder that a parameter names counts wherever it lies.
     """
     named = list(_named(parameters.values()))
-    wanted = [ROOT / "ddrlib", DATA, cache_dir() / "div2k", *named]
-    unwanted = [*_machine(), BUILD, cache_dir(), *leave_out]
+    kept = [ROOT / "ddrlib", DATA, cache_dir() / "div2k", *named]
+    others = [*_machine(), BUILD, cache_dir(), *leave_out]
+    settings = os.path.join(os.path.expanduser("~"), ".")  # hidden files and folders of the user's
     found = {}
     for path in dict.fromkeys([*map(_source, list(_seen)), *named]):
         searched = str(path) in sys.path_importer_cache and path not in named  # for modules
         made = str(path) in _written
-        left_out = _within(path, unwanted) or _is_setting(path)
-        if searched or made or (left_out and not _within(path, wanted)):
+        left_out = _within(path, others) or str(path).startswith(settings)
+        if searched or made or (left_out and not _within(path, kept)):
             continue
         if mark := fingerprint(path):
             name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
@@ -87,12 +88,6 @@ def _machine() -> list[Path]:
     python = [sys.prefix, sys.base_prefix, *site.getsitepackages(), site.getusersitepackages()]
     system = ["/proc", "/sys", "/dev", "/etc", "/usr", "/run", "/var/lib", "/var/cache"]
     return list(map(Path, [*python, *system]))
-
-
-def _is_setting(path: Path) -> bool:
-    """Whether this lies in a hidden file or folder of the user's home."""
-    home = os.path.expanduser("~")
-    return str(path).startswith(os.path.join(home, "."))
 
 
 def _source(name: str) -> Path:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from reprlib import repr as brief
@@ -40,7 +40,7 @@ class Chapter:
 
     @property
     def sums_up(self) -> bool:
-        """Whether it tells what the others found (metadata `ddr: {"after": "all"}`); runs last."""
+        """Whether it says what the others found (metadata `ddr: {"after": "all"}`); runs last."""
         return self.notebook.metadata.get("ddr", {}).get("after") == "all"
 
 
@@ -83,9 +83,9 @@ def _parameters(notebook: nbformat.NotebookNode, where: str) -> dict[str, Any]:
     return parameters
 
 
-def select(chapters: Sequence[Chapter], wanted: Sequence[str]) -> list[Chapter]:
+def select(chapters: Sequence[Chapter], names: Sequence[str]) -> list[Chapter]:
     """The chapters called by number ("2", "02") or by the beginning of their name; all for none."""
-    called = [_called(text, chapters) for text in wanted] or chapters
+    called = [_called(text, chapters) for text in names] or chapters
     return [chapter for chapter in chapters if chapter in called]
 
 
@@ -116,8 +116,13 @@ def settle(
     """
     settings = {chapter.name: dict(chapter.parameters) for chapter in chapters}
     path = find_profile(profile, chapters[0].path.parent)
-    for where, values, those in _parts(path, chapters):
-        _assign(settings, values, those, where, path.parent)
+    by_name = {"all": chapters, **{chapter.name: [chapter] for chapter in chapters}}
+    parts = _mapping(read_yaml(path), path.name)
+    for part in sorted(parts, key=lambda part: part != "all"):
+        where = f"{path.name}, {part}"
+        if part not in by_name:
+            raise DDRError(f"{where}: there is no such chapter; {did_you_mean(part, by_name)}")
+        _assign(settings, _mapping(parts[part], where), by_name[part], where, path.parent)
     with_device = [chapter for chapter in chapters if "device" in chapter.parameters]
     if device != "auto" and with_device:
         _assign(settings, {"device": device}, with_device, "--device")
@@ -131,19 +136,6 @@ def find_profile(name: str, book: Path = BOOK) -> Path:
     if name not in profiles:  # a path is no name
         raise DDRError(f"there is no profile {brief(name)}; {did_you_mean(name, profiles)}")
     return profiles[name]
-
-
-def _parts(
-    path: Path, chapters: Sequence[Chapter]
-) -> Iterable[tuple[str, dict[str, Any], Sequence[Chapter]]]:
-    """Where, values and chapters for each part of a profile, `all` first."""
-    by_name = {"all": chapters, **{chapter.name: [chapter] for chapter in chapters}}
-    parts = _mapping(read_yaml(path), path.name)
-    for part in sorted(parts, key=lambda part: part != "all"):
-        where = f"{path.name}, {part}"
-        if part not in by_name:
-            raise DDRError(f"{where}: there is no such chapter; {did_you_mean(part, by_name)}")
-        yield where, _mapping(parts[part], where), by_name[part]
 
 
 def _mapping(value: Any, where: str) -> dict[str, Any]:

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ddrlib.book.records import describe, in_words
 from ddrlib.book.results import Run, now
-from ddrlib.errors import DDRError
-from ddrlib.files import DATA
+from ddrlib.files import DATA, write_atomically
 from ddrlib.machine import device_name, environment
 
 if TYPE_CHECKING:
@@ -52,12 +51,12 @@ def show_table(table: pd.DataFrame, name: str, caption: str, **made_by: Any) -> 
     """Show a table as `show_figure` shows a figure; keep NAME.csv and NAME.json.
 
     An index other than 0, 1, 2 ... heads the rows. Cells that are neither numbers nor texts, such
-    as intervals, are shown as `str` writes them.
+    as intervals, are shown as `str` writes them. The CSV holds their numbers: see `in_numbers`.
     """
     run = Run.current()
-    table = table.map(_cell)
     headed = type(table.index).__name__ != "RangeIndex"
-    _keep(run, f"{name}.csv", table.to_csv(index=headed).encode())
+    _keep(run, f"{name}.csv", in_numbers(table).map(_cell).to_csv(index=headed).encode())
+    table = table.map(_cell)
     one_head = table.rename_axis(index=None, columns=table.index.name)
     html = one_head.to_html(index=headed, border=0, float_format="{:.3g}".format, na_rep="")
     head, body = html.split("<tbody>")
@@ -65,6 +64,22 @@ def show_table(table: pd.DataFrame, name: str, caption: str, **made_by: Any) -> 
     head = head.replace("<thead>", f"<caption>{escape(caption)}</caption>\n  <thead>")
     body = body.replace("<th>", '<th scope="row">')
     _show(run, name, f"{head}<tbody>{body}", {"table": name, "alt": caption}, made_by)
+
+
+def in_numbers(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with columns NAME, NAME_low and NAME_high in place of one that holds intervals.
+
+    An interval is what has a `value`, `low` and `high`, or an `interval` that has. Other cells of
+    such a column stay in NAME.
+    """
+    columns = {}
+    for name, cells in table.items():
+        found = [getattr(cell, "interval", cell) for cell in cells]
+        columns[name] = [cell.value if hasattr(cell, "low") else cell for cell in found]
+        if any(hasattr(cell, "low") for cell in found):
+            for end in ("low", "high"):
+                columns[f"{name}_{end}"] = [getattr(cell, end, None) for cell in found]
+    return type(table)(columns, index=table.index)
 
 
 def _cell(cell: Any) -> Any:
@@ -93,10 +108,7 @@ def _keep(run: Run, file_name: str, content: bytes) -> str:
     if target.exists() and not run.interactive:
         raise ValueError(f"{run.chapter} makes {file_name} twice: give each figure its own name")
     target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        target.write_bytes(content)
-    except OSError as error:
-        raise DDRError(f"{target}: {error.strerror}; make room") from None
+    write_atomically(target, content)
     return f"figures/{run.chapter}/{file_name}"
 
 

@@ -1,8 +1,8 @@
-"""What a chapter leaves for the others and for `ddr`: its results, and its stamp.
+"""What a chapter leaves for the others and for `ddr`: its claims, and its stamp.
 
 `ddr run` says through the environment variable `DDR_RUN` what a chapter's kernel is running. Where
 that is missing the notebook is open in somebody's Jupyter: figures are kept in
-`_build/interactive`, and the results of other chapters are those of the default profile.
+`_build/interactive`, and the claims of other chapters are from the default profile.
 
 A chapter that is done is a folder: the executed NAME.ipynb, figures/, and stamp.json, which says
 what it was made from and what it holds.
@@ -22,14 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from ddrlib.book import ingredients
-from ddrlib.book.records import describe
 from ddrlib.files import BUILD
 from ddrlib.machine import device_name, environment, peak_memory
 
 CLOSING_MIME = "application/vnd.ddr.closing+json"
 STAMP = "stamp.json"
 
-_results: dict[str, dict] = {}
+_claims: dict[str, dict[str, str]] = {}
 
 
 @dataclass(frozen=True)
@@ -59,18 +58,9 @@ class Run:
         return self.chapter == "interactive"
 
 
-def save_result(name: str, result: Mapping[str, Any]) -> None:
-    """Keep a few headline figures for the chapters that sum up, once this chapter is done."""
-    _results[name] = describe(result)
-
-
-def load_results() -> dict[tuple[str, str], dict]:
-    """What the chapters that are done have saved, by (chapter, name), in the order of the book."""
-    return {
-        (stamp["chapter"], name): result
-        for stamp in stamps()
-        for name, result in stamp["results"].items()
-    }
+def keep_claim(key: str, **claim: str) -> None:
+    """Keep a claim for the chapters that sum up, once this chapter is done."""
+    _claims[key] = claim
 
 
 def close_chapter() -> None:
@@ -84,7 +74,7 @@ def close_chapter() -> None:
         **peak_memory(),
         "environment": environment(),
         "files": ingredients.recorded(run.parameters, leave_out=[run.executed, run.output]),
-        "results": _results,
+        "claims": _claims,
     }
     publish_display_data({CLOSING_MIME: closing})
 
@@ -101,7 +91,7 @@ def stamps(executed: Path | None = None) -> list[dict]:
     """The stamps of the chapters that are done, in the order of the book.
 
     Each holds chapter, profile, parameters, seconds, peak_memory_mb (peak_gpu_mb), device,
-    finished, environment, results, and `made_from` and `outputs` with their hashes.
+    finished, environment, claims, and `made_from` and `outputs` with their hashes.
     """
     folder = executed or Run.current().executed
     found = (read_stamp(path.parent) for path in sorted(folder.glob(f"*/{STAMP}")))

@@ -6,10 +6,7 @@ one before as a whole: whenever the program is killed, a chapter is done or not 
 
 from __future__ import annotations
 
-import copy
-import os
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -18,26 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbformat import NotebookNode
 
+from ddrlib.book.execution import execute, failures, problem
 from ddrlib.book.ingredients import fingerprint, first_change, source_hash
 from ddrlib.book.profiles import BOOK, Chapter, read_chapters, select, settle
 from ddrlib.book.records import describe
 from ddrlib.book.results import CLOSING_MIME, STAMP, Run, discard, read_stamp, write_stamp
-from ddrlib.errors import DDRError, few, one_line, out_of_memory
-from ddrlib.files import BUILD, ROOT, locked
+from ddrlib.errors import DDRError, few, out_of_memory
+from ddrlib.files import BUILD, locked
 from ddrlib.machine import computing_versions, processor
 
-# The kernel: this very interpreter, whose reading is recorded from the start.
-START = """
-import sys
-sys.path[:1] = []
-from ddrlib.book.ingredients import record
-record()
-from ipykernel.kernelapp import launch_new_instance
-launch_new_instance()
-"""
-CLOSE = "from ddrlib.book.results import close_chapter\nclose_chapter()"
 NOT_RUN, REPLACED = "not run", ".replaced-"
 
 
@@ -47,7 +34,7 @@ def executed_folder(profile: str, build: Path = BUILD) -> Path:
 
 
 def run_chapters(
-    wanted: Sequence[str] = (),
+    names: Sequence[str] = (),
     profile: str = "default",
     overrides: Mapping[str, Any] | None = None,
     device: str = "auto",
@@ -55,13 +42,13 @@ def run_chapters(
     book: Path = BOOK,
     build: Path = BUILD,
 ) -> list[str]:
-    """Run the wanted chapters (all for none) where they have changed; returns those that failed.
+    """Run the chapters named (all for none) where they have changed; returns those that failed.
 
     A failure is printed and the rest goes on, except for the chapters that sum up the others.
     Raises DDRError, before anything runs, for a chapter, profile or parameter that does not exist.
     """
     chapters = read_chapters(book)
-    chosen = select(chapters, wanted)
+    chosen = select(chapters, names)
     settings = settle(chapters, chosen, profile, overrides or {}, device)
     executed = executed_folder(profile, build)
     failed: list[str] = []
@@ -75,17 +62,17 @@ def run_chapters(
             print(f"[{i + 1}/{len(chosen)}] {chapter.name} … ", end="", flush=True)
             before = order[: order.index(chapter.name)] if chapter.sums_up else []
             made_from = sources(chapter) | {
-                "parameters": _plain(settings[chapter.name]),
+                "parameters": _decisive(settings[chapter.name]),
                 "chapters": {name: fingerprint(executed / name / STAMP) for name in before},
             }
             if not force and not outdated(executed / chapter.name, made_from):
                 print("unchanged", flush=True)
                 continue
             start = time.monotonic()
-            problem = _run(chapter, settings[chapter.name], made_from, profile, executed)
+            failure = _run(chapter, settings[chapter.name], made_from, profile, executed)
             seconds = f"{time.monotonic() - start:.0f} s"
-            print(f"failed after {seconds}\n{problem}" if problem else seconds, flush=True)
-            if problem:
+            print(f"failed after {seconds}\n{failure}" if failure else seconds, flush=True)
+            if failure:
                 failed.append(chapter.name)
         if chosen[-1].sums_up:
             name_outdated(executed, [chapter for chapter in chapters if not chapter.sums_up])
@@ -123,9 +110,9 @@ def sources(chapter: Chapter) -> dict[str, Any]:
     return {"code": code, "versions": computing_versions()}
 
 
-def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters as the stamp keeps them; the device is not what a chapter is made from."""
-    return {name: describe(value) for name, value in parameters.items() if name != "device"}
+def _decisive(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that a chapter is made from: all but the device."""
+    return describe({name: value for name, value in parameters.items() if name != "device"})
 
 
 def outdated(folder: Path, made_from: Mapping[str, Any]) -> str | None:
@@ -163,7 +150,7 @@ def _run(
     run = Run(chapter.name, profile, parameters, output=work, executed=executed)
     path, start = work / chapter.path.name, time.monotonic()
     try:
-        notebook = _execute(chapter, run, path)
+        notebook = execute(chapter, run, path)
         closing = notebook.cells.pop().outputs[0].data[CLOSING_MIME]
         del notebook.metadata["papermill"]  # paths on this machine
         nbformat.write(notebook, path)
@@ -176,12 +163,10 @@ def _run(
             **closing,
         }
         write_stamp(work, stamp)
-    except OSError as error:
-        if not out_of_memory(error):
+    except failures() as error:
+        if isinstance(error, OSError) and not out_of_memory(error):
             raise DDRError(f"{error.filename or path}: {error.strerror or error}") from None
-        return _problem(chapter, error, path, executed / "failed")
-    except _failures() as error:
-        return _problem(chapter, error, path, executed / "failed")
+        return problem(chapter, error, path, executed / "failed")
     _put_in_place(work, executed / chapter.name)
     (executed / "failed" / path.name).unlink(missing_ok=True)
     shutil.rmtree(work.parent)
@@ -198,91 +183,3 @@ def _put_in_place(work: Path, folder: Path) -> None:
             aside.parent.rmdir()
     else:
         work.rename(folder)
-
-
-def _execute(chapter: Chapter, run: Run, path: Path) -> NotebookNode:
-    """Run a copy of the chapter at `path`, in a kernel of this Python, from book/."""
-    import papermill
-
-    notebook = copy.deepcopy(chapter.notebook)
-    notebook.cells.append(nbformat.v4.new_code_cell(CLOSE))
-    nbformat.write(notebook, path)
-    changed = {
-        name: value for name, value in run.parameters.items() if value != chapter.parameters[name]
-    }
-    return papermill.execute_notebook(
-        path,
-        path,
-        changed,
-        kernel_name="python3",
-        language="python",
-        progress_bar=False,
-        cwd=chapter.path.parent,
-        start_timeout=300,
-        kernel_manager_class=_kernel_manager(run),
-    )
-
-
-def _kernel_manager(run: Run) -> type:
-    """Starts this very interpreter, and keeps the user's own settings out of the chapter."""
-    from jupyter_client import AsyncKernelManager
-    from jupyter_client.kernelspec import KernelSpec
-
-    private = run.output.parent / "kernel"
-    private.mkdir(exist_ok=True)
-    environment = {
-        # The library that runs the chapter is the one that this program has.
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
-        "PYTHONUTF8": "1",
-        **dict.fromkeys(("PYTHONSTARTUP", "PYTHONWARNINGS", "JUPYTER_CONFIG_PATH"), ""),
-        **dict.fromkeys(("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"), str(private)),
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "MATPLOTLIBRC": os.devnull,
-        **run.environment(),
-    }
-    # A kernel that has to end while it is idle calls that an error.
-    quiet = ["--log-level=CRITICAL", "--HistoryManager.enabled=False"]
-    start = [sys.executable, "-c", START, "-f", "{connection_file}"]
-    spec = KernelSpec(argv=[*start, *quiet], language="python", env=environment)
-
-    class ThisInterpreter(AsyncKernelManager):
-        kernel_spec = spec
-        transport_encryption = "auto"  # else every kernel warns of its absence
-
-        def __init__(self, **options: Any) -> None:
-            super().__init__(**options, connection_file=str(private / "connection.json"))
-
-    return ThisInterpreter
-
-
-def _failures() -> tuple[type[Exception], ...]:
-    """What a chapter can fail with, RuntimeError where its kernel dies or never starts."""
-    from papermill import PapermillExecutionError
-
-    return PapermillExecutionError, RuntimeError, TimeoutError, MemoryError
-
-
-def _problem(chapter: Chapter, error: Exception, path: Path, folder: Path) -> str:
-    """Chapter, cell and error in two lines; the notebook is kept for reading, as far as it came."""
-    folder.mkdir(exist_ok=True)
-    kept = folder / path.name
-    os.replace(path, kept)
-    shutil.rmtree(path.parent)
-    started = [
-        cell
-        for cell in nbformat.read(kept, as_version=4).cells
-        if cell.cell_type == "code"
-        and cell.metadata.get("papermill", {}).get("start_time")
-        and "injected-parameters" not in cell.metadata.tags
-    ]
-    first_line = started[-1].source.strip().split("\n")[0] if started else ""
-    where = f"code cell {len(started)} (`{first_line}`)" if started else "before the first cell"
-    if name := getattr(error, "ename", ""):  # raised in the cell
-        what = f"{name}: {getattr(error, 'evalue', '')}".split("\n")[0]
-    elif started:
-        what = "the kernel died"
-    else:
-        what = f"the kernel did not start ({one_line(error)})"
-    if out_of_memory(what) or what == "the kernel died":
-        what += "; was there enough memory? smaller parameters need less"
-    return f"  {chapter.name}, {where}: {what}\n  see {kept}"

@@ -4,12 +4,13 @@ Each kind is a frozen dataclass of one number, its degree, in the unit that its 
 `side` says where it acts: "hr" before the downsampling (optics and motion, in HR pixels), "lr"
 after it (sensor, encoding and transmission, on the image that a network gets). Called, it maps
 images (N, 3, H, W), RGB in [0, 1], to images of the same shape on the same device; what is random
-it draws from the N generators given, one an image. LR-side kinds are given 8-bit images (multiples
-of 1/255); `ddrlib.degrade` clamps and rounds what they return. A subclass enters `KINDS` by itself.
+it draws from N generators, one for each image. LR-side kinds are given 8-bit images (multiples of
+1/255); `ddrlib.degrade` clamps and rounds what they return. A subclass enters `KINDS` by itself.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -161,7 +162,7 @@ class Quantize(Step):
 
 
 def _draw(images: Tensor, values: Iterable[np.ndarray]) -> Tensor:
-    """One random array an image, as a tensor like `images`; drawn on the CPU, alike everywhere."""
+    """Random arrays, one per image, as a tensor like `images`; from the CPU, so alike everywhere."""
     return torch.from_numpy(np.stack(list(values))).to(images)
 
 
@@ -215,10 +216,8 @@ class Fading(Step):
         sent = np.unpackbits(np.frombuffer(stream[start:-2], np.uint8))
         for _ in range(100):
             received = sent ^ (rng.random(sent.size) < self.rate / 1000)
-            try:
+            with contextlib.suppress(OSError):
                 return _decode(stream[:start] + np.packbits(received).tobytes() + stream[-2:])
-            except OSError:
-                continue
         raise DDRError(f"degradation '{self}': no image could be decoded; take a smaller rate")
 
 

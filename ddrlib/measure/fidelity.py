@@ -1,6 +1,6 @@
 """How close a restored image is to the truth: images (N, 3, H, W), RGB in [0, 1], one figure each.
 
-As usual for x4, images are clipped to [0, 1] and `border` pixels at each side do not count.
+As usual for x4, images are clipped to [0, 1] and 4 pixels at each side do not count.
 """
 
 from __future__ import annotations
@@ -12,20 +12,22 @@ import torch
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
+BORDER = 4
 
-def psnr(images: Tensor, truth: Tensor, border: int = 4) -> Tensor:
+
+def psnr(images: Tensor, truth: Tensor) -> Tensor:
     """Peak signal-to-noise ratio in dB (N,), over all channels; infinite for identical images."""
-    images, truth = _inside(images.clamp(0, 1), border), _inside(truth, border)
+    images, truth = _inside(images.clamp(0, 1)), _inside(truth)
     return -10 * (images - truth).square().mean(dim=(1, 2, 3)).log10()
 
 
-def ssim(images: Tensor, truth: Tensor, border: int = 4) -> Tensor:
+def ssim(images: Tensor, truth: Tensor) -> Tensor:
     """Structural similarity (N,), at most 1, by scikit-image: the mean of the three channels'.
 
     With the window of Wang et al. 2004, a Gaussian of sigma 1.5 cut off at 11 x 11 pixels; images
     have to be at least as large within the border.
     """
-    pairs = (_inside(batch, border).float().cpu().numpy() for batch in (images.clamp(0, 1), truth))
+    pairs = (_inside(batch).float().cpu().numpy() for batch in (images.clamp(0, 1), truth))
     similarity = partial(
         structural_similarity,
         channel_axis=0,
@@ -38,6 +40,5 @@ def ssim(images: Tensor, truth: Tensor, border: int = 4) -> Tensor:
         return torch.tensor(list(pool.map(similarity, *pairs)))
 
 
-def _inside(images: Tensor, border: int) -> Tensor:
-    height, width = images.shape[-2:]
-    return images[..., border : height - border, border : width - border]
+def _inside(images: Tensor) -> Tensor:
+    return images[..., BORDER:-BORDER, BORDER:-BORDER]

@@ -32,13 +32,13 @@ class Spread(NamedTuple):
     In print a single value stands alone, without the look of an interval.
     """
 
-    mean: float
+    value: float
     low: float
     high: float
     n: int
 
     def __str__(self) -> str:
-        return f"{self.mean:.3g}" + f" [{self.low:.3g}, {self.high:.3g}]" * (self.n > 1)
+        return f"{self.value:.3g}" + f" [{self.low:.3g}, {self.high:.3g}]" * (self.n > 1)
 
 
 def bootstrap(
@@ -69,12 +69,10 @@ def bootstrap(
     return Interval(value, float(low), float(high), contents)
 
 
-def mean_interval(
-    values: np.ndarray, content: np.ndarray, n: int = 1000, seed: int = 0
-) -> Interval:
+def mean_interval(values: np.ndarray, content: np.ndarray) -> Interval:
     """The mean of one value per content (in the order of the sorted labels), with its interval."""
     values = np.asarray(values, dtype=np.float64)
-    return bootstrap(lambda counts: counts @ values / counts.sum(axis=1), content, n, seed)
+    return bootstrap(lambda counts: counts @ values / counts.sum(axis=1), content)
 
 
 def over_seeds(values: Sequence[float]) -> Spread:
@@ -82,9 +80,7 @@ def over_seeds(values: Sequence[float]) -> Spread:
     return Spread(float(np.mean(values)), min(values), max(values), len(values))
 
 
-def spearman(
-    x: np.ndarray, y: np.ndarray, within: bool = False, n: int = 1000, seed: int = 0
-) -> Interval:
+def spearman(x: np.ndarray, y: np.ndarray, within: bool = False) -> Interval:
     """Spearman's rank correlation of x and y (N, L), with a 95 % bootstrap interval over the rows.
 
     The points of a row (one network at L levels) are no independent evidence: rows are resampled
@@ -100,7 +96,7 @@ def spearman(
         drawn = (v[rows] if within else v[rows].reshape(len(rows), -1, 1) for v in (x, y))
         return _rank_correlation(*drawn)
 
-    return bootstrap(resampled, np.arange(len(x)), n, seed, (-1, 1))
+    return bootstrap(resampled, np.arange(len(x)), bounds=(-1, 1))
 
 
 def _rank_correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:

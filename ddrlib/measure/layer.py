@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import islice
 
@@ -15,14 +15,8 @@ from threadpoolctl import threadpool_limits
 from ddrlib.degrade.samples import Samples
 from ddrlib.features.grams import gram, layer_grams, subgram
 from ddrlib.measure.intervals import Interval, bootstrap
-from ddrlib.measure.metrics import (
-    FACTORS,
-    TwoWay,
-    VarianceSplit,
-    calinski_harabasz,
-    knn_hits,
-    permutation_p,
-)
+from ddrlib.measure.metrics import FACTORS, TwoWay, VarianceSplit, calinski_harabasz, permutation_p
+from ddrlib.measure.neighbours import knn_hits
 from ddrlib.measure.projection import pca
 from ddrlib.measure.srga import srga_interval
 from ddrlib.measure.tsne import tsne_each, usable_perplexity
@@ -86,7 +80,7 @@ class Layer:
     gram: np.ndarray
     n: int
     degradations: tuple[str, ...]
-    embeddings: np.ndarray
+    embeddings: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 2), np.float32))
 
     @classmethod
     def of(cls, name: str, features: np.ndarray, samples: Samples) -> Layer:
@@ -96,8 +90,7 @@ class Layer:
     @classmethod
     def of_gram(cls, name: str, matrix: np.ndarray, dim: int, samples: Samples) -> Layer:
         """From the centred Gram matrix of samples' features of `dim` values each."""
-        none_yet = np.empty((0, len(matrix), 2), np.float32)
-        return cls(name, dim, matrix, samples.n, samples.degradations, none_yet)
+        return cls(name, dim, matrix, samples.n, samples.degradations)
 
     # The samples
 
@@ -116,14 +109,7 @@ class Layer:
         n = n or self.n
         firsts = [self.n * self.degradations.index(name) for name in degradations]
         index = np.add.outer(firsts, np.arange(n)).ravel()
-        none_yet = np.empty((0, len(index), 2), np.float32)
-        return replace(
-            self,
-            gram=subgram(self.gram, index),
-            n=n,
-            degradations=tuple(degradations),
-            embeddings=none_yet,
-        )
+        return Layer(self.name, self.dim, subgram(self.gram, index), n, tuple(degradations))
 
     # Without a projection
 
@@ -145,13 +131,9 @@ class Layer:
         A factor without effect has 0 on average, whatever the number of contents; see
         `ddrlib.measure.metrics.variance_components`.
         """
-        contents, bounds = np.arange(self.n), (-np.inf, 1)
-        return VarianceSplit(
-            *(
-                bootstrap(partial(self.design.component, factor), contents, bounds=bounds)
-                for factor in FACTORS
-            )
-        )
+        component = self.design.component
+        over_contents = partial(bootstrap, content=np.arange(self.n), bounds=(-np.inf, 1))
+        return VarianceSplit(*(over_contents(partial(component, factor)) for factor in FACTORS))
 
     @cached_property
     @one_core

@@ -6,13 +6,9 @@ samples -> features -> Gram matrix -> PCA -> t-SNE, several seeds -> CHI
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import pandas as pd
 import torch
 
 from ddrlib.data.photographs import Patches
@@ -50,16 +46,6 @@ class Measurement:
     def degradations(self) -> tuple[str, ...]:
         return self.samples.degradations
 
-    @property
-    def content(self) -> np.ndarray:
-        """(N,): which content each sample shows."""
-        return self.samples.content
-
-    @property
-    def degradation(self) -> np.ndarray:
-        """(N,): the number of each sample's degradation."""
-        return self.samples.degradation
-
     def __getitem__(self, name: str) -> Layer:
         for layer in self.layers:
             if layer.name == name:
@@ -67,37 +53,33 @@ class Measurement:
         measured = ", ".join(layer.name for layer in self.layers)
         raise DDRError(f"layer {name!r} of {self.network} was not measured; there are: {measured}")
 
-    def table(self) -> pd.DataFrame:
-        """A row for each layer: every measure x with its interval, x_low to x_high, and chi_x_sd."""
-        return pd.DataFrame([_row(layer) for layer in self.layers])
-
     def srga(self, layer: str) -> dict[str, Interval]:
         """SRGA at a layer of each degradation but the first, against the first."""
         return {name: self[layer].srga(name) for name in self.degradations[1:]}
 
-    def to_json(self, srga_layer: str | None = None) -> str:
-        """All numbers with their intervals; null stands for what is not a finite number.
+    def record(self, srga_layer: str | None = None) -> dict:
+        """All numbers with their intervals, as plain values; some may be infinite or NaN.
 
         With `srga_layer` the key "srga" holds the indices at that layer.
         """
-        content = {
+        record = {
             "network": self.network,
             "n": self.n,
-            "degradations": self.degradations,
+            "degradations": list(self.degradations),
             "seeds": self.seeds,
             "perplexity": self.perplexity,
-            "layers": [_entry(layer) for layer in self.layers],
+            "layers": [_record(layer) for layer in self.layers],
         }
         if srga_layer is not None:
-            content["srga"] = {
+            record["srga"] = {
                 "layer": srga_layer,
                 "reference": self.degradations[0],
                 "degradations": {
-                    name: {"value": _finite(found.value), "interval": _ends(found)}
+                    name: {"value": found.value, "interval": [found.low, found.high]}
                     for name, found in self.srga(srga_layer).items()
                 },
             }
-        return json.dumps(content, indent=2, allow_nan=False)
+        return record
 
 
 def measure(
@@ -159,37 +141,18 @@ def _line(layer: Layer, done: int, of: int) -> str:
     )
 
 
-def _row(layer: Layer) -> dict:
-    row = {"layer": layer.name, "dim": layer.dim}
-    for name, interval in layer.intervals().items():
-        row |= {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
-        if name.startswith("chi"):
-            row[f"{name}_sd"] = getattr(layer, name).sd
-    return row | {"p": layer.p}
-
-
-def _entry(layer: Layer) -> dict:
+def _record(layer: Layer) -> dict:
     return {
         "layer": layer.name,
         "dim": layer.dim,
-        "chi_degradation": _chi_entry(layer.chi_degradation),
-        "chi_content": _chi_entry(layer.chi_content),
-        "variance": {factor: _finite(getattr(layer.variance, factor).value) for factor in FACTORS},
-        "knn_degradation": _finite(layer.knn_degradation.value),
+        "chi_degradation": _chi_record(layer.chi_degradation),
+        "chi_content": _chi_record(layer.chi_content),
+        "variance": {factor: getattr(layer.variance, factor).value for factor in FACTORS},
+        "knn_degradation": layer.knn_degradation.value,
         "p": layer.p,
-        "intervals": {name: _ends(interval) for name, interval in layer.intervals().items()},
+        "intervals": {name: [found.low, found.high] for name, found in layer.intervals().items()},
     }
 
 
-def _chi_entry(chi: Chi) -> dict:
-    numbers = {"mean": chi.mean, "sd": chi.sd, "wd": chi.wd, "bd": chi.bd}
-    finite = {name: _finite(number) for name, number in numbers.items()}
-    return {**finite, "values": list(map(_finite, chi.values))}
-
-
-def _ends(interval: Interval) -> list[float | None]:
-    return [_finite(interval.low), _finite(interval.high)]
-
-
-def _finite(number: float) -> float | None:
-    return number if math.isfinite(number) else None
+def _chi_record(chi: Chi) -> dict:
+    return {"mean": chi.mean, "sd": chi.sd, "wd": chi.wd, "bd": chi.bd, "values": list(chi.values)}

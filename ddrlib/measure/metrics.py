@@ -8,6 +8,7 @@ are integer arrays of length N.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -76,8 +77,8 @@ class TwoWay:
     two distinct contents.
     """
 
-    squares: np.ndarray  # (n,): sum over degradations of |x|^2, a content
-    content_means: np.ndarray  # (n,): k |mean over degradations|^2, a content
+    squares: np.ndarray  # (n,): sum over degradations of |x|^2, of each content
+    content_means: np.ndarray  # (n,): k |mean over degradations|^2, of each content
     within: np.ndarray  # (n, n): sum over degradations of the inner products of contents
     across: np.ndarray  # (n, n): the same of the contents' sums over degradations
     k: int  # degradations
@@ -110,12 +111,16 @@ class TwoWay:
 
     def component(self, factor: str, counts: np.ndarray) -> np.ndarray:
         """The unbiased variance component (B,) of a factor: see `variance_components`."""
-        degradation, content, total = self.sums(counts)
-        n = counts.sum(axis=1)
-        found = components_of_shares(degradation / total, content / total, n, self.k)
-        return {"degradation": found[0], "content": found[1], "rest": 1 - (found[0] + found[1])}[
-            factor
-        ]
+        ss_degradation, ss_content, total = self.sums(counts)
+        k, n = self.k, counts.sum(axis=1)
+        degradation, content = ss_degradation / total, ss_content / total
+        rest = (1 - degradation - content) / ((k - 1) * (n - 1))
+        degradation = (degradation / (k - 1) - rest) / n
+        content = (content / (n - 1) - rest) / k
+        total = degradation + content + rest
+        degradation, content = degradation / total, content / total
+        rest = 1 - (degradation + content)
+        return {"degradation": degradation, "content": content, "rest": rest}[factor]
 
     def chi(self, factor: str, counts: np.ndarray) -> np.ndarray:
         """CHI (B,) by "degradation" or "content" of the points whose Gram matrix this came from."""
@@ -156,10 +161,7 @@ def variance_split(
     of the level). Labels without effect get (k - 1) / (N - 1) and (n - 1) / (N - 1) on average.
     Raises DDRError for a design that is not balanced, or features that are all equal.
     """
-    design = TwoWay.of(gram, content, degradation)
-    _refuse_no_variance(gram)
-    once = np.ones((1, len(design.squares)))
-    return VarianceSplit(*(float(design.share(factor, once)[0]) for factor in FACTORS))
+    return _split(TwoWay.share, gram, content, degradation)
 
 
 def variance_components(
@@ -176,92 +178,24 @@ def variance_components(
     ----------
     Searle, Casella and McCulloch, "Variance Components", Wiley 1992, chapter 4.
     """
+    return _split(TwoWay.component, gram, content, degradation)
+
+
+def _split(
+    part: Callable[[TwoWay, str, np.ndarray], np.ndarray],
+    gram: np.ndarray,
+    content: np.ndarray,
+    degradation: np.ndarray,
+) -> VarianceSplit[float]:
     design = TwoWay.of(gram, content, degradation)
-    _refuse_no_variance(gram)
+    _check_variance(gram)
     once = np.ones((1, len(design.squares)))
-    return VarianceSplit(*(float(design.component(factor, once)[0]) for factor in FACTORS))
+    return VarianceSplit(*(float(part(design, factor, once)[0]) for factor in FACTORS))
 
 
-def components_of_shares(
-    degradation: np.ndarray, content: np.ndarray, n: int | np.ndarray, k: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The components of degradation and content that follow from their shares of the sum of squares.
-
-    For n contents under k degradations; see `variance_components`.
-    """
-    rest = (1 - degradation - content) / ((k - 1) * (n - 1))
-    of_degradation = (degradation / (k - 1) - rest) / n
-    of_content = (content / (n - 1) - rest) / k
-    total = of_degradation + of_content + rest
-    return of_degradation / total, of_content / total
-
-
-def _refuse_no_variance(gram: np.ndarray) -> None:
+def _check_variance(gram: np.ndarray) -> None:
     if not np.trace(gram) > 0:
         raise DDRError("all samples have the same features: leave the layer out")
-
-
-def knn_hits(gram: np.ndarray, labels: np.ndarray, k: int = 10) -> np.ndarray:
-    """The share (N,) of each sample's k nearest neighbours, itself excluded, with its label.
-
-    Distances are locally scaled, |x_i - x_j|^2 / (s_i s_j) with s_i the distance of x_i to its own
-    k-th neighbour (Zelnik-Manor and Perona 2004), as t-SNE too gives each sample its own unit. By
-    the plain distance in so many dimensions the samples close to the mean, in SR networks the
-    blurred ones, would be everybody's neighbours (hubs), however clear the groups.
-    """
-    return (labels[_neighbours(gram, k)] == labels[:, None]).mean(axis=1)
-
-
-def _neighbours(gram: np.ndarray, k: int) -> np.ndarray:
-    """The indices (N, k) of each sample's k nearest neighbours by locally scaled distances."""
-    n = len(gram)
-    if not 1 <= k < n:
-        raise DDRError(f"{n} samples do not have {k} neighbours each; choose k from 1 to {n - 1}")
-    squares = np.diag(gram)
-    distances = squares[:, None] + squares - 2 * gram  # squared
-    np.fill_diagonal(distances, np.inf)
-    units = np.sqrt(np.partition(distances, k - 1, axis=1)[:, k - 1].clip(min=0))
-    units = units.clip(min=1e-9 * np.sqrt(squares.max()) or 1)  # k and more copies of a sample
-    scaled = distances / units / units[:, None]
-    return np.argpartition(scaled, k - 1, axis=1)[:, :k]
-
-
-def knn_purity(gram: np.ndarray, labels: np.ndarray, k: int = 10) -> float:
-    """Nearest-neighbour purity: the mean of `knn_hits`, 1 where each neighbourhood has one label.
-
-    Chance is (N / g - 1) / (N - 1) for g equally frequent labels, a little less than 1 / g. Where
-    the content sorts the samples it falls below chance: a photograph's nearest neighbours are then
-    the same photograph under the other degradations.
-    """
-    return float(knn_hits(gram, labels, k).mean())
-
-
-class LabelPurity(NamedTuple):
-    """Purity by labels of the contents, its mean over shuffled labels, and p of a permutation test."""
-
-    value: float
-    chance: float
-    p: float
-
-
-def label_purity(
-    gram: np.ndarray, labels: np.ndarray, k: int = 5, n: int = 999, seed: int = 0
-) -> LabelPurity:
-    """Do samples of one label, such as the category of a photograph, lie together?
-
-    The purity of the k nearest neighbours (`knn_purity`), held against n shuffles of the labels:
-    p = (1 + number of shuffles that reach it) / (1 + n).
-    """
-    neighbours = _neighbours(gram, k)
-    rng = np.random.default_rng(seed)
-    codes = np.unique(labels, return_inverse=True)[1]
-    shuffled = rng.permuted(np.broadcast_to(codes, (n, len(codes))), axis=1)
-    every = np.concatenate([codes[None], shuffled])
-    purity = (every[:, neighbours] == every[:, :, None]).mean(axis=(1, 2))
-    reached = purity[1:] >= purity[0] - 1e-12
-    return LabelPurity(
-        float(purity[0]), float(purity[1:].mean()), float((1 + reached.sum()) / (1 + n))
-    )
 
 
 def permutation_p(
@@ -273,7 +207,7 @@ def permutation_p(
     and the total as they are; the statistic is the share of degradation in the variance, and
     p = (1 + number of shuffles that reach it) / (1 + n).
     """
-    _refuse_no_variance(gram)
+    _check_variance(gram)
     cells = _cells(content, degradation)
     k, contents = cells.shape
     rng = np.random.default_rng(seed)
@@ -298,7 +232,7 @@ def readout(maps: np.ndarray, images: np.ndarray) -> float:
     x = np.concatenate([x, np.ones((*x.shape[:3], 1))], axis=-1)
     y = np.moveaxis(images, 1, -1).astype(np.float64)
     half = len(x) // 2
-    seen, wanted = (part[:half].reshape(-1, part.shape[-1]) for part in (x, y))
-    weights = np.linalg.lstsq(seen, wanted)[0]
+    seen, pixels = (part[:half].reshape(-1, part.shape[-1]) for part in (x, y))
+    weights = np.linalg.lstsq(seen, pixels)[0]
     error = ((y[half:] - x[half:] @ weights) ** 2).sum()
     return float(1 - error / ((y[half:] - y[half:].mean(axis=(0, 1, 2))) ** 2).sum())

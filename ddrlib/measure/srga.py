@@ -25,6 +25,7 @@ from ddrlib.measure.intervals import Interval, bootstrap
 from ddrlib.measure.projection import pca
 
 BLOCK_VALUES = 2**22  # of a column block: 8 MiB in float16
+RESAMPLES = 200  # of the bootstrap: each is a fit
 OUTLIER = 5  # standard deviations from the mean
 SMALLEST, LARGEST = 1e-30, 1e30  # of values: their products must not leave float32's range
 
@@ -79,7 +80,7 @@ def srga_of_scores(reference: np.ndarray, test: np.ndarray) -> SRGA:
     return SRGA(len(test), components, q.sigma, q.shape, kl, float(index))
 
 
-def srga_interval(reference: np.ndarray, test: np.ndarray, n: int = 200, seed: int = 0) -> Interval:
+def srga_interval(reference: np.ndarray, test: np.ndarray) -> Interval:
     """SRGA with a 95 % bootstrap interval over contents, from scores (N, k) of the same N contents.
 
     Row i of both sets is content i; rows are resampled together, the components stay as they are.
@@ -89,7 +90,7 @@ def srga_interval(reference: np.ndarray, test: np.ndarray, n: int = 200, seed: i
         draws = (np.repeat(np.arange(len(test)), row) for row in counts.astype(int))
         return np.array([srga_of_scores(reference[rows], test[rows]).srga for rows in draws])
 
-    return bootstrap(resampled, np.arange(len(test)), n, seed, (0, np.inf))
+    return bootstrap(resampled, np.arange(len(test)), RESAMPLES, bounds=(0, np.inf))
 
 
 # From features to the generalised Gaussian of their scores

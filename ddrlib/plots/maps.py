@@ -34,11 +34,11 @@ def projections(
         for ax, name in zip(line, names, strict=False):
             layer, title = measurement[name], literal(name)
             if labels is None:
-                points(ax, layer.embeddings[0], measurement.degradation, measurement.degradations)
+                points(ax, layer.embeddings[0], layer.degradation, layer.degradations)
                 title += f"   CHI {layer.chi_degradation.mean:.3g}"
             else:
                 kinds, codes = np.unique(labels, return_inverse=True)
-                points(ax, layer.embeddings[0], codes[measurement.content], kinds.tolist())
+                points(ax, layer.embeddings[0], codes[layer.content], kinds.tolist())
             ax.set_title(title)
         for ax in line[len(names) :]:
             ax.set_axis_off()

@@ -24,14 +24,14 @@ def identification_viewer(
     describers: Mapping[str, Describe],
     pictures: Mapping[str, object],
     levels: Sequence[int],
-    originals: Mapping[str, Tensor] | None = None,
-    head: str = "linear",
+    originals: Mapping[str, Tensor],
+    head: str,
 ) -> FrameViewer:
     """Choose a picture, a type and a level: the image, and what each method says it is.
 
     `pictures` maps names to references. No method has seen these: each learns from all the others.
-    With `originals`, the undistorted images (3, H, W) by the same names, a running kernel degrades
-    them under any degradation that is typed, and asks the methods again (`describers`).
+    A running kernel degrades `originals`, the undistorted images (3, H, W) by the same names, under
+    any degradation that is typed, and asks the methods again (`describers`).
     """
     held_out = labels.reference.isin(pictures.values()).to_numpy()
     identifiers = {
@@ -56,7 +56,6 @@ def identification_viewer(
         return [(f"{kind}, level {level}", _middle(images[row])), *_in_words(said, kind)]
 
     def compute(choice: dict, text: str) -> list[Picture]:
-        assert originals is not None
         image = degrade(originals[choice["picture"]][None], text, scale=1)[0]
         said = {
             method: identifier.identify(describers[method]([image]))[0]
@@ -65,7 +64,7 @@ def identification_viewer(
         return [(text, _middle(image)), *_in_words(said)]
 
     axes = {"picture": list(pictures), "distortion": list(pd.unique(labels.type)), "level": levels}
-    return FrameViewer(axes, frame, compute if originals else None, LIVE)
+    return FrameViewer(axes, frame, compute, LIVE)
 
 
 def _in_words(said: Mapping[str, tuple[str, float]], truth: str | None = None) -> list[Picture]:

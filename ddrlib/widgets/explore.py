@@ -38,14 +38,14 @@ FILE = "explorer.json"
 
 
 def explore(
-    names: Sequence[str] = NETWORKS,
-    images: str | Path = "",
-    patches: int = 100,
+    names: Sequence[str],
+    images: str,
+    patches: int,
     *,
-    device: str = "auto",
-    port: int = 8866,
-    browser: bool = True,
-    progress: Callable[[str], None] = print,
+    device: str,
+    port: int,
+    browser: bool,
+    progress: Callable[[str], None],
 ) -> None:
     """Measure networks, serve their explorer and open it in the browser, until Ctrl-C.
 

@@ -21,7 +21,7 @@ class Explorer(LiveWidget):
 
     At first the panels show the first two networks, each at the layer with the largest CHI by
     degradation. `selection` holds the selected samples where a kernel runs. `load` finds the
-    networks by name, to measure them again; without it the page only shows what is packed.
+    networks by name, to measure them again.
     """
 
     _esm = static("common.js", "data.js", "panel.js", "export.js", "explorer.js")
@@ -31,21 +31,18 @@ class Explorer(LiveWidget):
     sheets = traitlets.List(traitlets.Bytes()).tag(sync=True)
     panels = traitlets.List(traitlets.Dict()).tag(sync=True)
     selection = traitlets.List(traitlets.Int()).tag(sync=True)
-    live = traitlets.Bool().tag(sync=True)
 
-    def __init__(self, packed: Packed, load: Load | None = None) -> None:
+    def __init__(self, packed: Packed, load: Load) -> None:
         def answer(request: dict, progress: Progress) -> tuple[dict, list[bytes]]:
-            assert load is not None
             found = recompute(packed.index, request, progress, load)
             return {"index": found.index}, [found.coordinates, *found.sheets]
 
         super().__init__(
-            answer if load else None,
+            answer,
             index=packed.index,
             coordinates=packed.coordinates,
             sheets=packed.sheets,
             panels=_first_panels(packed.index),
-            live=load is not None,
         )
 
     def __repr__(self) -> str:
@@ -55,7 +52,7 @@ class Explorer(LiveWidget):
 
 def explorer(
     measurements: Sequence[Measurement],
-    perplexities: Sequence[float] = (10.0,),
+    perplexities: Sequence[float],
     load: Load = load_network,
 ) -> Explorer:
     """Show measurements of the same contents and degradations; scales may differ.

@@ -39,7 +39,9 @@ class FrameViewer(LiveWidget):
         later axis then offers only what fits the choices before it.
     compute
         Where a kernel runs, `compute(choice, text)` gives the pictures of what the reader typed
-        into a field called `live`; `choice` maps the axes to their values.
+        into a field; `choice` maps the axes to their values.
+    live
+        The label of that field.
 
     Raises
     ------
@@ -58,8 +60,8 @@ class FrameViewer(LiveWidget):
         self,
         axes: Mapping[str, Sequence[str | float]],
         frames: Callable[..., Sequence[Picture]],
-        compute: Callable[[dict, str], Sequence[Picture]] | None = None,
-        live: str = "",
+        compute: Callable[[dict, str], Sequence[Picture]],
+        live: str,
     ) -> None:
         pictures: dict[bytes, int] = {}  # frames often share a picture: each is stored once
         shown = [
@@ -76,13 +78,7 @@ class FrameViewer(LiveWidget):
             row = _encode(compute(request["choice"], request["text"]), fresh)
             return {"show": row, "context": request["text"]}, list(fresh)
 
-        super().__init__(
-            answer if compute else None,
-            axes=list(axes),
-            frames=shown,
-            pictures=list(pictures),
-            live=live if compute else "",
-        )
+        super().__init__(answer, axes=list(axes), frames=shown, pictures=list(pictures), live=live)
 
     def __repr__(self) -> str:
         return f"FrameViewer: {len(self.frames)} frames on the axes {', '.join(self.axes)}"

@@ -40,22 +40,20 @@ class LiveWidget(anywidget.AnyWidget):
     show a traceback to.
     """
 
-    def __init__(self, compute: Compute | None, **state: Any) -> None:
+    def __init__(self, compute: Compute, **state: Any) -> None:
         super().__init__(**state)
         self._compute = compute
         self.on_msg(self._on_message)
 
     def _on_message(self, _: Any, message: dict, buffers: list) -> None:
-        if self._compute is None:
-            return
         if message["type"] == "ping":
             self.send({"type": "pong"})
         elif message["type"] == "compute":
-            self._answer(self._compute, message["request"])
+            self._answer(message["request"])
 
-    def _answer(self, compute: Compute, request: dict) -> None:
+    def _answer(self, request: dict) -> None:
         try:
-            content, buffers = compute(
+            content, buffers = self._compute(
                 request, lambda text: self.send({"type": "progress", "text": text})
             )
         except Exception as error:  # noqa: BLE001 (the page shows it)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import shutil
 import socket
@@ -25,6 +24,7 @@ from traitlets import List
 from voila.app import Voila
 
 from ddrlib.errors import DDRError
+from ddrlib.files import locked
 
 HOST = "127.0.0.1"
 IDLE, CHECK = 120, 30  # seconds: a kernel that no page is connected to ends after IDLE
@@ -67,33 +67,20 @@ def temporary_folder() -> Iterator[Path]:
     Each process holds a lock on its folder, which goes when the process ends.
     """
     for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError), _locked(left):  # one without its notebook is new
+        with contextlib.suppress(OSError, DDRError), locked(left, ""):  # without a notebook: new
             if (left / NOTEBOOK).exists():
                 shutil.rmtree(left, ignore_errors=True)
     with (
         tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as folder,
-        _locked(Path(folder)),
+        locked(Path(folder), f"{folder} is in use"),
     ):
         yield Path(folder)
 
 
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder; OSError where another process does."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(handle)
-
-
-def serve(
-    introduction: str, code: str, folder: Path, port: int = 8866, browser: bool = True
-) -> None:
+def serve(introduction: str, code: str, folder: Path, port: int, browser: bool) -> None:
     """Serve a page with a text (Markdown) and what a cell of `code` shows, until Ctrl-C.
 
-    The address, token included, is printed, and opened where a `browser` is wanted. Every visit has
+    The address, token included, is printed, and opened if `browser` is true. Every visit has
     a kernel of its own, which ends some time after the page was left. The user's configuration of
     Jupyter, IPython and Matplotlib is put aside, in this process and in its kernels.
 
@@ -139,23 +126,23 @@ def serve(
     app.start()
 
 
-def free_port(wanted: int) -> int:
-    """The port that is wanted, or one that the system chooses where it is taken.
+def free_port(port: int) -> int:
+    """The port, or one that the system chooses where it is taken.
 
     Raises
     ------
     DDRError
         Where it is out of range, or needs rights that the user lacks.
     """
-    if not 1 <= wanted <= 65535:
-        raise DDRError(f"port {wanted}: choose one from 1 to 65535")
+    if not 1 <= port <= 65535:
+        raise DDRError(f"port {port}: choose one from 1 to 65535")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
         try:
-            probe.bind((HOST, wanted))
+            probe.bind((HOST, port))
         except PermissionError:
             raise DDRError(
-                f"port {wanted} is reserved by the system: choose one above 1023"
+                f"port {port} is reserved by the system: choose one above 1023"
             ) from None
         except OSError as error:
             if error.errno != errno.EADDRINUSE:

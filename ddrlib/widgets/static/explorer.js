@@ -45,7 +45,7 @@ class Explorer {
       this.legend, this.selected, this.spoken,
       element("details", {}, element("summary", {}, "What is shown, as a table"), this.table),
       element("details", {}, element("summary", {}, "How to use it"), element("p", {}, HELP)),
-      ...(this.model.get("live") ? this.live() : []),
+      ...this.live(),
     );
     this.pause();
     this.setPanels();

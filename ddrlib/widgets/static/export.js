@@ -8,7 +8,7 @@ function download(name, type, text) {
 
 const quoted = (value) => (/[",\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value);
 
-// One row a sample and panel, in the units of the projection.
+// One row for each sample and panel, in the units of the projection.
 function csvOf({ data, shownPanels, selection }) {
   const labels = data.labels.map(({ name }) => name);
   const rows = [["panel", "network", "layer", "projection", "sample", ...labels, "x", "y", "selected"]];

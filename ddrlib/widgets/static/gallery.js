@@ -6,10 +6,10 @@ function optionsOf(frames, choice, k) {
   return [...new Set(fitting.map(({ at }) => at[k]))];
 }
 
-// The choice nearest to `wanted` that exists: each value as it is, or else the stop at its old place.
-function settle(frames, wanted, places) {
+// The choice nearest to `next` that exists: each value as it is, or else the stop at its old place.
+function settle(frames, next, places) {
   const choice = [];
-  wanted.forEach((value, k) => {
+  next.forEach((value, k) => {
     const options = optionsOf(frames, choice, k);
     const place = Math.min(places[k] ?? 0, options.length - 1);
     choice.push(options.includes(value) ? value : options[place]);
@@ -55,9 +55,9 @@ function render({ model, el }) {
     const numeric = frames.every(({ at }) => typeof at[k] === "number");
     return axisControl(name, numeric, (place) => {
       places[k] = place;
-      const wanted = [...choice];
-      wanted[k] = optionsOf(frames, choice, k)[place];
-      draw(settle(frames, wanted, places));
+      const next = [...choice];
+      next[k] = optionsOf(frames, choice, k)[place];
+      draw(settle(frames, next, places));
     });
   });
 

@@ -248,14 +248,14 @@ class Panel {
     return [((event.clientX - box.left) / box.width) * SIDE, ((event.clientY - box.top) / box.height) * SIDE];
   }
 
-  nearest([x, y], reach, wanted = () => true) {
+  nearest([x, y], reach, accepts = () => true) {
     let best = null;
     let least = reach ** 2;
     for (let i = 0; i < this.data.samples; i += 1) {
       const dx = this.positions[2 * i] - x;
       const dy = this.positions[2 * i + 1] - y;
       const distance = dx * dx + dy * dy;
-      if (distance < least && wanted(dx, dy, i)) [best, least] = [i, distance];
+      if (distance < least && accepts(dx, dy, i)) [best, least] = [i, distance];
     }
     return best;
   }

@@ -1,0 +1,62 @@
+"""Which samples lie together: purity of the nearest neighbours, from a centred Gram matrix."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ddrlib.errors import DDRError
+
+
+def knn_hits(gram: np.ndarray, labels: np.ndarray, k: int = 10) -> np.ndarray:
+    """The share (N,) of each sample's k nearest neighbours, itself excluded, with its label.
+
+    Distances are locally scaled, |x_i - x_j|^2 / (s_i s_j) with s_i the distance of x_i to its own
+    k-th neighbour (Zelnik-Manor and Perona 2004), as t-SNE too gives each sample its own unit. By
+    the plain distance in so many dimensions the samples close to the mean, in SR networks the
+    blurred ones, would be everybody's neighbours (hubs), however clear the groups.
+    """
+    return (labels[_neighbours(gram, k)] == labels[:, None]).mean(axis=1)
+
+
+def _neighbours(gram: np.ndarray, k: int) -> np.ndarray:
+    """The indices (N, k) of each sample's k nearest neighbours by locally scaled distances."""
+    n = len(gram)
+    if not 1 <= k < n:
+        raise DDRError(f"{n} samples do not have {k} neighbours each; choose k from 1 to {n - 1}")
+    squares = np.diag(gram)
+    distances = squares[:, None] + squares - 2 * gram  # squared
+    np.fill_diagonal(distances, np.inf)
+    units = np.sqrt(np.partition(distances, k - 1, axis=1)[:, k - 1].clip(min=0))
+    units = units.clip(min=1e-9 * np.sqrt(squares.max()) or 1)  # k and more copies of a sample
+    scaled = distances / units / units[:, None]
+    return np.argpartition(scaled, k - 1, axis=1)[:, :k]
+
+
+class LabelPurity(NamedTuple):
+    """Purity by labels of the contents, its mean over shuffled labels, and p of a permutation test."""
+
+    value: float
+    chance: float
+    p: float
+
+
+def label_purity(
+    gram: np.ndarray, labels: np.ndarray, k: int = 5, n: int = 999, seed: int = 0
+) -> LabelPurity:
+    """Do samples of one label, such as the category of a photograph, lie together?
+
+    The purity, the mean of `knn_hits`, held against n shuffles of the labels:
+    p = (1 + number of shuffles that reach it) / (1 + n).
+    """
+    neighbours = _neighbours(gram, k)
+    rng = np.random.default_rng(seed)
+    codes = np.unique(labels, return_inverse=True)[1]
+    shuffled = rng.permuted(np.broadcast_to(codes, (n, len(codes))), axis=1)
+    every = np.concatenate([codes[None], shuffled])
+    purity = (every[:, neighbours] == every[:, :, None]).mean(axis=(1, 2))
+    reached = purity[1:] >= purity[0] - 1e-12
+    return LabelPurity(
+        float(purity[0]), float(purity[1:].mean()), float((1 + reached.sum()) / (1 + n))
+    )
