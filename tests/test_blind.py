@@ -141,7 +141,7 @@ def test_compared_at_other_scales(truth, scale):
     for _, part in table.groupby("method"):
         assert part.psnr.tolist() == pytest.approx(expected, abs=1e-4)
     mixed = {"same": {0: network(Bicubic(scale=scale), scale=scale), 1: network(Bicubic())}}
-    with pytest.raises(DDRError, match=rf"scales \[{scale}, 4\]: compare those of one"):
+    with pytest.raises(DDRError, match=rf"scales \[{scale}, 4\]: compare networks of one"):
         blind.compare(mixed, truth, [TRUE])
 
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddrlib.errors import DDRError
+from ddrlib.zoo.descriptor import Descriptor, describe, is_own
 from ddrlib.zoo.loading import load_custom
-from ddrlib.zoo.own import Descriptor, describe, is_own
 
 FIELDS = {
     "factory": "my_network:make",

@@ -1,8 +1,8 @@
 """Distorted sets are labelled as they were made; descriptions are what was pooled of the maps."""
 
 import os
-import re
-import textwrap
+import runpy
+import sys
 
 import numpy as np
 import pandas as pd
@@ -12,11 +12,11 @@ import torch
 from PIL import Image
 from torch import nn
 
-from ddrlib.applications import sets
 from ddrlib.applications.descriptions import describers, pooled_features, profile, spread_layers
 from ddrlib.applications.sets import TYPES, distorted_set, overview, read_set
 from ddrlib.degrade.degradation import degrade
 from ddrlib.errors import DDRError
+from ddrlib.files import ROOT
 from ddrlib.zoo.loading import Network, load_network
 
 
@@ -190,12 +190,12 @@ def test_what_is_no_table_is_one_line(tmp_path):
         read_set(tmp_path / "empty.csv")
 
 
-def _run_recipe(number, folder, monkeypatch):
-    """Run a code block of the docstring in a folder; the table that it makes, by path."""
-    blocks = re.findall(r"(?:^    .*\n|^\n(?=    ))+", sets.__doc__, re.MULTILINE)
-    monkeypatch.chdir(folder)
-    exec(textwrap.dedent(blocks[number]), {})  # noqa: S102
-    return pd.read_csv("set.csv", dtype=str).set_index("path")[["reference", "type", "level"]]
+def _make_table(name, folder, monkeypatch):
+    """The table that the script makes in a folder, by path."""
+    script = ROOT / "scripts" / "set_table.py"
+    monkeypatch.setattr(sys, "argv", [script.name, name, str(folder)])
+    runpy.run_path(str(script), run_name="__main__")
+    return pd.read_csv(folder / "set.csv", dtype=str).set_index("path")
 
 
 def _touch(folder, *names):
@@ -204,21 +204,19 @@ def _touch(folder, *names):
         (folder / name).touch()
 
 
-def test_the_recipe_makes_the_table(tmp_path, monkeypatch):
+def test_a_table_from_the_names_of_files(tmp_path, monkeypatch):
     _touch(tmp_path, "src_imgs/1600.png", "readme", "dst_imgs/AWGN/1600.AWGN.4.png")
     _touch(tmp_path, "dst_imgs/contrast/sunset_sparrow.contrast.3.png")
-    csiq = _run_recipe(0, tmp_path, monkeypatch)  # the second pattern holds
+    csiq = _make_table("csiq", tmp_path, monkeypatch)
     assert csiq.loc["dst_imgs/AWGN/1600.AWGN.4.png"].tolist() == ["1600", "awgn", "4"]
     assert csiq.index[1:].tolist() == ["dst_imgs/contrast/sunset_sparrow.contrast.3.png"]
-    text = "".join(line for line in sets.__doc__.splitlines(True) if "# CSIQ" not in line)
-    monkeypatch.setattr(sets, "__doc__", text)
     for name in ("distorted_images/I03_24_1.bmp", "images/I81_03_02.png", "images/I81.png"):
         _touch(tmp_path / "other", name)
-    other = _run_recipe(0, tmp_path / "other", monkeypatch)
+    other = _make_table("kadid10k", tmp_path / "other", monkeypatch)
     assert other.to_numpy().tolist() == [["i03", "24", "1"], ["i81", "03", "02"]]
 
 
-def test_the_recipe_for_live(tmp_path, monkeypatch):
+def test_a_table_of_live(tmp_path, monkeypatch):
     copies = []
     for kind, rising in {"jp2k": 0, "jpeg": 0, "wn": 1, "gblur": 1, "fastfading": 0}.items():
         # img1 is a copy, the strength of the others rises with their numbers
@@ -227,7 +225,7 @@ def test_the_recipe_for_live(tmp_path, monkeypatch):
         (tmp_path / kind / "info.txt").write_text("\n".join(lines[::-1]))
         copies += [1.0] + [0.0] * 10
     scipy.io.savemat(tmp_path / "dmos.mat", {"orgs": np.array([copies])})
-    live = _run_recipe(1, tmp_path, monkeypatch)
+    live = _make_table("live", tmp_path, monkeypatch)
     assert len(live) == 50 and set(live.reference) == {"a.bmp"}
     for kind in ("jp2k", "wn"):
         levels = [live.loc[f"{kind}/img{i}.bmp", "level"] for i in range(2, 12)]

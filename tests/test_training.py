@@ -441,7 +441,7 @@ def test_nan_stops_and_the_last_good_state_is_kept(config, tmp_path, monkeypatch
         trainer.model.conv_last.bias.data.fill_(math.nan)
 
     at_iteration(monkeypatch, 7, poison)
-    with pytest.raises(DDRError, match="tiny: the loss is not finite at iteration 7;"):
+    with pytest.raises(DDRError, match="tiny: the loss is not finite by iteration 8;"):
         train(config, CPU, tmp_path, workspace=tmp_path / "w")
     kept = checkpoint.load_checkpoint(tmp_path / "w" / "tiny")
     assert kept["iteration"] == 7

@@ -22,8 +22,8 @@ from ddrlib.files import ROOT
 from ddrlib.networks.guided import GuidedSRResNet
 from ddrlib.networks.rrdbnet import RRDBNet
 from ddrlib.networks.srresnet import SRResNet
-from ddrlib.zoo.cards import NETWORKS, network_name, networks, read_card, trained
-from ddrlib.zoo.loading import load_network, random_network, save_network
+from ddrlib.zoo.cards import NETWORKS, network_name, networks, read_card, save_network, trained
+from ddrlib.zoo.loading import load_network, random_network
 from ddrlib.zoo.weights import file_sha256
 
 CARD = {

@@ -1,9 +1,8 @@
 """Blind super-resolution: what a network gains from a guide to the degradation it looks at.
 
 Methods are compared on the same photographs under the same degradations, a blur and a noise each.
-Several trainings of a method count as its seeds; a gain is paired, photograph by photograph,
-degradation by degradation and seed by seed: networks of one seed began with the same weights and
-saw the same batches.
+Several trainings of a method count as its seeds; a gain is paired by photograph, degradation and
+seed: networks of one seed began with the same weights and saw the same batches.
 """
 
 from __future__ import annotations
@@ -75,23 +74,14 @@ def restore(
     embeddings: Tensor | None = None,
     device: str | torch.device = "auto",
 ) -> Tensor:
-    """Enlarge LR images.
+    """LR images (N, 3, H, W), RGB in [0, 1], as (N, 3, scale H, scale W), on the CPU.
 
     Parameters
     ----------
-    network : Network
-    images : tensor (N, 3, H, W)
-        RGB in [0, 1].
     degradations : sequence of N Degradation
         Given to a network that takes the truth (an oracle); others do not use them.
     embeddings : tensor (N, E), optional
-        Used in place of those that a guided network makes itself.
-    device : str or torch.device
-
-    Returns
-    -------
-    tensor (N, 3, scale H, scale W)
-        RGB in [0, 1], on the CPU.
+        Used in place of the ones that a guided network makes itself.
     """
 
     def run(module: nn.Module, batch: Tensor, rows: slice) -> Tensor:
@@ -108,7 +98,7 @@ def embed(
     degradations: Sequence[Degradation],
     device: str | torch.device = "auto",
 ) -> Tensor:
-    """The embeddings (N, E) of LR images in a guided network; `restore` has the parameters."""
+    """The embeddings (N, E) of LR images in a guided network, as `restore` takes them."""
 
     def run(module: Any, batch: Tensor, rows: slice) -> Tensor:
         return module.embed(batch, **truth_for(module, degradations[rows]))
@@ -117,7 +107,7 @@ def embed(
 
 
 def truth_for(module: nn.Module, degradations: Sequence[Degradation]) -> dict[str, Tensor]:
-    """What a network that takes the truth is given besides images; nothing for any other."""
+    """What a network that takes the truth is given with the images; nothing for any other."""
     if not takes_truth(module):
         return {}
     sigmas = [blur_and_noise(degradation) for degradation in degradations]
@@ -161,28 +151,23 @@ def compare(
     """
     scales = {network.scale for seeds in networks.values() for network in seeds.values()}
     if len(scales) != 1:
-        raise DDRError(f"networks of the scales {sorted(scales)}: compare those of one scale")
+        raise DDRError(f"networks of the scales {sorted(scales)}: compare networks of one scale")
     (scale,) = scales
     lr, applied = under_each(truth, degradations, scale)
     rows = pd.DataFrame(map(blur_and_noise, applied), columns=["blur", "noise"])
     rows["content"] = np.tile(np.arange(len(truth)), len(degradations))
-    wanted = truth.repeat(len(degradations), 1, 1, 1)
+    originals = truth.repeat(len(degradations), 1, 1, 1)
 
     def scores(method: str, seed: int, restored: Tensor) -> pd.DataFrame:
-        quality = {"psnr": psnr(restored, wanted).numpy(), "ssim": ssim(restored, wanted).numpy()}
-        return rows.assign(method=method, seed=seed, **quality)
+        measures = {"psnr": psnr, "ssim": ssim}
+        found = {name: measure(restored, originals).numpy() for name, measure in measures.items()}
+        return rows.assign(method=method, seed=seed, **found)
 
-    return pd.concat(
-        [
-            scores("bicubic", -1, upsample(lr, scale)),
-            *(
-                scores(method, seed, restore(network, lr, applied, device=device))
-                for method, seeds in networks.items()
-                for seed, network in seeds.items()
-            ),
-        ],
-        ignore_index=True,
-    )
+    tables = [scores("bicubic", -1, upsample(lr, scale))]
+    for method, seeds in networks.items():
+        for seed, network in seeds.items():
+            tables.append(scores(method, seed, restore(network, lr, applied, device=device)))
+    return pd.concat(tables, ignore_index=True)
 
 
 def gains(table: pd.DataFrame, baseline: str, measure: str = "psnr") -> pd.DataFrame:
@@ -208,10 +193,9 @@ def over_trainings(gain: pd.Series) -> Spread:
 
 
 def share(gain: pd.Series, whole: pd.Series) -> Interval | None:
-    """How much of the gain `whole` the gain `gain` is, both of the seeds that both have.
+    """How much of the gain `whole` the gain `gain` is, over contents, by the seeds that both have.
 
-    With its interval over contents. None where `whole` is not above 0 itself, by its own interval:
-    there is nothing then to have a share of.
+    None where `whole` is not above 0 itself, by its own interval: there is nothing to have a share of.
     """
     part, whole = (
         series.groupby("content").mean().to_numpy()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
+from itertools import groupby, islice
 from typing import Any, cast
 
 import numpy as np
@@ -33,27 +34,17 @@ def describers(
 ) -> dict[str, Describe]:
     """The methods by name: each network's pooled features, BRISQUE, and the pixels' gradients.
 
-    Parameters
-    ----------
-    networks : sequence of Network
-    layers : int
-        How many layers of each network are pooled (`spread_layers`).
-    device : str
-
-    Returns
-    -------
-    dict of str to function
-        Each maps images (3, H, W), RGB in [0, 1], of any sizes, to rows (N, d).
+    Each maps images (3, H, W), RGB in [0, 1], of any sizes, to rows (N, d). `layers` is how many
+    layers of each network are pooled (`spread_layers`).
     """
-    return {
-        network.name: partial(
-            pooled_features, network=network, layers=spread_layers(network, layers), device=device
-        )
-        for network in map(_at_own_size, networks)
-    } | {
-        "BRISQUE": partial(_by_batches, brisque),
-        "gradients": partial(_by_batches, gradient_statistics),
-    }
+
+    def pooled(network: Network) -> Describe:
+        chosen = spread_layers(network, layers)
+        return partial(pooled_features, network=network, layers=chosen, device=device)
+
+    deep = {network.name: pooled(network) for network in map(_at_own_size, networks)}
+    statistics = {"BRISQUE": brisque, "gradients": gradient_statistics}
+    return deep | {name: partial(_by_batches, function) for name, function in statistics.items()}
 
 
 def spread_layers(network: Network, n: int) -> list[str]:
@@ -67,32 +58,17 @@ def spread_layers(network: Network, n: int) -> list[str]:
 def pooled_features(
     images: Iterable[Tensor], network: Network, layers: Sequence[str], device: str = "auto"
 ) -> np.ndarray:
-    """Pool the feature maps of a network over each image.
+    """The feature maps of a network, pooled over each image (3, H, W): rows (N, d), float32.
 
     From a super-resolution network the `profile` of the energies of all channels: log of the
     standard deviation over the image. (A channel's mean follows the brightness and colour of the
-    picture.) From a classifier the means of all channels, as its own last layer pools them.
-
-    Parameters
-    ----------
-    images : iterable of tensors (3, H, W)
-        RGB in [0, 1], of any sizes; they go in as they are.
-    network : Network
-    layers : sequence of str
-    device : str
-
-    Returns
-    -------
-    array (N, d), float32
-
-    Raises
-    ------
-    DDRError
-        Where features are not finite.
+    picture.) From a classifier the means of all channels, as its own last layer pools them. Raises
+    DDRError where features are not finite.
     """
     paths = layer_paths(network, layers)
     chosen = resolve_device(device)
-    pool = channel_means if network.task == "classification" else channel_energies
+    is_classifier = network.task == "classification"
+    pool = _channel_means if is_classifier else _channel_energies
 
     def look(module: nn.Module, batch: Tensor) -> np.ndarray:
         pooled: dict[str, Tensor] = {}
@@ -105,22 +81,20 @@ def pooled_features(
         return torch.cat([pooled[layer] for layer in paths], dim=1).cpu().numpy()
 
     with in_parallel(network.module, chosen) as parallel_map:
-        rows = np.concatenate(list(parallel_map(look, _batches(images, BATCH))))
+        rows = np.concatenate(list(parallel_map(look, _batches(images))))
     if bad := np.flatnonzero(~np.isfinite(rows).all(axis=1)).tolist():
         raise DDRError(
             f"network {network.name}: the features of {len(bad)} of {len(rows)} images, the first "
             f"of them number {bad[0]}, are not finite; look at weights and images, or leave it out"
         )
-    return rows if pool is channel_means else profile(rows)
+    return rows if is_classifier else profile(rows)
 
 
-def channel_means(maps: Tensor) -> Tensor:
-    """The mean (N, C) of each channel of feature maps (N, C, H, W)."""
+def _channel_means(maps: Tensor) -> Tensor:
     return maps.mean(dim=(2, 3))
 
 
-def channel_energies(maps: Tensor) -> Tensor:
-    """The logarithm (N, C) of each channel's standard deviation over feature maps (N, C, H, W)."""
+def _channel_energies(maps: Tensor) -> Tensor:
     centred = maps - maps.mean(dim=(2, 3), keepdim=True)
     return (centred.square().mean(dim=(2, 3)).sqrt() + TINY).log()  # Tensor.std is ten times slower
 
@@ -128,7 +102,7 @@ def channel_energies(maps: Tensor) -> Tensor:
 def profile(energies: np.ndarray) -> np.ndarray:
     """Each row (C) less its mean, and the mean as the last column: (N, C + 1).
 
-    All energies rise with the contrast of a picture. What is left tells which channels respond more
+    All energies rise with the contrast of a picture; what is left says which channels respond more
     than others.
     """
     mean = energies.mean(axis=1, keepdims=True)
@@ -146,18 +120,12 @@ def _at_own_size(network: Network) -> Network:
 
 def _by_batches(statistics: Callable[[Tensor], np.ndarray], images: Iterable[Tensor]) -> np.ndarray:
     with in_parallel(nn.Identity(), torch.device("cpu")) as parallel_map:
-        return np.concatenate(
-            list(parallel_map(lambda _, batch: statistics(batch), _batches(images, BATCH)))
-        )
+        rows = parallel_map(lambda _, batch: statistics(batch), _batches(images))
+        return np.concatenate(list(rows))
 
 
-def _batches(images: Iterable[Tensor], n: int) -> Iterator[Tensor]:
-    """Up to n consecutive images of one size at a time."""
-    batch: list[Tensor] = []
-    for image in images:
-        if batch and (len(batch) == n or image.shape != batch[0].shape):
+def _batches(images: Iterable[Tensor]) -> Iterator[Tensor]:
+    """A few consecutive images of one size at a time."""
+    for _, same in groupby(images, key=lambda image: image.shape):
+        while batch := list(islice(same, BATCH)):
             yield torch.stack(batch)
-            batch = []
-        batch.append(image)
-    if batch:
-        yield torch.stack(batch)

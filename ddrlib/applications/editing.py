@@ -31,29 +31,19 @@ def edit(
 ) -> pd.DataFrame:
     """PSNR under each degradation with the embedding of each: degradation editing.
 
-    The embedding is that of the same photograph under the degradation given, so that it is wrong in
+    The embedding is of the same photograph under the degradation given, so that it is wrong in
     nothing else. Columns true, given (texts), content, psnr.
     """
     lr = {at: degrade(truth, at, network.scale) for at in degradations}
     n = len(truth)
     embeddings = {at: embed(network, images, [at] * n, device) for at, images in lr.items()}
-    return pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "true": str(true),
-                    "given": str(given),
-                    "content": np.arange(n),
-                    "psnr": psnr(
-                        restore(network, images, [given] * n, embedding, device), truth
-                    ).numpy(),
-                }
-            )
-            for true, images in lr.items()
-            for given, embedding in embeddings.items()
-        ],
-        ignore_index=True,
-    )
+    tables = []
+    for true, images in lr.items():
+        for given, embedding in embeddings.items():
+            restored = restore(network, images, [given] * n, embedding, device)
+            scores = {"content": np.arange(n), "psnr": psnr(restored, truth).numpy()}
+            tables.append(pd.DataFrame({"true": str(true), "given": str(given), **scores}))
+    return pd.concat(tables, ignore_index=True)
 
 
 def cost_of_error(edited: pd.DataFrame) -> Interval:

@@ -1,13 +1,11 @@
 """From the description of an image to the type of its distortion and its degree.
 
 Every judgement is on pictures that were not in the training: all versions of a reference lie on one
-side of a split. All methods are judged on the same splits, so that they can be compared split by
-split.
+side of a split. All methods are judged on the same splits.
 
 `features` are the rows (N, d) of a method, `methods` maps the names of methods to their features,
 `labels` is a table with the columns `reference`, `type` and `level` (`ddrlib.applications.sets`), a
-row for each image. Results are tables with a row for each method, split, ..., which figures are
-drawn from and `over_splits` sums up.
+row for each image.
 """
 
 from __future__ import annotations
@@ -42,10 +40,8 @@ def type_head(kind: str = "linear") -> Pipeline:
     Linear is discriminant analysis with the covariances shrunk as Ledoit and Wolf (2004) have it:
     few examples of many features need that, and there is nothing to tune. The SVM's kernel is RBF.
     """
-    heads = {
-        "linear": LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"),
-        "svm": SVC(C=10),
-    }
+    linear = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+    heads = {"linear": linear, "svm": SVC(C=10)}
     if kind not in heads:
         raise DDRError(f"there is no head {kind!r}; there are {', '.join(heads)}")
     return make_pipeline(StandardScaler(), heads[kind])
@@ -118,8 +114,7 @@ def _over(
 def over_splits(values: Sequence[float]) -> Interval:
     """The mean over splits, and the range in which 95 % of the splits lie.
 
-    This is not the interval of the mean: splits share photographs, so that more of them would
-    narrow the latter and tell nothing new.
+    This is not the interval of the mean, which more splits of the same photographs would narrow.
     """
     low, high = np.quantile(values, [0.025, 0.975])
     return Interval(float(np.mean(values)), float(low), float(high), len(values))
@@ -137,8 +132,7 @@ def few_shot(
 ) -> pd.DataFrame:
     """Type accuracy (split, method, shots, reference, accuracy) from the first references of a split.
 
-    A shot is a reference with all its distorted versions. The accuracy is that over all versions of
-    a tested reference.
+    A shot is a reference with all its distorted versions; an accuracy is over all versions of one.
     """
 
     def judge(split: Split) -> Iterator[tuple]:
@@ -181,11 +175,10 @@ def zero_shot(
 
 
 def advantage(found: pd.DataFrame, method: str, other: str) -> Interval:
-    """The accuracy of `method` less that of `other`, both in `found`, 95 % over references.
+    """The accuracy of `method` less that of `other`, paired, 95 % over references.
 
-    Paired: both learned from the same references and are judged on the same ones. References are
-    what an experiment draws; splits only deal them out again, so that more splits make no interval
-    narrower.
+    References are what an experiment draws; splits only deal them out again, so that more splits
+    make no interval narrower.
     """
     keys = [name for name in found.columns if name not in ("method", "accuracy")]
     accuracy = found.set_index(["method", *keys]).accuracy
@@ -240,9 +233,8 @@ def degree_order(methods: Methods, labels: pd.DataFrame, splits: Sequence[Split]
     def judge(split: Split) -> Iterator[tuple]:
         learned, tested = (labels.reference.isin(side) for side in split)
         for kind in pd.unique(labels.type):
-            train, test = (
-                np.flatnonzero((labels.type == kind) & side) for side in (learned, tested)
-            )
+            of_kind = labels.type == kind
+            train, test = (np.flatnonzero(of_kind & side) for side in (learned, tested))
             for method, features in methods.items():
                 fitted = level_head().fit(features[train], labels.level.iloc[train])
                 predicted, true = fitted.predict(features[test]), labels.level.iloc[test]

@@ -1,35 +1,8 @@
-r"""Distorted images with their labels: generated from photographs, or listed in a table.
+"""Distorted images with their labels: generated from photographs, or listed in a table.
 
 A public set of distorted images is read by a CSV table with one row per distorted image: `path`
 (relative to the table), `reference` (the undistorted picture that it was made of), `type` and
-`level` (1 is the weakest). Run in the folder of an unpacked TID2013, KADID-10k or CSIQ, this makes
-the table (for CSIQ with the second pattern):
-
-    from pathlib import Path
-    import pandas as pd
-
-    pattern = r"(?P<reference>i\d\d)_(?P<type>\d\d)_(?P<level>\d+)[.]"  # TID2013, KADID-10k
-    pattern = r"(?P<reference>.+)[.](?P<type>\w+)[.](?P<level>\d)[.]"  # CSIQ
-    paths = pd.Series(sorted(path.as_posix() for path in Path().rglob("*.*")))
-    labels = paths.str.split("/").str[-1].str.lower().str.extract(pattern)
-    labels.assign(path=paths).dropna().to_csv("set.csv", index=False)
-
-and in the folder of LIVE (release 2), where the level is the rank of the strength and copies of the
-references are left out, this:
-
-    import pandas as pd
-    import scipy.io
-
-    parts = []
-    for kind in ("jp2k", "jpeg", "wn", "gblur", "fastfading"):  # the order of dmos.mat
-        columns = ["reference", "image", "parameter"]
-        part = pd.read_csv(f"{kind}/info.txt", sep=r"\s+", names=columns).assign(type=kind)
-        parts.append(part.iloc[part.image.str.extract(r"(\d+)")[0].astype(int).argsort()])
-    live = pd.concat(parts, ignore_index=True)
-    live = live[scipy.io.loadmat("dmos.mat")["orgs"].ravel() == 0]
-    strength = live.parameter.where(live.type.isin(["wn", "gblur"]), -live.parameter)
-    level = strength.groupby([live.reference, live.type]).rank("first").astype(int)
-    live.assign(level=level, path=live.type + "/" + live.image).to_csv("set.csv", index=False)
+`level` (1 is the weakest). `scripts/set_table.py` makes it for LIVE, CSIQ, TID2013 and KADID-10k.
 """
 
 from __future__ import annotations
@@ -65,21 +38,10 @@ TYPES: dict[str, tuple[float, ...]] = {
 def distorted_set(
     images: Tensor, types: Mapping[str, Sequence[float]] = TYPES, seed: int = 0
 ) -> tuple[Tensor, pd.DataFrame]:
-    """Distort images under each type and degree, at their own size.
+    """Distort images (n, 3, H, W), RGB in [0, 1], at their own size.
 
-    Parameters
-    ----------
-    images : tensor (n, 3, H, W)
-        RGB in [0, 1].
-    types : mapping of str to sequence of numbers
-        For each type of `ddrlib.degrade.steps` its degrees, weakest first.
-    seed : int
-
-    Returns
-    -------
-    distorted : tensor (N, 3, H, W)
-    labels : DataFrame
-        The columns `type`, `level` (from 1) and `reference` (0..n-1), a row for each image.
+    `types` gives for each type of `ddrlib.degrade.steps` its degrees, weakest first. Returns the
+    distorted images (N, 3, H, W), and their labels: `type`, `level` (from 1), `reference` (0..n-1).
     """
     distorted, labels = [], []
     for kind, degrees in types.items():
@@ -121,23 +83,10 @@ COLUMNS = ["path", "reference", "type", "level"]
 
 
 def read_set(table: str | Path) -> tuple[ImageFiles, pd.DataFrame]:
-    """Read a table of distorted images (the module's docstring says how to make it).
+    """The images of a table, read when they are asked for, and their labels.
 
-    Parameters
-    ----------
-    table : path
-        A CSV file with the columns `path`, `reference`, `type` and `level`.
-
-    Returns
-    -------
-    images : ImageFiles
-    labels : DataFrame
-        The columns `reference`, `type` and `level`, a row for each image.
-
-    Raises
-    ------
-    DDRError
-        Where the table is missing, damaged or incomplete, or images that it lists are missing.
+    The table is a CSV file with the columns `path`, `reference`, `type` and `level`. Raises DDRError
+    where it is missing, damaged or incomplete, or images that it lists are missing.
     """
     path = Path(table).expanduser()
     if not path.is_file():

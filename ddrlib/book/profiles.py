@@ -172,7 +172,7 @@ def _assign(
 def _located(value: Any, name: str, folder: Path, where: str) -> Any:
     """The value with the file or folder that it names as an absolute path; one that exists."""
     from ddrlib.data.sources import SPLITS
-    from ddrlib.zoo.own import is_own
+    from ddrlib.zoo.descriptor import is_own
 
     if isinstance(value, list):
         return [_located(item, name, folder, where) for item in value]

@@ -81,15 +81,14 @@ def read_pixels(path: Path) -> tuple[np.ndarray, list[str]]:
     Returns
     -------
     pixels : array (H, W, 3), uint8
-        RGB, sRGB, upright; transparency is laid on white, of several frames it is the first.
+        sRGB, upright; transparency is laid on white, of several frames it is the first.
     changes : list of str
         What was converted, and what the file says of its values that was not applied.
 
     Raises
     ------
     DDRError
-        Where the file is missing, damaged, too large, of another format or of numbers of which no
-        one knows which is white.
+        Where the file is missing, damaged, too large, or does not say which value is white.
     """
     if not path.is_file():
         raise DDRError(f"{path}: no such image file")
@@ -131,9 +130,8 @@ def _open(file: BinaryIO) -> tuple[Image.Image, list[str]]:
 
 def _to_rgb(image: Image.Image, changes: list[str]) -> Image.Image:
     """Decode; `changes` gets what was changed."""
-    if (
-        ";16" in f"{image.mode} {getattr(image, 'tile', '')}" or image.mode == "I"
-    ):  # Pillow reads 16-bit colour as 8-bit by itself
+    # Pillow reads 16-bit colour as 8-bit by itself.
+    if image.mode == "I" or ";16" in f"{image.mode} {getattr(image, 'tile', '')}":
         changes.append("16 bits to 8")
     if _frames(image) > 1:
         changes.append("first frame only")
@@ -204,11 +202,10 @@ def _to_srgb(image: Image.Image, changes: list[str]) -> Image.Image:
     is_grey = image.mode in ("1", "L", "LA")
     if (mode == "CMYK") != (image.mode == "CMYK") or (mode == "L" and not is_grey):
         changes.append(f"colour profile {name!r} of other channels not applied")
-        return image.convert("RGB")
-    if transform is None:
-        return image.convert("RGB")
-    changes.append(f"colour profile {name!r} to sRGB")
-    return transform.apply(image.convert(mode))
+        transform = None
+    elif transform:
+        changes.append(f"colour profile {name!r} to sRGB")
+    return transform.apply(image.convert(mode)) if transform else image.convert("RGB")
 
 
 @functools.lru_cache(maxsize=16)

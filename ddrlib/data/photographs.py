@@ -10,6 +10,7 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,14 +34,10 @@ class Patches:
     Attributes
     ----------
     images : tensor (N, 3, S, S), float32 in [0, 1]
-    content : array (N,)
-        The numbers 0..N-1.
-    category : array (N,) of str
-        What a patch shows, "" where that is not known.
-    source : array (N,) of str
-        The file it was cut from, relative to its folder.
-    split, seed
-        What `load_patches` was asked for.
+    content : array (N,), the numbers 0..N-1
+    category : array (N,) of str, what a patch shows, "" where that is not known
+    source : array (N,) of str, the file it was cut from, relative to its folder
+    split, seed : what `load_patches` was asked for
     """
 
     images: Tensor
@@ -63,12 +60,11 @@ def load_patches(
 ) -> Patches:
     """Cut distinct patches from the photographs of a split or folder.
 
-    Each photograph is cut into disjoint tiles (the grid's offset is drawn by `seed`). Every
-    photograph gives one tile, drawn by `seed`, before any gives a second; within such a round the
-    categories take turns. So photographs contribute equally (to one tile, as far as they have
-    tiles), categories as equally as the photographs allow, and a smaller `n` is the beginning of a
-    larger one. Near-flat tiles, with a mean gradient below 4 or a standard deviation below 12 (grey
-    levels of 255), come only when all others are used up.
+    Each photograph is cut into disjoint tiles, the grid's offset drawn by `seed`. Every photograph
+    gives one tile, drawn by `seed`, before any gives a second; within such a round the categories
+    take turns. So photographs contribute equally, categories as equally as the photographs allow,
+    and a smaller `n` is the beginning of a larger one. Near-flat tiles (`MIN_GRADIENT`,
+    `MIN_DEVIATION`) come only when all others are used up.
 
     Parameters
     ----------
@@ -76,12 +72,8 @@ def load_patches(
         A split ("eval" and "train", which are shipped, "div2k-valid" and "div2k-train", see
         `fetch_div2k`), an image file, or a folder, searched with its sub-folders; the category of
         a photograph is the first sub-folder. Hidden files and exact copies do not count.
-    n : int
-        How many patches.
-    size : int
-        Of a patch, in pixels a side.
-    seed : int
-        Of what is drawn.
+    n, size : int
+        How many patches, and their pixels a side.
     skip_bad : bool
         Leave out an image that cannot be used (damaged, too large, smaller than `size`) and say
         so in the log; otherwise it is an error.
@@ -119,15 +111,12 @@ def load_patches(
     )
 
 
-def load_photos(split: str | Path = "train", skip_bad: bool = False) -> list[tuple[str, Tensor]]:
-    """Read all photographs of a split or folder, whole (`load_patches` has the parameters).
+def load_photos(split: str | Path = "train") -> list[tuple[str, Tensor]]:
+    """File names and pixels (3, H, W), uint8, of all photographs of a split or folder, by name.
 
-    Returns
-    -------
-    list of (str, tensor (3, H, W) uint8)
-        File names and pixels, sorted by name.
+    Takes and raises what `load_patches` does.
     """
-    decoded = _decode(split, 1, skip_bad)
+    decoded = _decode(split, 1, skip_bad=False)
     return [(photo.name, torch.from_numpy(pixels).permute(2, 0, 1)) for photo, pixels in decoded]
 
 
@@ -203,15 +192,12 @@ def _tiles(
         if (digest := _digest(patch)) not in seen:
             seen.add(digest)
             judged.append((_is_flat(patch), row, column))
-    judged.sort(key=lambda tile: tile[0])
+    judged.sort(key=itemgetter(0))
     return [_Tile(photo, r, c, flat, rank) for rank, (flat, r, c) in enumerate(judged)]
 
 
 def _is_flat(patch: np.ndarray) -> bool:
-    """Whether a patch (H, W, 3) uint8 has too little texture to tell one network from another.
-
-    The gradient is the length of NumPy's central differences of the grey patch (mean of R, G, B).
-    """
+    """Whether a patch (H, W, 3) uint8 is near-flat: by its grey values' central differences."""
     grey = patch.mean(axis=2, dtype=np.float32)
     down, across = np.gradient(grey)
     return bool(np.hypot(down, across).mean() < MIN_GRADIENT or grey.std() < MIN_DEVIATION)

@@ -1,7 +1,7 @@
 """Where photographs come from: the repository, DIV2K, folders.
 
-CIFAR-10 has no reader here: the checksums that are public belong to its pickled version, and no
-pickle is ever loaded.
+CIFAR-10 has no reader here: the public checksums are of its pickled version, and no pickle is
+ever loaded.
 """
 
 from __future__ import annotations
@@ -28,15 +28,10 @@ SPLITS = (*SHIPPED, "div2k-valid", "div2k-train")
 TABLE_SHA256 = "547c5db312eb92d4cc662894af3912d22a31c459eb3c05fab4b4485ee04025c6"  # of photos.tsv
 
 DIV2K_URL = "https://data.vision.ee.ethz.ch/cvl/DIV2K/"
-DIV2K = {  # numbers of the photographs, and the archive's SHA-256 as TensorFlow Datasets has it
-    "train": (
-        range(1, 801),
-        "9d0b9c463f6e35b6c62cc6a930ee2224f670b34c1df841a57670f9acf0f6c335",
-    ),
-    "valid": (
-        range(801, 901),
-        "20dd31fd84d777bc1cf5d6b7654a3f569c0aec74458ae094122ad1d0489900fc",
-    ),
+DIV2K = {"train": range(1, 801), "valid": range(801, 901)}  # numbers of the photographs
+DIV2K_SHA256 = {  # of the archives, as TensorFlow Datasets has it
+    "train": "9d0b9c463f6e35b6c62cc6a930ee2224f670b34c1df841a57670f9acf0f6c335",
+    "valid": "20dd31fd84d777bc1cf5d6b7654a3f569c0aec74458ae094122ad1d0489900fc",
 }
 
 # What programs leave beside photographs; most of it is hidden.
@@ -156,28 +151,16 @@ def fetch_div2k(
 ) -> Path:
     """The folder `DIV2K_{split}_HR` (0801.png, …), complete.
 
-    Where it is missing, the archive (valid: 449 MB, train: 3.5 GB) is fetched, checked and unpacked;
-    the folder appears whole or not at all.
-
-    Parameters
-    ----------
-    split : {"valid", "train"}
-    folder : path, optional
-        Where it lies or is put; by default in the cache.
-    base_url : str
-        Where the archive is fetched from.
-
-    Raises
-    ------
-    DDRError
-        Where photographs are missing, or the archive cannot be fetched or is not the one known.
+    Where it is missing in `folder` (by default the cache), the archive (valid: 449 MB, train:
+    3.5 GB) is fetched, checked and unpacked; the folder appears whole or not at all. Raises DDRError
+    where photographs are missing, or the archive cannot be fetched or is not the one known.
     """
     if split not in DIV2K:
         raise DDRError(f"DIV2K split {split!r}: {did_you_mean(split, DIV2K)}")
     parent = Path(folder or cache_dir() / "div2k").expanduser()
     name = f"DIV2K_{split}_HR"
     if not (parent / name).exists():
-        _download(f"{base_url.rstrip('/')}/{name}.zip", DIV2K[split][1], parent, name)
+        _download(f"{base_url.rstrip('/')}/{name}.zip", DIV2K_SHA256[split], parent, name)
     names = _div2k_names(split)
     there = sum((parent / name / photo).is_file() for photo in names)
     if there < len(names):
@@ -189,7 +172,7 @@ def fetch_div2k(
 
 
 def _div2k_names(split: str) -> list[str]:
-    return [f"{number:04}.png" for number in DIV2K[split][0]]
+    return [f"{number:04}.png" for number in DIV2K[split]]
 
 
 def _download(url: str, sha256: str, parent: Path, name: str) -> None:
@@ -202,7 +185,5 @@ def _download(url: str, sha256: str, parent: Path, name: str) -> None:
                 file.extractall(scratch)
             (Path(scratch) / name).rename(parent / name)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DDRError(
-            f"{name} could not be fetched ({one_line(error)}); unpack {name}.zip into {parent} by "
-            "hand"
-        ) from error
+        remedy = f"unpack {name}.zip into {parent} by hand"
+        raise DDRError(f"{name} could not be fetched ({one_line(error)}); {remedy}") from error

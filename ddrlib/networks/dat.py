@@ -170,14 +170,8 @@ class DATLight(nn.Module):
     def layers(self) -> dict[str, str]:
         """conv is the one after the blocks, before the first skip; trunk the one before the second."""
         blocks = {f"DATB{i + 1}": f"blocks.{i}" for i in range(len(self.blocks))}
-        return {
-            "conv_first": "conv_first",
-            **blocks,
-            "conv": "conv",
-            "trunk": "conv_after_body",
-            "sum": "sum",
-            "output": "",
-        }
+        ends = {"conv": "conv", "trunk": "conv_after_body", "sum": "sum", "output": ""}
+        return {"conv_first": "conv_first", **blocks, **ends}
 
     def forward(self, x: Tensor) -> Tensor:
         shallow = self.conv_first(x - self.mean)

@@ -14,7 +14,7 @@ class VGGDiscriminator(nn.Module):
     can be judged.
 
     The statistics of a batch say how much of it is restored. Train it on photographs and restored
-    images together, half and half, and the running statistics of `eval()` are those of the mixture.
+    images together, half and half, and the running statistics of `eval()` describe the mixture.
 
     References
     ----------

@@ -58,7 +58,7 @@ def _unmodulated(embedding: int, channels: int) -> nn.Linear:
 
 
 class GuidedSRResNet(SRResNet):
-    """An SRResNet told by an embedding which degradation it looks at (the paper's blind SR).
+    """An SRResNet that an embedding informs of the degradation (the paper's blind SR).
 
     guide : where the embedding comes from
         "frozen"   the deep features of another network of the same size (`guide_from`): a trained
@@ -123,11 +123,8 @@ class GuidedSRResNet(SRResNet):
     def guide_from(self, network: SRResNet) -> None:
         """Take the trunk of a network of the same size as the source of the embedding."""
         own = dict(self.trunk.named_buffers())
-        given = {
-            key: value
-            for key, value in network.state_dict().items()
-            if key.startswith(("conv_first.", "body."))
-        }
+        state, parts = network.state_dict(), ("conv_first.", "body.")
+        given = {key: value for key, value in state.items() if key.startswith(parts)}
         if {key: v.shape for key, v in given.items()} != {key: v.shape for key, v in own.items()}:
             raise DDRError(
                 f"{type(network).__name__} cannot guide: its trunk has other weights than an "
@@ -140,10 +137,9 @@ class GuidedSRResNet(SRResNet):
     def calibrate(self, images: Tensor) -> None:
         """Standardise a frozen trunk's features, channel by channel, by their statistics on `images`.
 
-        The features of a trained and of a random trunk differ in scale by orders of magnitude:
-        without this the encoder would see next to nothing of some guides, and a comparison of guides
-        would be one of scales. The statistics stay fixed, since how an image's features differ from
-        the usual is the very signal; a normalisation of each image by itself would remove it.
+        The features of a trained and of a random trunk differ in scale by orders of magnitude, so
+        that a comparison of guides would be one of scales. The statistics stay fixed: how an image's
+        features differ from the usual is the very signal.
         """
         features = self.trunk(images)
         self.mean.copy_(features.mean(dim=(0, 2, 3))[:, None, None])
@@ -186,7 +182,7 @@ class GuidedSRResNet(SRResNet):
 
 
 def takes_truth(module: nn.Module) -> bool:
-    """Whether a network has to be given the true degradation besides the images."""
+    """Whether a network has to be given the true degradation with the images."""
     return getattr(module, "guide", "") == "oracle"
 
 

@@ -39,18 +39,8 @@ class RDN(nn.Module):
     def layers(self) -> dict[str, str]:
         """The names of the published graph; UPN1 to UPN3 are taken before their activation."""
         blocks = {f"LRL_{i + 1}": f"blocks.{i}" for i in range(len(self.blocks))}
-        return {
-            "F_m1": "f_m1",
-            "F_0": "f_0",
-            **blocks,
-            "GFF_1": "gff_1",
-            "GFF_2": "gff_2",
-            "FDF": "fdf",
-            "UPN1": "upn1",
-            "UPN2": "upn2",
-            "UPN3": "upn3",
-            "SR": "",
-        }
+        ends = {name: name.lower() for name in ("GFF_1", "GFF_2", "FDF", "UPN1", "UPN2", "UPN3")}
+        return {"F_m1": "f_m1", "F_0": "f_0", **blocks, **ends, "SR": ""}
 
     def forward(self, x: Tensor) -> Tensor:
         shallow = self.f_m1(x)

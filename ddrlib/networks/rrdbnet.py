@@ -51,11 +51,9 @@ class RRDBNet(RRDBTrunk):
 
     def __init__(self, channels: int = 64, blocks: int = 23, growth: int = 32) -> None:
         super().__init__(channels, blocks, growth, slope=0.2)
-        self.up1 = nn.Sequential(
-            nn.Upsample(scale_factor=2), ActivatedConv(channels, channels, 0.2)
-        )
-        self.up2 = nn.Sequential(
-            nn.Upsample(scale_factor=2), ActivatedConv(channels, channels, 0.2)
+        self.up1, self.up2 = (
+            nn.Sequential(nn.Upsample(scale_factor=2), ActivatedConv(channels, channels, 0.2))
+            for _ in range(2)
         )
         self.hr = nn.Sequential(ActivatedConv(channels, channels, 0.2))
         self.conv_last = convolution(channels, 3)

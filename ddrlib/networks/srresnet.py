@@ -80,14 +80,8 @@ class SRResNet(Trunk):
     def layers(self) -> dict[str, str]:
         """The paper's names: Conv1, RB1 ..., UP1, UP2, HR (SRGA's "HR term"), Output."""
         blocks = {f"RB{i + 1}": f"body.{i}" for i in range(len(self.body))}
-        return {
-            "Conv1": "conv_first",
-            **blocks,
-            "UP1": "shuffle1",
-            "UP2": "shuffle2",
-            "HR": "hr_activation",
-            "Output": "",
-        }
+        ends = {"UP1": "shuffle1", "UP2": "shuffle2", "HR": "hr_activation", "Output": ""}
+        return {"Conv1": "conv_first", **blocks, **ends}
 
     def forward(self, x: Tensor) -> Tensor:
         first = self.first(x)

@@ -34,12 +34,12 @@ CHANCE, CERTAIN = 0.6, 0.99  # accuracies up to which, and above which, a critic
 CRITERION = (
     f"more than half of the held-out accuracies after the warm-up are above {CHANCE} and fewer than "
     f"half above {CERTAIN}; and fresh critics of one fixed recipe are on average right less often "
-    "about the outputs than about those of the network that the training started from"
+    "about the outputs than about the outputs of the network that the training started from"
 )
 SIGNAL = "signal"
 AT_CHANCE = "no signal: the critic is at chance"
 ALWAYS_RIGHT = "no signal: the critic is always right"
-NO_CLOSER = "signal, but the outputs are told from photographs no less easily than at the start"
+NO_CLOSER = "signal, but fresh critics know the outputs from photographs as well as at the start"
 
 
 def logits(critic: nn.Module, real: Tensor, restored: Tensor) -> tuple[Tensor, Tensor]:
@@ -58,7 +58,7 @@ def generator_loss(restored: Tensor) -> Tensor:
 
 
 def held_out(sampler: Sampler) -> Batch:
-    """Pairs of patches of the evaluation split, always the same, made as those of `sampler`."""
+    """Pairs of patches of the evaluation split, always the same, made as `sampler` makes them."""
     photos = [photo for photo in load_photos("eval") if min(photo[1].shape[1:]) >= sampler.crop]
     made = {name: getattr(sampler, name) for name in ("blur", "noise", "device")}
     return Sampler(photos, sampler.crop, HELD_OUT, **made)(0)
@@ -88,7 +88,7 @@ def fresh_accuracy(
     noise: float = 0.0,
     device: torch.device | str = "cpu",
 ) -> list[float]:
-    """How well fresh critics learn to tell a frozen network's outputs from photographs.
+    """How well fresh critics learn to know a frozen network's outputs from photographs.
 
     The critics and their training are the same for every network (`FRESH`), so that what they
     reach can be compared.

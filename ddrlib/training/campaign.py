@@ -51,12 +51,10 @@ def train_from_config(
                 failures.append(_in_words(error, config.name))
                 if len(configs) > 1:
                     print(failures[-1])
+    if len(failures) > 1:
+        raise DDRError(f"{len(failures)} of {len(configs)} runs failed, the first: {failures[0]}")
     if failures:
-        raise DDRError(
-            failures[0]
-            if len(failures) == 1
-            else f"{len(failures)} of {len(configs)} runs failed, the first: {failures[0]}"
-        )
+        raise DDRError(failures[0])
 
 
 def _in_words(error: Exception, name: str) -> str:

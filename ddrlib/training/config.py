@@ -1,8 +1,7 @@
 """What to train: configurations read strictly from YAML, and campaigns of many runs.
 
 A file is either one run (the fields of `TrainingConfig`) or a campaign: `defaults`, `recipes`
-(overrides by name) and `runs`, a list of `{recipes, size, seeds}` in order of priority. What a
-recipe's network is called at a size and seed is said by `ddrlib.zoo.cards.network_name`. In recipes
+(overrides by name) and `runs`, a list of `{recipes, size, seeds}` in order of priority. In recipes
 and defaults `{reduced: A, paper: B}` is a value for each size, and a size that is left out keeps its
 preset; `init` and `guide` name recipes: `init` is trained with the same seed, `guide` always with
 seed 0 (all seeds look through the same frozen network), and `guide: RECIPE@random` draws weights
@@ -28,15 +27,9 @@ from ddrlib.networks.architectures import ARCHITECTURES
 from ddrlib.training.perceptual import CLASSIFIERS
 from ddrlib.zoo.cards import LARGEST_ARGUMENT, network_name
 
-# The sizes: what a recipe leaves out.
+# The sizes: what a recipe leaves out, where it is not the default.
 SIZES: dict[str, dict] = {
-    "reduced": {
-        "arguments": {"channels": 32, "blocks": 8},
-        "batch_size": 8,
-        "patch": 24,
-        "iterations": 8000,
-        "learning_rate": 1e-3,
-    },
+    "reduced": {"arguments": {"channels": 32, "blocks": 8}},
     "paper": {
         "arguments": {"channels": 64, "blocks": 16},
         "batch_size": 16,
@@ -115,9 +108,8 @@ def config_from(values: dict, where: str) -> TrainingConfig:
     if "name" not in values:
         raise DDRError(f"{where}: name is missing; it names the network that training makes")
     preset = SIZES[_choice(values.get("size", "reduced"), SIZES, f"{where}: size")]
-    merged = (
-        preset | values | {"arguments": preset["arguments"] | _mapping(values, "arguments", where)}
-    )
+    arguments = preset["arguments"] | _mapping(values, "arguments", where)
+    merged = preset | values | {"arguments": arguments}
     for key, value in merged.items():
         _choice(key, types, f"{where}: key")
         merged[key] = _coerce(value, types[key], f"{where}: {key}")
@@ -225,9 +217,8 @@ def _campaign_runs(content: dict, where: str) -> Iterator[TrainingConfig]:
     for number, group in enumerate(content["runs"], 1):
         here = f"{where}: runs {number}"
         if not isinstance(group, dict) or not isinstance(group.get("recipes"), list):
-            raise DDRError(
-                f"{here}: has to be {{recipes: [...], size, seeds}}, not {_short(group)}"
-            )
+            form = "{recipes: [...], size, seeds}"
+            raise DDRError(f"{here}: has to be {form}, not {_short(group)}")
         for key in group:
             _choice(key, ("recipes", "size", "seeds"), f"{here}: key")
         size = _choice(group.get("size", "reduced"), SIZES, f"{here}: size")

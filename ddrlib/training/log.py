@@ -65,15 +65,13 @@ class TrainingLog:
     def last(self, measure: str) -> float:
         return self.values(measure)[-1][1]
 
-    def last_losses(self) -> dict[str, float]:
-        """The most recent mean of each loss."""
-        return {measure: value for _, _, measure, value in self.rows if measure.startswith("loss_")}
-
     def summary(self) -> str:
         """The most recent losses and PSNR, for one line of progress."""
-        losses = [f"{name[5:]} {value:.4g}" for name, value in self.last_losses().items()]
-        accuracy = [f"critic right {value:.2f}" for _, value in self.values("critic_accuracy")[-1:]]
-        return ", ".join([*losses, *accuracy, f"PSNR {self.last('psnr'):.2f}"])
+        latest = {measure: value for _, layer, measure, value in self.rows if not layer}
+        shown = [f"{k[5:]} {v:.4g}" for k, v in latest.items() if k.startswith("loss_")]
+        if "critic_accuracy" in latest:
+            shown.append(f"critic right {latest['critic_accuracy']:.2f}")
+        return ", ".join([*shown, f"PSNR {latest['psnr']:.2f}"])
 
     def measure(self, model: Any, iteration: int) -> None:
         """What a network can do on held-out photographs, and what sorts the features of the probe.
@@ -81,8 +79,8 @@ class TrainingLog:
         Of the whole network `psnr`, and `gradient_energy` of its outputs relative to the truth. Of
         each trunk layer the variance components and the purity of neighbours; of the deepest one
         also CHI, the share of its variance that the input pixels explain, and all of these beyond
-        the picture (`ddrlib.measure.response.beyond`). The features of a network guided by the
-        oracle are left out: it takes more than images.
+        the picture (`ddrlib.measure.response.beyond`). Not the features of a network guided by the
+        oracle: it takes more than images.
         """
         restored = self._restored(model)
         self.add(iteration, "psnr", float(psnr(restored, self.held_out).mean()))
@@ -100,7 +98,7 @@ class TrainingLog:
         self._add_sorting(iteration, picture.rest, chi=True, prefix="beyond_")
 
     def _add_sorting(self, iteration: int, layer: Layer, chi: bool, prefix: str = "") -> None:
-        """The measures of one layer; CHI, whose t-SNE takes time, where it is wanted."""
+        """The measures of one layer, with or without CHI, whose t-SNE takes time."""
         found = {
             "knn_degradation": layer.knn_degradation.value,
             "component_degradation": layer.variance.degradation.value,

@@ -6,10 +6,10 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -21,7 +21,7 @@ from ddrlib.training.checkpoint import load_checkpoint, save_checkpoint
 from ddrlib.training.config import TrainingConfig
 from ddrlib.training.log import TrainingLog, is_measured
 from ddrlib.training.trainer import Trainer, learning_rate
-from ddrlib.zoo.loading import save_network
+from ddrlib.zoo.cards import save_network
 
 CHECKPOINT_SECONDS = 120
 PROGRESS_SECONDS = 30
@@ -44,8 +44,9 @@ def train(
     SIGINT or SIGTERM raises KeyboardInterrupt, with the checkpoint written.
     """
     here = workspace / config.name
-    here.mkdir(parents=True, exist_ok=True)
-    with _alone(here):
+    busy = f"{config.name}: another process is training it; wait for it to end"
+    # Of several processes that train together the first one holds the lock.
+    with locked(here / "lock", busy) if rank() == 0 else nullcontext():
         return _train(config, device, folder, deadline, here)
 
 
@@ -135,21 +136,19 @@ def _ship(trainer: Trainer, log: TrainingLog, folder: Path) -> None:
 def _adversarial(trainer: Trainer, log: TrainingLog) -> dict:
     """Whether the critic gave a signal, for the card (`ddrlib.training.adversarial.verdict`)."""
     config = trainer.config
-    made: dict[str, Any] = {
-        "blur": config.blur,
-        "noise": config.noise,
-        "device": trainer.device,
-    }
-    return adversarial.verdict(
-        [value for at, value in log.values("critic_accuracy") if at > config.critic_warmup],
-        adversarial.fresh_accuracy(trainer.average, config.photos, **made),
-        adversarial.fresh_accuracy(trainer.start, config.photos, **made),
+    fresh = partial(
+        adversarial.fresh_accuracy,
+        photos=config.photos,
+        blur=config.blur,
+        noise=config.noise,
+        device=trainer.device,
     )
+    logged = [value for at, value in log.values("critic_accuracy") if at > config.critic_warmup]
+    return adversarial.verdict(logged, fresh(trainer.average), fresh(trainer.start))
 
 
 def _card(trainer: Trainer, log: TrainingLog) -> dict:
-    config = trainer.config
-    guide = trainer.guide
+    config, guide = trainer.config, trainer.guide
     return {
         "name": config.name,
         "architecture": config.architecture,
@@ -176,16 +175,6 @@ def _card(trainer: Trainer, log: TrainingLog) -> dict:
 def _say(text: str) -> None:
     if rank() == 0:
         print(text, flush=True)
-
-
-@contextmanager
-def _alone(here: Path) -> Iterator[None]:
-    """Nobody else trains here; of several processes that train together the first one sees to it."""
-    if rank():
-        yield
-        return
-    with locked(here / "lock", f"{here.name}: another process is training it; wait for it to end"):
-        yield
 
 
 @contextmanager

@@ -100,7 +100,6 @@ class Trainer:
             self.parts |= {"critic": self.critic, "critic_optimizer": self.critic_optimizer}
         self.iteration, self.seconds = 0, 0.0
         self.sums: dict[str, Tensor] = {}  # of each value and how many there were, since means()
-        self.broken_at = torch.tensor(-1, device=device)  # first iteration with a loss not finite
 
     @property
     def generator_learns(self) -> bool:
@@ -162,8 +161,6 @@ class Trainer:
         for name, value in values.items():
             one = torch.stack([value, torch.ones_like(value)])
             self.sums[name] = self.sums.get(name, 0) + one
-            bad = (self.broken_at < 0) & ~value.isfinite()
-            self.broken_at = torch.where(bad, self.iteration - 1, self.broken_at)
 
     def means(self) -> dict[str, float]:
         """Means of the losses, and of the critic's accuracy, since this was last asked."""
@@ -172,14 +169,11 @@ class Trainer:
         return means
 
     def check(self) -> None:
-        """DDRError where a loss, or a weight after the last step, is NaN or infinite."""
-        broken = int(self.broken_at)
-        if broken < 0 and not all(p.isfinite().all() for p in self.model.parameters()):
-            broken = self.iteration - 1
-        if broken >= 0:
+        """DDRError where a loss since `means`, or a weight after the last step, is NaN or infinite."""
+        if not all(x.isfinite().all() for x in (*self.sums.values(), *self.model.parameters())):
             raise DDRError(
-                f"{self.config.name}: the loss is not finite at iteration {broken:,}; the last "
-                "good checkpoint is kept; lower learning_rate and train under another name"
+                f"{self.config.name}: the loss is not finite by iteration {self.iteration:,}; the "
+                "last good checkpoint is kept; lower learning_rate and train under another name"
             )
 
     def state(self) -> dict:

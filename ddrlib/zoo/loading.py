@@ -19,10 +19,11 @@ from torch import Tensor, nn
 
 from ddrlib.errors import DDRError, guarded
 from ddrlib.networks.architectures import ARCHITECTURES
-from ddrlib.zoo.cards import NETWORKS, read_card, remedy, weights_path, write_network
+from ddrlib.zoo.cards import NETWORKS, read_card, remedy, weights_path
+from ddrlib.zoo.descriptor import describe, is_own
 from ddrlib.zoo.identity import identity, walk
 from ddrlib.zoo.layers import find_layers, matching, sample_images
-from ddrlib.zoo.own import describe, is_own, make_module
+from ddrlib.zoo.own import make_module
 from ddrlib.zoo.weights import file_sha256, fill, read_weights
 
 
@@ -136,7 +137,7 @@ def load_custom(
     source : str or path
         "package.module:factory" or "file.py:factory" of a PyTorch module, an ONNX file, a
         checkpoint that spandrel knows, or a file that describes any of these
-        (`ddrlib.zoo.own.Descriptor`, whose fields the other arguments replace). Without a
+        (`ddrlib.zoo.descriptor.Descriptor`, whose fields the other arguments replace). Without a
         checkpoint, a factory's module keeps the weights that it got under PyTorch's seed 0.
     checkpoint, scale, layers, input_range : optional
         As in a `Descriptor`.
@@ -146,12 +147,7 @@ def load_custom(
     DDRError
         For what does not fit, and a network that gives something else in each pass.
     """
-    given = {
-        "checkpoint": checkpoint,
-        "scale": scale,
-        "layers": layers,
-        "input_range": input_range,
-    }
+    given = {"checkpoint": checkpoint, "scale": scale, "layers": layers, "input_range": input_range}
     own = describe(source, **{key: value for key, value in given.items() if value is not None})
     low, high = own.input_range
     prepare = partial(_spread, low=low, high=high)
@@ -176,7 +172,7 @@ def open_network(
 ) -> Network:
     """A network by name (`load_network`), or a user's own (`load_custom` with `own`).
 
-    Of its layers, and what is `inside` them, those that the names or patterns match; without any,
+    With the layers, or what is `inside` them, that the names or patterns match; without any, with
     all its layers. Raises DDRError as these do.
     """
     if is_own(source):
@@ -190,21 +186,6 @@ def open_network(
     return replace(network, layers={name: inside[name] for name in matching(layers, list(inside))})
 
 
-def save_network(module: nn.Module, card: Mapping, folder: Path = NETWORKS) -> Path:
-    """Write NAME.safetensors (floating-point tensors in float16) and NAME.json; returns its path.
-
-    `card` holds all that a card needs but the SHA-256 (`ddrlib.zoo.cards`), and any provenance.
-    Raises DDRError for weights that float16 cannot hold.
-    """
-    state = {
-        key: value.half() if value.is_floating_point() else value
-        for key, value in module.state_dict().items()
-    }
-    if not all(value.isfinite().all() for value in state.values()):
-        raise DDRError(f"network {card['name']} has weights that float16 cannot hold; not saved")
-    return write_network(state, card, folder)
-
-
 def _build(card: Mapping) -> Any:
     """The module that a card describes, with fresh weights."""
     wrong = f"the card of network {card['name']} has wrong arguments"
@@ -212,7 +193,7 @@ def _build(card: Mapping) -> Any:
 
 
 def _give_guide(module: Any, card: Mapping, folder: Path) -> None:
-    """Rebuild the frozen trunk that a guided network looks through and its own file leaves out."""
+    """Rebuild the frozen trunk that a guided network looks through; its own file leaves it out."""
     name, sha256 = card["guide"]["name"], card["guide"]["sha256"]
     try:
         if "guide" in read_card(name.partition("@")[0], folder):

@@ -36,7 +36,7 @@ class OnnxNetwork(nn.Module):
     """An ONNX graph that takes images (N, 3, H, W) and gives images.
 
     Tensors pass through submodules (`nn.Identity`), so that what reads the layers of a network
-    reads those of a graph. `paths` maps the names of its tensors to these submodules, in order of
+    reads a graph too. `paths` maps the names of its tensors to these submodules, in order of
     execution; the number in a path is the tensor's place in the graph. `takes` is the shape of its
     input, with `ANY` where it is free. `definition` identifies the graph with its weights. `run`
     gives the values of the tensors of these names for images (N, 3, H, W).
