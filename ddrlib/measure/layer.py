@@ -187,9 +187,7 @@ class Layer:
 
     @cached_property
     def _maps(self) -> list[TwoWay]:
-        return [
-            TwoWay.of(gram(points), self.content, self.degradation) for points in self.embeddings
-        ]
+        return [TwoWay.of(gram(xy), self.content, self.degradation) for xy in self.embeddings]
 
     @one_core
     def _chi(self, factor: str, labels: np.ndarray) -> Chi:
@@ -233,10 +231,8 @@ def layers_of(
 ) -> list[Layer]:
     """Layers (default: all) of a network in order of depth, not embedded; errors: `layer_grams`."""
     found = layer_grams(network, samples.images, layers, device=device)
-    return [
-        Layer(name, dim, matrix, samples.n, samples.degradations)
-        for name, (matrix, dim) in found.items()
-    ]
+    of = samples.n, samples.degradations
+    return [Layer(name, dim, matrix, *of) for name, (matrix, dim) in found.items()]
 
 
 def embedded_each(layers: Sequence[Layer], seeds: int, perplexity: float = 30.0) -> Iterator[Layer]:
