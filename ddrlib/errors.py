@@ -79,7 +79,7 @@ def did_you_mean(name: object, choices: Iterable[str]) -> str:
 
 
 def guarded(failure: str, function: Callable, *arguments: object, **options: object) -> Any:
-    """What a function that is not ours returns; whatever it raises becomes a `DDRError`.
+    """What a function that is not ours returns; anything it raises becomes a `DDRError`.
 
     The error begins with `failure`. `SystemExit` and its like count too: code that was only asked
     for a network must not end the program, least of all with success. Ctrl-C passes through.

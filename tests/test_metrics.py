@@ -15,7 +15,6 @@ from ddrlib.measure.metrics import (
     TwoWay,
     calinski_harabasz,
     permutation_p,
-    readout,
     variance_components,
     variance_split,
 )
@@ -300,16 +299,6 @@ def test_spread_over_seeds():
     assert over_seeds([3.0, 1.0, 8.0]) == (4.0, 1.0, 8.0, 3)
     assert str(over_seeds([3.0, 1.0, 8.0])) == "4 [1, 8]"
     assert str(over_seeds([3.0])) == "3"
-
-
-def test_readout_finds_what_is_linear_in_the_features_and_nothing_else():
-    rng = np.random.default_rng(0)
-    images, noise = rng.random((8, 3, 16, 16)), rng.random((8, 5, 16, 16))
-    mixed = np.einsum("nchw,ck->nkhw", images, rng.standard_normal((3, 6))) + 2
-    assert readout(np.concatenate([mixed, noise], axis=1), images) == pytest.approx(1)
-    assert abs(readout(noise, images)) < 0.02
-    half = images + rng.standard_normal(images.shape) * images.std()  # as much noise as signal
-    assert readout(half, images) == pytest.approx(0.5, abs=0.02)
 
 
 def components_by_hand(x: np.ndarray) -> tuple[float, float, float]:

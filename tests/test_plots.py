@@ -81,17 +81,6 @@ def test_projections_by_labels_of_the_contents(measurement):
     assert np.allclose(ax.collections[0].get_offsets(), city)
 
 
-def test_principal_colours_order_components_by_their_variance():
-    rng = np.random.default_rng(0)
-    sources = rng.uniform(size=(2, 3, 20, 20)) * np.array([9.0, 3.0, 1.0])[:, None, None]
-    mixed = np.einsum("nchw,kc->nkhw", sources, np.linalg.qr(rng.standard_normal((6, 3)))[0])
-    colours = maps.principal_colours(mixed)
-    assert colours.shape == (2, 3, 20, 20) and colours.min() >= 0 and colours.max() <= 1
-    for k in range(3):
-        r = np.corrcoef(colours[:, k].flatten(), sources[:, k].flatten())[0, 1]
-        assert abs(r) > 0.95
-
-
 def test_growth_averages_over_training_seeds():
     rows = [
         {

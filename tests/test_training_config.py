@@ -129,7 +129,7 @@ def test_a_size_that_is_left_out_keeps_its_preset(tmp_path):
     """,
     )
     (config,) = read_configs(path)
-    assert config.name == "gan-paper-20k-s0" and config.patch == SIZES["paper-20k"]["patch"]
+    assert config.name == "gan-paper-20k-s0" and config.patch == 24  # as the reduced size
     assert config.arguments == {"channels": 64, "blocks": 16}
 
 

@@ -72,7 +72,7 @@ def _entry(key: str) -> Path:
 
 @functools.cache
 def _sweep(folder: Path) -> None:
-    """Remove what processes that were killed left behind, once a process."""
+    """Remove what killed processes left behind; each process does so once."""
     for path in folder.glob(".*.tmp"):
         try:
             if time.time() - path.stat().st_mtime > ABANDONED:

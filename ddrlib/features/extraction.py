@@ -1,6 +1,6 @@
 """Deep features: what a network's layers give for a set of images.
 
-One forward pass a batch serves all layers asked for and ends with the deepest of them.
+One forward pass per batch serves all layers asked for and ends with the deepest of them.
 """
 
 from __future__ import annotations

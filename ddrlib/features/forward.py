@@ -18,7 +18,7 @@ from ddrlib.zoo.identity import copied
 
 MOST_COPIES = 8  # of a network; each holds feature maps of its own
 
-_alone = RLock()
+_one_at_a_time = RLock()
 
 # Called with the name of a layer and what it gives, before anything can overwrite that.
 Take = Callable[[str, object], None]
@@ -63,13 +63,12 @@ def in_parallel(module: nn.Module, device: torch.device) -> Iterator[Callable]:
 
     Inference, in true float32, also on a GPU or within autocast. On a CPU each core works through
     items of its own, with one thread and its own copy of the module (whose forward need not be safe
-    to run twice at a time). That is faster than to share out each operation among the cores, and by
-    far where something else keeps some of them busy. Only a few results are kept for a caller who
-    is slow to take them. The module itself stays as it is and where it is; one that cannot be
-    copied works alone. A second thread waits until the first has left: it has all cores, and
-    precision is a setting of the whole process.
+    to run twice at a time): faster than to share out each operation, by far where some cores are
+    busy. Only a few results are kept for a caller who is slow to take them. The module itself stays
+    as it is and where it is; one that cannot be copied is used itself. A second thread waits until
+    the first has left: precision is a setting of the whole process.
     """
-    with _alone, _copies(module, device) as copies, _true_float32():
+    with _one_at_a_time, _copies(module, device) as copies, _true_float32():
         idle: SimpleQueue[nn.Module] = SimpleQueue()
         for copy in copies:
             idle.put(copy)
@@ -96,9 +95,7 @@ def in_parallel(module: nn.Module, device: torch.device) -> Iterator[Callable]:
             try:
                 yield ordered
             finally:
-                torch.set_num_threads(
-                    threads
-                )  # for threads made from now on; this one kept its own
+                torch.set_num_threads(threads)  # of threads to come; this one kept its own
 
 
 @contextmanager

@@ -21,7 +21,7 @@ FLOAT16_RANGE = (1e-3, 65504.0)
 def to_rows(layer: str, output: object, span: tuple[int, int], dtype: np.dtype) -> np.ndarray:
     """A copy of what a layer gives for images span[0]..span[1] - 1, as rows (images, D).
 
-    They are float16 where that is wanted and holds them, else float32. DDRError unless there is a
+    They are float16 where `dtype` is and that holds them, else float32. DDRError unless there is a
     row of finite numbers for each image.
     """
     first, last = span

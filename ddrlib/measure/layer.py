@@ -50,7 +50,7 @@ class Chi:
         return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else math.nan
 
     def __str__(self) -> str:
-        _, low, high, _ = self.interval
+        low, high = self.interval[1:3]
         return f"{self.mean:.3g} ± {self.sd:.2g} [{low:.3g}, {high:.3g}]"
 
 
@@ -85,14 +85,7 @@ class Layer:
     @classmethod
     def of(cls, name: str, features: np.ndarray, samples: Samples) -> Layer:
         """From the features (N, D) of samples."""
-        return cls.of_gram(name, gram(features), features.shape[1], samples)
-
-    @classmethod
-    def of_gram(cls, name: str, matrix: np.ndarray, dim: int, samples: Samples) -> Layer:
-        """From the centred Gram matrix of samples' features of `dim` values each."""
-        return cls(name, dim, matrix, samples.n, samples.degradations)
-
-    # The samples
+        return cls(name, features.shape[1], gram(features), samples.n, samples.degradations)
 
     @property
     def content(self) -> np.ndarray:
@@ -194,9 +187,7 @@ class Layer:
 
     @cached_property
     def _maps(self) -> list[TwoWay]:
-        return [
-            TwoWay.of(gram(points), self.content, self.degradation) for points in self.embeddings
-        ]
+        return [TwoWay.of(gram(xy), self.content, self.degradation) for xy in self.embeddings]
 
     @one_core
     def _chi(self, factor: str, labels: np.ndarray) -> Chi:
@@ -240,7 +231,8 @@ def layers_of(
 ) -> list[Layer]:
     """Layers (default: all) of a network in order of depth, not embedded; errors: `layer_grams`."""
     found = layer_grams(network, samples.images, layers, device=device)
-    return [Layer.of_gram(name, matrix, dim, samples) for name, (matrix, dim) in found.items()]
+    of = samples.n, samples.degradations
+    return [Layer(name, dim, matrix, *of) for name, (matrix, dim) in found.items()]
 
 
 def embedded_each(layers: Sequence[Layer], seeds: int, perplexity: float = 30.0) -> Iterator[Layer]:

@@ -218,21 +218,3 @@ def permutation_p(
     between = np.sum([_quadratic(one, ordered) for one in ones], axis=0)
     reached = between[1:] >= between[0] - 1e-9 * np.trace(gram)
     return float((1 + reached.sum()) / (1 + n))
-
-
-def readout(maps: np.ndarray, images: np.ndarray) -> float:
-    """How much of each pixel can be read linearly off the features at its place: R squared.
-
-    Least squares from the C features of a position to its RGB values, over all positions of the
-    first half of the images; R squared, over all three colours, is that of the second half.
-
-    maps : feature maps (N, C, H, W); images : (N, 3, H, W) of the same height and width
-    """
-    x = np.moveaxis(maps, 1, -1).astype(np.float64)
-    x = np.concatenate([x, np.ones((*x.shape[:3], 1))], axis=-1)
-    y = np.moveaxis(images, 1, -1).astype(np.float64)
-    half = len(x) // 2
-    seen, pixels = (part[:half].reshape(-1, part.shape[-1]) for part in (x, y))
-    weights = np.linalg.lstsq(seen, pixels)[0]
-    error = ((y[half:] - x[half:] @ weights) ** 2).sum()
-    return float(1 - error / ((y[half:] - y[half:].mean(axis=(0, 1, 2))) ** 2).sum())

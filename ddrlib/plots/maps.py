@@ -9,7 +9,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -190,19 +189,3 @@ def pictures(
             ax.set(xticks=[], yticks=[])
             sns.despine(ax=ax, left=True, bottom=True)
     return fig
-
-
-def principal_colours(maps: np.ndarray) -> Tensor:
-    """The first three principal components of feature maps (n, C, H, W) as RGB (n, 3, H, W).
-
-    They are fitted over all positions of all images together, and stretched to [0, 1] between the
-    1st and the 99th percentile.
-    """
-    pixels = np.moveaxis(maps, 1, -1).astype(np.float64)
-    flat = pixels.reshape(-1, pixels.shape[-1])
-    flat = flat - flat.mean(axis=0)
-    _, axes = np.linalg.eigh(flat.T @ flat)
-    colours = flat @ axes[:, :-4:-1]
-    low, high = np.percentile(colours, [1, 99], axis=0)
-    colours = ((colours - low) / (high - low)).clip(0, 1)
-    return torch.from_numpy(np.moveaxis(colours.reshape(*pixels.shape[:3], 3), -1, 1))

@@ -39,8 +39,6 @@ SIZES: dict[str, dict] = {
     },
     "paper-20k": {  # the paper's architecture, at a length that a CPU can train
         "arguments": {"channels": 64, "blocks": 16},
-        "batch_size": 8,
-        "patch": 24,
         "iterations": 20_000,
         "learning_rate": 5e-4,
     },

@@ -62,8 +62,8 @@ def pack(
             "explorer: the measurements are of different contents, degradations or perplexities; "
             "measure all networks on the same ones"
         )
-    wanted = [usable_perplexity(len(samples.images), p) for p in perplexities]
-    perplexities = list(dict.fromkeys([perplexity, *wanted]))
+    usable = [usable_perplexity(len(samples.images), p) for p in perplexities]
+    perplexities = list(dict.fromkeys([perplexity, *usable]))
     labels = _labels(samples)
     views, coordinates = [], []
     for points in _projections(measurements, perplexities, seed, progress):

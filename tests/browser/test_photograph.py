@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import io
 import re
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -76,7 +80,13 @@ def after(page, act) -> None:
     """Do something and wait until its result is shown."""
     before = page.evaluate(MEASURES)
     act()
-    page.wait_for_function(f"{MEASURES} > {before}")
+    wait_for(page, f"{MEASURES} > {before}")
+
+
+def wait_for(page, condition: str) -> None:
+    """As wait_for_function, also where a policy forbids eval."""
+    loop = "while (!({})) await new Promise((done) => setTimeout(done, 20));"
+    page.evaluate(f"async () => {{ {loop.format(condition)} }}")
 
 
 def slide(page, label: str, value: float) -> None:
@@ -399,3 +409,35 @@ def test_a_slider_move_takes_a_moment_only(page, context):
 
 def test_small(document):
     assert document.stat().st_size < 2 * MEGABYTE
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    """Serves the page as a strict site does: WebAssembly is forbidden."""
+
+    def end_headers(self) -> None:
+        policy = "script-src 'unsafe-inline' blob:; connect-src 'none'"
+        self.send_header("Content-Security-Policy", policy)
+        super().end_headers()
+
+    def log_message(self, *_: object) -> None: ...
+
+
+def test_over_http_and_where_webassembly_is_forbidden(browser, document, page):
+    """The same pictures by plain JavaScript, slower."""
+    handler = partial(_Handler, directory=document.parent)
+    slide(page, "Blur", 3)
+    shown = moved(page)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        context = browser.new_context(viewport={"width": 680, "height": 1000})
+        served, requests, problems = context.new_page(), [], []
+        served.on("request", lambda request: requests.append(urlsplit(request.url)))
+        served.on("pageerror", lambda error: problems.append(str(error)))
+        served.goto(f"http://127.0.0.1:{server.server_port}/{document.name}")
+        wait_for(served, "window.drawn")
+        slide(served, "Blur", 3)
+        assert moved(served) == shown
+        context.close()
+        server.shutdown()
+    assert {url.hostname for url in requests if url.scheme == "http"} == {"127.0.0.1"}
+    assert problems == []

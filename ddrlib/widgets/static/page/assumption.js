@@ -68,7 +68,7 @@ class AssumptionWidget {
     this.input = picture("What the network gets");
     this.right = picture("Told the truth");
     this.wrong = picture("Told this");
-    this.chart = svgElement("svg", { class: "ddr-map", viewBox: "-12 -4 116 112", role: "img" });
+    this.chart = svgElement("svg", { class: "ddr-map", viewBox: "-12 -4 116 112", role: "img", "aria-label": "Being computed" });
     this.status = element("p", { class: "ddr-sentence", role: "status" });
     this.root = element(
       "div", { class: "ddr ddr-photograph ddr-assumption", "aria-busy": "true" },

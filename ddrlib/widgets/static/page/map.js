@@ -73,7 +73,7 @@ class PhotographMap {
     this.trail = svgElement("polyline", { class: "ddr-trail" });
     this.own = svgElement("circle", { class: "ddr-own", r: 2.6 });
     this.svg = svgElement(
-      "svg", { class: "ddr-map", viewBox: `0 0 ${MAP} ${MAP}`, role: "img" },
+      "svg", { class: "ddr-map", viewBox: `0 0 ${MAP} ${MAP}`, role: "img", "aria-label": "Being computed" },
       this.dots, this.trail, this.own,
     );
     this.path = [];

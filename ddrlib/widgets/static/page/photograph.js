@@ -41,7 +41,7 @@ class PhotographWidget {
 
   build() {
     const { degradations } = this.index;
-    this.input = element("canvas", { role: "img" });
+    this.input = element("canvas", { role: "img", "aria-label": "Being computed" });
     this.sliders = SLIDERS.map((slider) => numberSlider(this.state, slider, () => this.changed(true)));
     this.others = element("div", { class: "ddr-row", role: "radiogroup", "aria-label": "Compare with" },
       ...this.instruments.slice(1).map(({ name }, k) => this.radio(name, k + 1)));
@@ -92,7 +92,8 @@ class PhotographWidget {
       this.changed(false);
     });
     const names = layers.map(({ name }, k) => (k ? `block ${k} of ${layers.length - 1}` : `${name}, before block 1`));
-    this.curve = svgElement("svg", { class: "ddr-curve", viewBox: "0 0 100 24", preserveAspectRatio: "none", role: "img" });
+    this.curve = svgElement("svg", { class: "ddr-curve", viewBox: "0 0 100 24", preserveAspectRatio: "none", role: "img",
+      "aria-label": "Being computed" });
     this.curveCaption = element("figcaption", {});
     const root = element("figure", { class: "ddr-depth" }, labelled("Depth", input, output), this.curve, this.curveCaption);
     return { root, show: () => show(names, this.state.depth) };
@@ -264,8 +265,9 @@ class InstrumentPanel {
     this.widget = widget;
     this.map = new PhotographMap(degradations);
     this.title = element("h3", { class: "ddr-title" });
-    this.features = element("canvas", { role: "img" });
-    this.output = element("canvas", { role: "img" });
+    const computing = { role: "img", "aria-label": "Being computed" };
+    this.features = element("canvas", computing);
+    this.output = element("canvas", computing);
     this.outputCaption = element("figcaption", {});
     this.moved = element("p", { class: "ddr-moved" });
     this.note = element("p", { class: "ddr-note" });
