@@ -89,7 +89,8 @@ def respond(network: Network, samples: Samples, device: str | torch.device = "au
         kept = _respond(network, samples, device)
         save_arrays(key, **kept)
     dims = dict(zip(PLACES, kept["dims"].tolist(), strict=True))
-    places = {place: Layer.of_gram(place, kept[place], dims[place], samples) for place in PLACES}
+    of = samples.n, samples.degradations
+    places = {place: Layer(place, dims[place], kept[place], *of) for place in PLACES}
     return Response(network.name, samples, places, kept["psnr"])
 
 
