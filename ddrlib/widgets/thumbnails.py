@@ -14,8 +14,8 @@ SIDE = 32  # pixels of a thumbnail, at most
 SHEET_QUALITY = 80  # thumbnails are for recognising; the gallery shows exact pixels
 
 
-def webp(image: Tensor, quality: int | None) -> bytes:
-    """An image (3, H, W) in [0, 1] as WebP, lossless where the quality is None."""
+def webp(image: Tensor, quality: int | None = None) -> bytes:
+    """An image (3, H, W) in [0, 1] as WebP, lossless where no quality is given."""
     pixels = image.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).contiguous().cpu().numpy()
     options = {"lossless": True} if quality is None else {"quality": quality}
     file = io.BytesIO()
