@@ -130,13 +130,12 @@ def beyond(features: np.ndarray, images: Tensor) -> np.ndarray:
     maps = torch.from_numpy(features).view(len(images), -1, images[0, 0].numel())
 
     def pairs() -> Iterator[tuple[Tensor, Tensor]]:
-        """Inputs (27 and 1, positions) and features (C, positions), a block of images at a time."""
+        """Inputs (n, 27 and 1, positions) and features (n, C, positions), a block at a time."""
         for block, wanted in zip(images.split(BLOCK), maps.split(BLOCK), strict=True):
-            around = F.unfold(F.pad(block.double(), (1, 1, 1, 1), mode="replicate"), 3)
-            around = torch.cat([around, torch.ones_like(around[:, :1])], dim=1)
-            yield around.transpose(0, 1).flatten(1), wanted.double().transpose(0, 1).flatten(1)
+            around = F.unfold(F.pad(block, (1, 1, 1, 1), mode="replicate"), 3)
+            yield torch.cat([around, torch.ones_like(around[:, :1])], dim=1), wanted.float()
 
-    products = [(x @ x.T, x @ y.T) for x, y in pairs()]
+    exact = ((x.double(), y.double()) for x, y in pairs())
+    products = [((x @ x.mT).sum(0), (x @ y.mT).sum(0)) for x, y in exact]
     weights = torch.linalg.lstsq(*map(sum, zip(*products, strict=True)), driver="gelsd").solution
-    rest = ((y - weights.T @ x).unflatten(1, (-1, maps.shape[2])) for x, y in pairs())
-    return torch.cat([part.transpose(0, 1).flatten(1).float() for part in rest]).numpy()
+    return torch.cat([y - weights.float().T @ x for x, y in pairs()]).flatten(1).numpy()
