@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import hashlib
 import json
 import os
 import tempfile
+import threading
 from collections.abc import Hashable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -63,6 +66,19 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise DDRError(f"{path} cannot be written: {error.strerror}; make room") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+_parsing = threading.Lock()  # Python 3.11 fails where two threads parse at once
+
+
+def source_hash(source: str) -> str:
+    """SHA-256 of Python code without its comments and layout; of the text, if it is no Python."""
+    try:
+        with _parsing:
+            source = ast.dump(ast.parse(source))
+    except (SyntaxError, ValueError, RecursionError):  # an IPython command, for instance
+        source = source.strip()
+    return hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 # ---- YAML and JSON ----

@@ -19,7 +19,7 @@ from test_features import expected, images, toy  # noqa: F401
 from ddrlib.errors import DDRError
 from ddrlib.features import cache as cache_module
 from ddrlib.features import grams
-from ddrlib.features.cache import load_arrays, save_arrays, source_hash
+from ddrlib.features.cache import files_hash, load_arrays, save_arrays
 from ddrlib.features.grams import gram, layer_grams, subgram
 from ddrlib.files import ROOT
 
@@ -221,7 +221,7 @@ def test_comments_and_layout_are_not_part_of_the_source(tmp_path):
     texts = ["x = 1\n", "# a comment\nx  =  1\n", "x = 2\n"]
     for i, text in enumerate(texts):
         (tmp_path / f"{i}.py").write_text(text)
-    one, same, other = (source_hash(tmp_path / f"{i}.py") for i in range(3))
+    one, same, other = (files_hash(tmp_path / f"{i}.py") for i in range(3))
     assert one == same != other
 
 
@@ -263,7 +263,7 @@ def test_sources_are_hashed_by_many_threads_at_once():
         garbage.clear()
         with ThreadPoolExecutor(4) as pool:
             paths = [ROOT / "ddrlib" / "errors.py"] * 8
-            assert len(set(pool.map(source_hash.__wrapped__, paths))) == 1
+            assert len(set(pool.map(files_hash.__wrapped__, paths))) == 1
     finally:
         Garbage.alive = False
         gc.set_threshold(*thresholds)

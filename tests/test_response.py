@@ -14,11 +14,11 @@ from ddrlib.degrade.samples import Samples
 from ddrlib.features.grams import gram
 from ddrlib.measure.fidelity import psnr
 from ddrlib.measure.metrics import variance_components
+from ddrlib.measure.picture import beyond
 from ddrlib.measure.response import (
     BEYOND,
     OUTPUT,
     TRUNK,
-    beyond,
     respond,
 )
 from ddrlib.measure.srga import principal_scores, srga_of_scores
@@ -164,5 +164,5 @@ def test_beyond_is_the_same_in_blocks(monkeypatch):
     maps = rng.standard_normal((5, 2 * 36)).astype(np.float32)
     images = torch.from_numpy(rng.random((5, 3, 6, 6), np.float32))
     whole = beyond(maps, images)
-    monkeypatch.setattr("ddrlib.measure.response.BLOCK", 2)
+    monkeypatch.setattr("ddrlib.measure.picture.BLOCK", 2)
     assert beyond(maps, images) == pytest.approx(whole, abs=1e-6)

@@ -8,7 +8,6 @@ interpreter, its packages and the machine's own files are left out: versions sta
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import functools
 import hashlib
@@ -21,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ddrlib.files import BUILD, DATA, ROOT, cache_dir
+from ddrlib.files import BUILD, DATA, ROOT, cache_dir, source_hash
 
 CHANGED = "changed while the chapter ran"  # the fingerprint of nothing
 
@@ -130,15 +129,6 @@ def _fingerprint(path: Path, *_: int) -> str | None:
         return source_hash(path.read_text("utf-8", "replace"))
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def source_hash(source: str) -> str:
-    """SHA-256 of Python code without its comments and layout; of the text, if it is no Python."""
-    try:
-        source = ast.dump(ast.parse(source))
-    except (SyntaxError, ValueError, RecursionError):  # an IPython command, for instance
-        source = source.strip()
-    return _digest(source.encode("utf-8", "surrogatepass"))
 
 
 def _digest(data: bytes) -> str:

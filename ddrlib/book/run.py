@@ -17,12 +17,12 @@ from typing import Any
 import nbformat
 
 from ddrlib.book.execution import execute, failures, problem
-from ddrlib.book.ingredients import fingerprint, first_change, source_hash
+from ddrlib.book.ingredients import fingerprint, first_change
 from ddrlib.book.profiles import BOOK, Chapter, read_chapters, select, settle
 from ddrlib.book.records import describe
 from ddrlib.book.results import CLOSING_MIME, STAMP, Run, discard, read_stamp, write_stamp
 from ddrlib.errors import DDRError, few, out_of_memory
-from ddrlib.files import BUILD, locked
+from ddrlib.files import BUILD, locked, source_hash
 from ddrlib.machine import computing_versions, processor
 
 NOT_RUN, REPLACED = "not run", ".replaced-"

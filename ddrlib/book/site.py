@@ -20,12 +20,12 @@ import nbformat
 from nbformat import NotebookNode
 from sphinx_external_toc.parsing import parse_toc_yaml
 
-from ddrlib.book.ingredients import first_change, source_hash
+from ddrlib.book.ingredients import first_change
 from ddrlib.book.profiles import BOOK, Chapter, read_chapters
 from ddrlib.book.results import read_stamp
 from ddrlib.book.run import name_outdated, nobody_running
 from ddrlib.errors import DDRError
-from ddrlib.files import ROOT, locked
+from ddrlib.files import ROOT, locked, source_hash
 
 CONFIG = ROOT / "_config.yml"
 

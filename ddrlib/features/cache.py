@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import hashlib
 import io
 import logging
-import threading
 import time
 import zipfile
 from pathlib import Path
@@ -15,20 +13,18 @@ from pathlib import Path
 import numpy as np
 
 from ddrlib.errors import DDRError, one_line
-from ddrlib.files import cache_dir, write_atomically
+from ddrlib.files import cache_dir, source_hash, write_atomically
 
 LARGEST_ENTRY = 2**31  # bytes of a cached array; a file that promises more is damaged
 ABANDONED = 600  # seconds after which a temporary file belongs to a process that was killed
 
 logger = logging.getLogger(__name__)
-_parsing = threading.Lock()  # Python 3.11 fails where two threads parse at once
 
 
 @functools.cache
-def source_hash(*paths: Path) -> str:
-    """SHA-256 of what Python files say, their comments and layout apart."""
-    with _parsing:
-        code = [ast.dump(ast.parse(path.read_text(encoding="utf-8"))) for path in sorted(paths)]
+def files_hash(*paths: Path) -> str:
+    """What Python files say, their comments and layout apart, as one hash."""
+    code = [source_hash(path.read_text(encoding="utf-8")) for path in sorted(paths)]
     return hashlib.sha256("\n".join(code).encode()).hexdigest()
 
 

@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from ddrlib.errors import DDRError
-from ddrlib.features.cache import load_arrays, save_arrays, source_hash
+from ddrlib.features.cache import files_hash, load_arrays, save_arrays
 from ddrlib.features.extraction import extract_rows, layer_paths
 from ddrlib.features.rows import FileRows, Rows
 from ddrlib.zoo.loading import Network
@@ -87,7 +87,7 @@ def layer_grams(
 
 def _keys(network: Network, images: Tensor, layers: Sequence[str] | None) -> dict[str, str]:
     """What identifies the Gram matrix of each layer: a hash of all that it depends on."""
-    made_by = [source_hash(*SOURCES), network.identity, tuple(images.shape)]
+    made_by = [files_hash(*SOURCES), network.identity, tuple(images.shape)]
     common = hashlib.blake2b(repr(made_by).encode(), digest_size=16)
     common.update(images.cpu().contiguous().numpy().data)
     keys = {}

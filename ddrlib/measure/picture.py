@@ -6,17 +6,21 @@ is hidden from measures that look at the largest differences. Here the image is 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from ddrlib.degrade.samples import Samples
 from ddrlib.features.extraction import extract
 from ddrlib.measure.intervals import Interval, bootstrap
 from ddrlib.measure.layer import Layer
-from ddrlib.measure.response import beyond
 from ddrlib.zoo.loading import Network
+
+BLOCK = 32  # images that `beyond` looks at together: bounds the memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,3 +60,23 @@ def look_beyond(
     """A layer of a network, one that works at the size of the input, with and without the image."""
     features = extract(network, samples.images, [layer], device=device)[layer]
     return Picture.of(layer, features, samples)
+
+
+def beyond(features: np.ndarray, images: Tensor) -> np.ndarray:
+    """Feature maps (N, C H W) less what can be read linearly off the 3 x 3 input pixels around.
+
+    Least squares over all positions of all images (N, 3, H, W) together. A trunk that carries the
+    picture has it in nearly all of its variance; this is what it has beyond it.
+    """
+    maps = torch.from_numpy(features).view(len(images), -1, images[0, 0].numel())
+
+    def pairs() -> Iterator[tuple[Tensor, Tensor]]:
+        """Inputs (n, 27 and 1, positions) and features (n, C, positions), a block at a time."""
+        for block, wanted in zip(images.split(BLOCK), maps.split(BLOCK), strict=True):
+            around = F.unfold(F.pad(block, (1, 1, 1, 1), mode="replicate"), 3)
+            yield torch.cat([around, torch.ones_like(around[:, :1])], dim=1), wanted.float()
+
+    exact = ((x.double(), y.double()) for x, y in pairs())
+    products = [((x @ x.mT).sum(0), (x @ y.mT).sum(0)) for x, y in exact]
+    weights = torch.linalg.lstsq(*map(sum, zip(*products, strict=True)), driver="gelsd").solution
+    return torch.cat([y - weights.float().T @ x for x, y in pairs()]).flatten(1).numpy()

@@ -7,24 +7,22 @@ several places of the network: three layers, and what one of them holds beyond t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from ddrlib.degrade.samples import Samples
-from ddrlib.features.cache import load_arrays, save_arrays, source_hash
+from ddrlib.features.cache import files_hash, load_arrays, save_arrays
 from ddrlib.features.extraction import extract
 from ddrlib.features.grams import SOURCES, gram
-from ddrlib.measure import fidelity
+from ddrlib.measure import fidelity, picture
 from ddrlib.measure.fidelity import psnr
 from ddrlib.measure.intervals import mean_interval
 from ddrlib.measure.layer import Layer
+from ddrlib.measure.picture import beyond
 from ddrlib.zoo.loading import Network
 
 TRUNK = "deepest trunk layer"
@@ -32,8 +30,6 @@ BEYOND = "the same, beyond the picture"  # less what is linear in the input: `be
 LAST = "last feature map"
 OUTPUT = "output"
 PLACES = (TRUNK, BEYOND, LAST, OUTPUT)
-
-BLOCK = 32  # images that `beyond` looks at together: bounds the memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,28 +110,11 @@ def _respond(
 
 def _key(network: Network, samples: Samples) -> str:
     """What identifies a response: a hash of all that it depends on."""
-    made_by = source_hash(Path(__file__), Path(fidelity.__file__), *SOURCES), network.identity
+    made_by = (
+        files_hash(*map(Path, (__file__, fidelity.__file__, picture.__file__)), *SOURCES),
+        network.identity,
+    )
     digest = hashlib.blake2b(repr((made_by, list(network.layers.items()))).encode(), digest_size=16)
     for images in (samples.images, samples.patches.images):
         digest.update(images.cpu().contiguous().numpy().data)
     return f"response-{digest.hexdigest()}"
-
-
-def beyond(features: np.ndarray, images: Tensor) -> np.ndarray:
-    """Feature maps (N, C H W) less what can be read linearly off the 3 x 3 input pixels around.
-
-    Least squares over all positions of all images (N, 3, H, W) together. A trunk that carries the
-    picture has it in nearly all of its variance; this is what it has besides.
-    """
-    maps = torch.from_numpy(features).view(len(images), -1, images[0, 0].numel())
-
-    def pairs() -> Iterator[tuple[Tensor, Tensor]]:
-        """Inputs (n, 27 and 1, positions) and features (n, C, positions), a block at a time."""
-        for block, wanted in zip(images.split(BLOCK), maps.split(BLOCK), strict=True):
-            around = F.unfold(F.pad(block, (1, 1, 1, 1), mode="replicate"), 3)
-            yield torch.cat([around, torch.ones_like(around[:, :1])], dim=1), wanted.float()
-
-    exact = ((x.double(), y.double()) for x, y in pairs())
-    products = [((x @ x.mT).sum(0), (x @ y.mT).sum(0)) for x, y in exact]
-    weights = torch.linalg.lstsq(*map(sum, zip(*products, strict=True)), driver="gelsd").solution
-    return torch.cat([y - weights.float().T @ x for x, y in pairs()]).flatten(1).numpy()

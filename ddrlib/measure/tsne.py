@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 
 from ddrlib.errors import DDRError
-from ddrlib.features.cache import load_arrays, save_arrays, source_hash
+from ddrlib.features.cache import files_hash, load_arrays, save_arrays
 
 EXAGGERATION = 12.0  # at first the pull is harder, so that neighbours find each other
 STAGES = ((250, EXAGGERATION, 0.5), (750, 1.0, 0.8))  # iterations, exaggeration, momentum
@@ -73,7 +73,7 @@ def tsne_each(tasks: Sequence[tuple[np.ndarray, int, float]]) -> Iterator[np.nda
 
 
 def _kept_tsne(scores: np.ndarray, seed: int, perplexity: float) -> np.ndarray:
-    made_by = repr([source_hash(Path(__file__)), scores.shape, seed, float(perplexity)])
+    made_by = repr([files_hash(Path(__file__)), scores.shape, seed, float(perplexity)])
     digest = hashlib.blake2b(made_by.encode(), digest_size=16)
     digest.update(np.ascontiguousarray(scores, dtype=np.float64).data)
     key = f"tsne-{digest.hexdigest()}"

@@ -79,7 +79,7 @@ class TrainingLog:
         Of the whole network `psnr`, and `gradient_energy` of its outputs relative to the truth. Of
         each trunk layer the variance components and the purity of neighbours; of the deepest one
         also CHI, the share of its variance that the input pixels explain, and all of these beyond
-        the picture (`ddrlib.measure.response.beyond`). Not the features of a network guided by the
+        the picture (`ddrlib.measure.picture.beyond`). Not the features of a network guided by the
         oracle: it takes more than images.
         """
         restored = self._restored(model)
