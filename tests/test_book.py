@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from ddrlib.book import execution
+from ddrlib.book import execution, ingredients
 from ddrlib.book import run as book
 from ddrlib.book.profiles import BOOK, read_chapters, settle
 from ddrlib.book.results import read_stamp, stamps, write_stamp
@@ -412,3 +412,14 @@ def test_chapter_as_committed(name):
 def test_profile_fits_the_chapters(profile):
     chapters = read_chapters()
     assert settle(chapters, chapters, profile, {}).keys() == {chapter.name for chapter in chapters}
+
+
+def test_metadata_of_an_installation_in_place_is_no_ingredient(tmp_path, monkeypatch):
+    """Some installers leave it in the repository; it holds the README, and versions stand for it."""
+    names = ("ddrlib.egg-info/PKG-INFO", "read.txt")
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("text")
+    monkeypatch.setattr(ingredients, "ROOT", tmp_path)
+    monkeypatch.setattr(ingredients, "_seen", dict.fromkeys(str(tmp_path / name) for name in names))
+    assert ingredients.recorded({}).keys() == {"read.txt"}
