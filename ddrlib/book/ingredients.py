@@ -86,7 +86,7 @@ def _machine() -> list[Path]:
     """Where the interpreter, its packages (this one's metadata too) and the system lie."""
     python = [sys.prefix, sys.base_prefix, *site.getsitepackages(), site.getusersitepackages()]
     system = ["/proc", "/sys", "/dev", "/etc", "/usr", "/run", "/var/lib", "/var/cache"]
-    return list(map(Path, [*python, *system, *ROOT.glob("*.egg-info")]))
+    return [*map(Path, [*python, *system]), *ROOT.glob("*.egg-info")]
 
 
 def _source(name: str) -> Path:

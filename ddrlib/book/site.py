@@ -96,7 +96,7 @@ def _stage(executed: Path, chapters: list[Chapter], source: Path) -> None:
 def merged(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
     """The cells of the source with the outputs of the run; the executed ones, if code has changed.
 
-    The cell of parameters that papermill added stands after that of their defaults.
+    The cell of parameters that papermill added follows that of their defaults, shown in the same way.
     """
     code = [cell for cell in executed.cells if cell.cell_type == "code"]
     added = [cell for cell in code if "injected-parameters" in cell.metadata.get("tags", [])]
@@ -113,8 +113,15 @@ def merged(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
             result.cells[-1].outputs = with_output.outputs
             result.cells[-1].execution_count = with_output.execution_count
             if "parameters" in cell.metadata.get("tags", []):
+                for parameters in added:
+                    parameters.metadata.tags = [*parameters.metadata.tags, *_display(cell)]
                 result.cells += added
     return result
+
+
+def _display(cell: NotebookNode) -> list[str]:
+    """The tags that say how a page shows the cell."""
+    return [tag for tag in cell.metadata.tags if tag.startswith("hide-")]
 
 
 def _compile(source: Path, html: Path) -> None:
