@@ -139,14 +139,17 @@ class DATLight(nn.Module):
     There is no image-level residual, only two feature-level skips: one around the blocks and one
     around all between the first convolution and the upsampling. Fresh weights are PyTorch's
     defaults. At 60 channels and 18 blocks: 572,424 parameters, and 342 more in the published file,
-    which cannot have an effect (`SpatialAggregation`).
+    which cannot have an effect (`SpatialAggregation`); for x4.
     """
 
-    scale = 4
+    scale = 4  # unless said otherwise
     mean: Tensor
 
-    def __init__(self, channels: int = 60, blocks: int = 18, heads: int = 6) -> None:
+    def __init__(
+        self, channels: int = 60, blocks: int = 18, heads: int = 6, scale: int = scale
+    ) -> None:
         super().__init__()
+        self.scale = scale
         self.register_buffer("mean", torch.tensor(RGB_MEAN).view(3, 1, 1), persistent=False)
         self.conv_first = convolution(3, channels)
         self.before_RG = ChannelNorm(channels)
@@ -157,9 +160,7 @@ class DATLight(nn.Module):
         self.norm = ChannelNorm(channels)
         self.conv_after_body = _three_convs(channels)
         self.sum = nn.Identity()  # only so that a hook can read it
-        self.upsample = nn.Sequential(
-            convolution(channels, 3 * self.scale**2), nn.PixelShuffle(self.scale)
-        )
+        self.upsample = nn.Sequential(convolution(channels, 3 * scale**2), nn.PixelShuffle(scale))
 
     @staticmethod
     def _attention(i: int, channels: int, heads: int) -> Aggregation:
