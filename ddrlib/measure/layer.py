@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from ddrlib.degrade.samples import Samples
+from ddrlib.degrade.samples import Design, Samples
 from ddrlib.features.grams import gram, layer_grams, subgram
 from ddrlib.measure.intervals import Interval, bootstrap
 from ddrlib.measure.metrics import FACTORS, TwoWay, VarianceSplit, calinski_harabasz, permutation_p
@@ -55,12 +55,11 @@ class Chi:
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class Layer(Design):
     """A layer's features of n contents under k degradations.
 
-    Sample i shows the content i % n under the degradation `degradations[i // n]`. What is measured
-    is computed when it is asked for, once. All intervals are 95 % bootstrap intervals over
-    contents.
+    What is measured is computed when it is asked for, once. All intervals are 95 % bootstrap
+    intervals over contents.
 
     Attributes
     ----------
@@ -86,16 +85,6 @@ class Layer:
     def of(cls, name: str, features: np.ndarray, samples: Samples) -> Layer:
         """From the features (N, D) of samples."""
         return cls(name, features.shape[1], gram(features), samples.n, samples.degradations)
-
-    @property
-    def content(self) -> np.ndarray:
-        """(N,): which content each sample shows."""
-        return np.tile(np.arange(self.n), len(self.degradations))
-
-    @property
-    def degradation(self) -> np.ndarray:
-        """(N,): the number of each sample's degradation."""
-        return np.repeat(np.arange(len(self.degradations)), self.n)
 
     def only(self, degradations: Sequence[str], n: int | None = None) -> Layer:
         """The same layer under these degradations alone, in this order; with the first n contents."""
