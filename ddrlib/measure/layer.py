@@ -50,8 +50,7 @@ class Chi:
         return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else math.nan
 
     def __str__(self) -> str:
-        low, high = self.interval[1:3]
-        return f"{self.mean:.3g} ± {self.sd:.2g} [{low:.3g}, {high:.3g}]"
+        return str(self.interval)
 
 
 @dataclass(frozen=True, eq=False)
