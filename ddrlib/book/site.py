@@ -97,6 +97,8 @@ def merged(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
     """The cells of the source with the outputs of the run; the executed ones, if code has changed.
 
     The cell of parameters that papermill added follows that of their defaults, shown in the same way.
+    Cells with the tag "answer", which a notebook can only compute late, follow the first cell: the
+    question.
     """
     code = [cell for cell in executed.cells if cell.cell_type == "code"]
     added = [cell for cell in code if "injected-parameters" in cell.metadata.get("tags", [])]
@@ -116,6 +118,9 @@ def merged(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
                 for parameters in added:
                     parameters.metadata.tags = [*parameters.metadata.tags, *_display(cell)]
                 result.cells += added
+    answers = [cell for cell in result.cells if "answer" in cell.metadata.get("tags", [])]
+    others = [cell for cell in result.cells if cell not in answers]
+    result.cells = [*others[:1], *answers, *others[1:]]
     return result
 
 

@@ -14,12 +14,29 @@ from ddrlib.degrade.degradation import degrade, parse
 from ddrlib.errors import DDRError
 
 
-@dataclass(frozen=True, eq=False)
-class Samples:
-    """Every patch under every degradation, as a network sees them; `Samples.of` makes them.
+class Design:
+    """n contents, each under k degradations: N = n k samples.
 
-    Of the N = n k samples, sample i shows the content i % n under the degradation `degradations[i
-    // n]`.
+    Sample i shows the content i % n under the degradation `degradations[i // n]`.
+    """
+
+    n: int
+    degradations: tuple[str, ...]
+
+    @property
+    def content(self) -> np.ndarray:
+        """(N,), which content each sample shows, 0 to n - 1."""
+        return np.tile(np.arange(self.n), len(self.degradations))
+
+    @property
+    def degradation(self) -> np.ndarray:
+        """(N,), the number of each sample's degradation, 0 to k - 1."""
+        return np.repeat(np.arange(len(self.degradations)), self.n)
+
+
+@dataclass(frozen=True, eq=False)
+class Samples(Design):
+    """Every patch under every degradation, as a network sees them; `Samples.of` makes them.
 
     Attributes
     ----------
@@ -76,19 +93,9 @@ class Samples:
         return cls(patches, names, scale, images)
 
     @property
-    def n(self) -> int:
+    def n(self) -> int:  # type: ignore[override]
         """The number of contents."""
         return len(self.patches)
-
-    @property
-    def content(self) -> np.ndarray:
-        """(N,), which content each sample shows, 0 to n - 1."""
-        return np.tile(np.arange(self.n), len(self.degradations))
-
-    @property
-    def degradation(self) -> np.ndarray:
-        """(N,), the number of each sample's degradation, 0 to k - 1."""
-        return np.repeat(np.arange(len(self.degradations)), self.n)
 
     def under(self, degradation: str) -> Tensor:
         """The images of one degradation.

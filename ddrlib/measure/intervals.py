@@ -7,6 +7,7 @@ than their range.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ class Interval(NamedTuple):
     n: int
 
     def __str__(self) -> str:
-        return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
+        return in_brackets(self.value, self.low, self.high)
 
 
 class Spread(NamedTuple):
@@ -38,7 +39,25 @@ class Spread(NamedTuple):
     n: int
 
     def __str__(self) -> str:
-        return f"{self.value:.3g}" + f" [{self.low:.3g}, {self.high:.3g}]" * (self.n > 1)
+        return in_brackets(*self[:3]) if self.n > 1 else f"{self.value:,.{decimals(self.value)}f}"
+
+
+def decimals(*numbers: float) -> int:
+    """How many decimals to print numbers with that are compared: 3 below 1, 2 below 100, else none.
+
+    The largest decides for all, so that they are aligned. Whole numbers have none.
+    """
+    finite = [abs(number) for number in numbers if math.isfinite(number)]
+    largest = max(finite, default=0.0)
+    if largest >= 100 or all(number == int(number) for number in finite):
+        return 0
+    return 2 if largest >= 1 else 3
+
+
+def in_brackets(value: float, low: float, high: float) -> str:
+    """`value [low, high]`, in equally many decimals."""
+    digits = decimals(value, low, high)
+    return f"{value:,.{digits}f} [{low:,.{digits}f}, {high:,.{digits}f}]"
 
 
 def bootstrap(

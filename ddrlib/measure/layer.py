@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from ddrlib.degrade.samples import Samples
+from ddrlib.degrade.samples import Design, Samples
 from ddrlib.features.grams import gram, layer_grams, subgram
 from ddrlib.measure.intervals import Interval, bootstrap
 from ddrlib.measure.metrics import FACTORS, TwoWay, VarianceSplit, calinski_harabasz, permutation_p
@@ -57,17 +57,15 @@ class Chi:
         return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else math.nan
 
     def __str__(self) -> str:
-        low, high = self.interval[1:3]
-        return f"{self.mean:.3g} ± {self.sd:.2g} [{low:.3g}, {high:.3g}]"
+        return str(self.interval)
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class Layer(Design):
     """A layer's features of n contents under k degradations.
 
-    Sample i shows the content i % n under the degradation `degradations[i // n]`. What is measured
-    is computed when it is asked for, once. All intervals are 95 % bootstrap intervals over
-    contents.
+    What is measured is computed when it is asked for, once. All intervals are 95 % bootstrap
+    intervals over contents.
 
     Attributes
     ----------
@@ -111,16 +109,6 @@ class Layer:
             Not embedded.
         """
         return cls(name, features.shape[1], gram(features), samples.n, samples.degradations)
-
-    @property
-    def content(self) -> np.ndarray:
-        """(N,), which content each sample shows, 0 to n - 1."""
-        return np.tile(np.arange(self.n), len(self.degradations))
-
-    @property
-    def degradation(self) -> np.ndarray:
-        """(N,), the number of each sample's degradation, 0 to k - 1."""
-        return np.repeat(np.arange(len(self.degradations)), self.n)
 
     def only(self, degradations: Sequence[str], n: int | None = None) -> Layer:
         """The same layer under some degradations alone, its Gram matrix centred anew.
