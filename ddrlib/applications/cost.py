@@ -30,10 +30,10 @@ class Cost(NamedTuple):
         The time of each run.
     """
 
-    trained: int  # parameters
-    frozen: int  # constants, above all the weights of another network's trunk
+    trained: int
+    frozen: int
     multiply_adds: int
-    milliseconds: list[float]  # one run each
+    milliseconds: list[float]
 
 
 def cost(
