@@ -95,7 +95,15 @@ class Identifier:
 
 
 class Split(NamedTuple):
-    """References to learn from, in the order in which they were drawn, and all others."""
+    """References to learn from and references to test on.
+
+    Attributes
+    ----------
+    learned : ndarray
+        In the order in which they were drawn.
+    tested : ndarray
+        All others.
+    """
 
     learned: np.ndarray
     tested: np.ndarray
