@@ -48,6 +48,7 @@ class Arrays:
         return place
 
     def bytes(self) -> bytes:
+        """All arrays so far, one behind the other."""
         return b"".join(self.parts)
 
 
