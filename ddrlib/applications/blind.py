@@ -106,7 +106,7 @@ def grid(blurs: Sequence[float], noises: Sequence[float]) -> list[Degradation]:
 def under_each(
     truth: Tensor, degradations: Sequence[Degradation], scale: int = 4
 ) -> tuple[Tensor, list[Degradation]]:
-    """LR images of all photographs under each of the degradations in turn, and which that is.
+    """LR images of all photographs under each degradation in turn, and the degradation of each.
 
     Parameters
     ----------

@@ -92,12 +92,15 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def quantised(key: str, codes: Tensor, scale: float, minimum: float) -> dict[str, Tensor]:
-    """The two entries that keep a uint8-quantised tensor in a safetensors file exactly."""
+    """The two entries that keep a uint8-quantised tensor of any shape in a safetensors file exactly."""
     return {key: codes, key + _SCALE_MIN: torch.tensor([scale, minimum], dtype=torch.float64)}
 
 
 def dequantise(codes: Tensor, scale_min: Tensor) -> Tensor:
-    """code * scale + min, in float64 and then rounded to float32, as TensorFlow.js does."""
+    """code * scale + min, in float64 and then rounded to float32, as TensorFlow.js does.
+
+    `scale_min` (2,) holds scale and minimum; the shape is that of the codes.
+    """
     return (codes.double() * scale_min[0] + scale_min[1]).float()
 
 
