@@ -311,10 +311,20 @@ class Layer(Design):
 
 
 def too_few_for_chi(n: int) -> str:
-    """Why a claim that rests on CHI cannot be tested on n contents; "" where it can be.
+    """Why a claim that rests on CHI cannot be tested on so few contents.
 
     A network whose CHI is 528 on 100 contents and 207 on 60 has 2.9 on 24 and 4.2 on 16, while its
     variance components are the same for all of them.
+
+    Parameters
+    ----------
+    n
+        The number of contents.
+
+    Returns
+    -------
+    str
+        A reason in words; "" where there are `CHI_CONTENTS` or more.
     """
     if n >= CHI_CONTENTS:
         return ""

@@ -92,7 +92,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def quantised(key: str, codes: Tensor, scale: float, minimum: float) -> dict[str, Tensor]:
-    """The two entries that keep a uint8-quantised tensor of any shape in a safetensors file exactly."""
+    """The two entries that keep a tensor of uint8 codes in a safetensors file exactly."""
     return {key: codes, key + _SCALE_MIN: torch.tensor([scale, minimum], dtype=torch.float64)}
 
 
