@@ -270,7 +270,7 @@ def compare(
     truth : Tensor
         (n, 3, H, W), RGB in [0, 1]; H and W are multiples of the scale.
     degradations
-        Of blur and noise alone.
+        Blurs and noises alone.
     device
         "auto" (a GPU where there is one), "cpu" or "cuda".
 

@@ -235,7 +235,8 @@ class Layer(Design):
         seeds
             One or more; the projections have the seeds 0 to `seeds` - 1.
         perplexity
-            Of t-SNE, 1 or more; lowered to a third of the other samples where it is above.
+            Perplexity of t-SNE, 1 or more; lowered to a third of the other samples where it is
+            above.
 
         Returns
         -------
@@ -342,7 +343,7 @@ def layers_of(
     Parameters
     ----------
     network
-        Of the scale of `samples`.
+        A network of the scale of `samples`.
     samples
         Their images are what it is given.
     layers
@@ -375,7 +376,7 @@ def embedded_each(layers: Sequence[Layer], seeds: int, perplexity: float = 30.0)
     seeds
         One or more; the projections of each have the seeds 0 to `seeds` - 1.
     perplexity
-        Of t-SNE, 1 or more; lowered to a third of the other samples where it is above.
+        Perplexity of t-SNE, 1 or more; lowered to a third of the other samples where it is above.
 
     Yields
     ------

@@ -67,7 +67,7 @@ class LabelPurity(NamedTuple):
     chance : float
         Its mean over shuffled labels.
     p : float
-        Of the permutation test, 1 / (1 + n) to 1 for n shuffles.
+        p of the permutation test, 1 / (1 + n) to 1 for n shuffles.
     """
 
     value: float
@@ -94,7 +94,7 @@ def label_purity(
     n
         How many shuffles.
     seed
-        Of the shuffles.
+        Seed of the shuffles.
 
     Returns
     -------

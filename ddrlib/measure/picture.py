@@ -77,7 +77,7 @@ def look_beyond(
     Parameters
     ----------
     network
-        Of the scale of `samples`.
+        A network of the scale of `samples`.
     samples
         Their images are what it is given.
     layer

@@ -51,9 +51,9 @@ def pack(
     measurements
         One or more, of the same contents, degradations and perplexity.
     perplexities
-        Of t-SNE, besides that measured; each costs a projection per layer.
+        Further perplexities of t-SNE, besides the one measured; each costs a projection per layer.
     seed
-        Of t-SNE; one that was not measured costs a projection per layer.
+        Seed of t-SNE; one that was not measured costs a projection per layer.
     progress
         Takes a line of text before further projections are made.
 

@@ -62,7 +62,8 @@ def explorer(
     measurements
         One or more, of the same contents, degradations and perplexity; scales may differ.
     perplexities
-        Of t-SNE, besides that measured and PCA; each costs a projection per layer.
+        Further perplexities of t-SNE, besides PCA and the one measured; each costs a projection per
+        layer.
     load
         Finds a network by name, to measure it again where a kernel runs.
 

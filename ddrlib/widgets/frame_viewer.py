@@ -110,7 +110,7 @@ def gallery(
     Parameters
     ----------
     patches
-        Of photographs, their sides multiples of every scale.
+        Patches of photographs, their sides multiples of every scale.
     networks
         Super-resolution networks; scales may differ.
     degradations

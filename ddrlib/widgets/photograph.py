@@ -79,7 +79,7 @@ def photograph(
         The reference photographs, without those that the page brings along (`SHIPPED`); their size
         is that of the frame on the reader's photograph.
     degradations
-        Under which the reference photographs are shown.
+        The degradations under which the reference photographs are shown.
 
     Returns
     -------

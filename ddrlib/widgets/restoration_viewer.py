@@ -29,7 +29,7 @@ def restoration_viewer(
     Parameters
     ----------
     patches
-        Of photographs, their sides multiples of the scale.
+        Patches of photographs, their sides multiples of the scale.
     networks
         By the name shown.
     blurs
