@@ -15,6 +15,7 @@ from torch import Tensor
 from ddrlib.measure.layer import Layer
 from ddrlib.measure.measurement import Measurement
 from ddrlib.plots.panels import Place, grid, grid_of, legend, literal, matrix, points, shaded
+from ddrlib.zoo.names import plain_name
 
 
 def projections(
@@ -28,7 +29,7 @@ def projections(
     seeds) above each panel; or by `labels`, one text per content.
     """
     width = max(map(len, layers))
-    fig, axes = grid([m.network for m in measurements], [""] * width, (2.6, 2.8))
+    fig, axes = grid([plain_name(m.network) for m in measurements], [""] * width, (2.6, 2.8))
     for line, measurement, names in zip(axes, measurements, layers, strict=True):
         for ax, name in zip(line, names, strict=False):
             layer, title = measurement[name], literal(name)
