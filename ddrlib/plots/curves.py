@@ -234,14 +234,15 @@ def few_shots(found: pd.DataFrame, chance: float) -> Figure:
     Parameters
     ----------
     found
-        As `ddrlib.applications.identification.few_shot` gives it.
+        Columns method, shots and accuracy (0 to 1), a row for each split: those of
+        `ddrlib.applications.identification.few_shot`, averaged over references.
     chance
         The accuracy of guessing, 0 to 1, drawn dotted.
 
     Returns
     -------
     Figure
-        A line per method; bands hold 95 % of the splits and references.
+        A line per method; bands hold 95 % of the splits.
     """
     fig, ax = plt.subplots(figsize=(8, 5.2), layout="constrained")
     sns.lineplot(
