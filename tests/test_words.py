@@ -11,7 +11,7 @@ def test_numbers_side_by_side_have_equally_many_decimals():
 
 
 def test_shares_are_given_in_per_cent():
-    assert percents([0.344, 1]) == "34 %, 100 %" and percents([]) == "none"
+    assert percents([0.344, 1]) == "34%, 100%" and percents([]) == "none"
 
 
 def test_names_are_joined_as_in_a_sentence():

@@ -15,8 +15,8 @@ def listed(numbers: Iterable[float]) -> str:
 
 
 def percents(shares: Iterable[float]) -> str:
-    """Shares in one line, in per cent: "34 %, 43 %"; "none" for none."""
-    return ", ".join(f"{share:.0%}".replace("%", " %") for share in shares) or "none"
+    """Shares in one line, in per cent: "34%, 43%"; "none" for none."""
+    return ", ".join(f"{share:.0%}" for share in shares) or "none"
 
 
 def words(names: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from ddrlib.measure.intervals import decimals
 from ddrlib.measure.layer import Layer
 from ddrlib.measure.measurement import Measurement
 from ddrlib.plots.panels import Place, grid, grid_of, legend, literal, matrix, points, shaded
@@ -47,7 +48,8 @@ def projections(
             layer, title = measurement[name], literal(name)
             if labels is None:
                 points(ax, layer.embeddings[0], layer.degradation, layer.degradations)
-                title += f"   CHI {layer.chi_degradation.mean:.3g}"
+                chi = layer.chi_degradation.mean
+                title += f"   CHI {chi:,.{decimals(chi)}f}"
             else:
                 kinds, codes = np.unique(labels, return_inverse=True)
                 points(ax, layer.embeddings[0], codes[layer.content], kinds.tolist())
