@@ -43,7 +43,9 @@ def test_a_chapter_knows_its_verdicts_and_folds_long_evidence(monkeypatch):
     page, _ = show(monkeypatch, holds=[True, False])
     assert claims.verdict_of("grass") == "partly supported" and "<details" not in page
     monkeypatch.setattr(claims, "LONG", 4)
-    assert "<details><summary>The figures</summary><p><em>n = 3<" in show(monkeypatch, holds=True)[0]
+    assert (
+        "<details><summary>The figures</summary><p><em>n = 3<" in show(monkeypatch, holds=True)[0]
+    )
 
 
 def test_the_book_lists_all_claims_and_nothing_else(monkeypatch, tmp_path):
