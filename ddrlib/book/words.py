@@ -7,10 +7,13 @@ from collections.abc import Iterable
 from ddrlib.measure.intervals import decimals
 
 
-def listed(numbers: Iterable[float]) -> str:
-    """Numbers in one line, with equally many decimals: "0.176, 0.142, 0.171"; "none" for none."""
+def listed(numbers: Iterable[float], others: Iterable[float] = ()) -> str:
+    """Numbers in one line, with equally many decimals: "0.176, 0.142, 0.171"; "none" for none.
+
+    As many as `others` have, which they are compared with in the same sentence.
+    """
     numbers = list(numbers)
-    digits = decimals(*numbers)
+    digits = decimals(*numbers, *others)
     return ", ".join(f"{number:,.{digits}f}" for number in numbers) or "none"
 
 
