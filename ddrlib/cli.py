@@ -133,13 +133,14 @@ def run(
     parameters: tuple[tuple[str, str], ...],
     device: str,
     force: bool,
+    after: Callable[[float], None] | None = None,
 ) -> None:
     """Run the chapters that have changed: those named, by number or by the start of their name, or all."""
     from ddrlib.book.run import run_chapters
     from ddrlib.files import parse_yaml
 
     overrides = {name: parse_yaml(text, f"-p {name}") for name, text in parameters}
-    if failed := run_chapters(chapters, profile, overrides, device, force):
+    if failed := run_chapters(chapters, profile, overrides, device, force, after=after):
         raise Failure(f"failed: {', '.join(failed)}; the other chapters are kept")
 
 
@@ -163,8 +164,15 @@ def build(profile: str) -> None:
 @run_options
 @click.pass_context
 def book(ctx: click.Context, profile: str, **options: Any) -> None:
-    """Run the chapters, build the pages and print where to open them."""
-    ctx.invoke(run, profile=profile, **options)
+    """Run the chapters, build the pages and print where to open them.
+
+    While chapters run, pages are built of those that are done.
+    """
+    from ddrlib.book.preview import preview
+    from ddrlib.book.run import executed_folder
+
+    with preview(executed_folder(profile), BUILD / "html") as after:
+        ctx.invoke(run, profile=profile, after=after, **options)
     ctx.invoke(build, profile=profile)
 
 
