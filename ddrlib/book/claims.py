@@ -12,7 +12,7 @@ from html import escape
 
 from IPython.display import HTML, display
 
-from ddrlib.book.results import keep_claim, stamps
+from ddrlib.book.results import keep_claim, kept_claims, stamps
 
 SUPPORTED, PARTLY, NOT_SUPPORTED, NOT_TESTED = VERDICTS = (
     "supported",
@@ -22,11 +22,15 @@ SUPPORTED, PARTLY, NOT_SUPPORTED, NOT_TESTED = VERDICTS = (
 )
 # The colours of the admonitions; "not tested" has none.
 CSS_CLASSES = dict(zip(VERDICTS, ("tip", "note", "warning", ""), strict=True))
+LONG = 300  # characters of evidence that a box shows unfolded
 KEPT = {"statement", "verdict", "criterion", "evidence"}
 
 
 def verdict(holds: bool | Sequence[bool], not_tested: str = "") -> str:
-    """One of `VERDICTS`: partly supported where only some of several parts hold."""
+    """One of `VERDICTS`: partly supported where only some of several parts hold.
+
+    "not tested" where `not_tested` says why, or there is no part.
+    """
     parts = list(holds) if isinstance(holds, Sequence) else [holds]
     if not_tested or not parts:
         return NOT_TESTED
@@ -42,21 +46,21 @@ def claim(
     evidence: str,
     not_tested: str = "",
 ) -> None:
-    """Show and keep a verdict.
+    """Show and keep a verdict: supported, partly supported, not supported or not tested.
 
     Parameters
     ----------
-    key : str
+    key
         A name for the claim, unique within the chapter.
-    statement : str
+    statement
         The claim in one sentence, as it would read if it were true.
-    holds : bool or sequence of bool
+    holds
         Whether this run's figures meet the criterion; for a claim of several parts, each part.
-    criterion : str
+    criterion
         What the figures have to show.
-    evidence : str
+    evidence
         The figures, with n and intervals.
-    not_tested : str
+    not_tested
         Which precondition of the test is not met; "" where all are.
     """
     found = verdict(holds, not_tested)
@@ -67,7 +71,7 @@ def claim(
         f"<p>{escape(statement)}</p>",
         f"<p><strong>Not tested because</strong> {escape(not_tested)}</p>" if not_tested else "",
         f"<p><strong>Criterion:</strong> {escape(criterion)}</p>" if criterion else "",
-        f"<p><em>{escape(evidence)}</em></p>",
+        _shown(escape(evidence)),
     ]
     # An HTML admonition, not a MyST directive: it reads the same in Jupyter and in the book.
     display(
@@ -78,11 +82,27 @@ def claim(
     )
 
 
+def verdict_of(key: str) -> str:
+    """The verdict that this chapter has reached on one of its claims."""
+    return kept_claims()[key]["verdict"]
+
+
+def _shown(evidence: str) -> str:
+    """The figures; a long row of them is folded."""
+    if len(evidence) <= LONG:
+        return f"<p><em>{evidence}</em></p>"
+    return f"<details><summary>The figures</summary><p><em>{evidence}</em></p></details>"
+
+
 def claims() -> list[dict]:
     """The claims of the chapters that are done, in the order of the book.
 
-    Each has chapter, key, statement, verdict, criterion and evidence. A chapter that kept its claims
-    in another form, as an earlier version did, counts as not run.
+    A chapter that kept its claims in another form, as an earlier version did, counts as not run.
+
+    Returns
+    -------
+    list of dict
+        Each with the texts chapter, key, statement, verdict, criterion and evidence.
     """
     return [
         {"chapter": stamp["chapter"], "key": key, **claim}

@@ -26,7 +26,12 @@ def read_layers(param: Path) -> list[list[Tensor]]:
     """The tensors of every layer that has any, in the order of the graph, shaped as PyTorch has them.
 
     `param` is the text file; the weights are read from the `.bin` beside it. Each tensor keeps the
-    precision it is stored with. Raises DDRError where the two files do not fit each other.
+    precision it is stored with.
+
+    Raises
+    ------
+    DDRError
+        Where the two files do not fit each other.
     """
     binary = param.with_suffix(".bin")
     data = memoryview(binary.read_bytes())
