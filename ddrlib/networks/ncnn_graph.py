@@ -33,6 +33,7 @@ class Node:
 
     @classmethod
     def parse(cls, line: str) -> Node:
+        """The layer that a line describes."""
         kind, name, into, out, *rest = line.split()
         blobs, fields = rest[: int(into) + int(out)], rest[int(into) + int(out) :]
         options = dict(_option(*field.split("=")) for field in fields)

@@ -7,6 +7,7 @@ on where an earlier one stopped; it adds to the table only what was measured und
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
@@ -16,9 +17,9 @@ from typing import Any
 import pandas as pd
 import torch
 
-from ddrlib.book.provenance import in_numbers
 from ddrlib.book.records import describe, image_hash
 from ddrlib.book.results import now
+from ddrlib.book.tables import as_csv
 from ddrlib.errors import DDRError, did_you_mean, few
 from ddrlib.files import write_atomically
 from ddrlib.machine import computing_versions, device_name
@@ -78,7 +79,14 @@ def measure_entry(
     facts = {key: getattr(entry, key) for key in FACTS} | {"licence": network.card["licence"]}
     row = {"network": entry.name, **facts, **found.row, "sha256": network.sha256}
     lines = [{"network": entry.name, **line} for line in found.layers]
-    return in_numbers(pd.DataFrame([row])).set_index("network"), in_numbers(pd.DataFrame(lines))
+    return _in_numbers([row]).set_index("network"), _in_numbers(lines)
+
+
+def _in_numbers(rows: list[dict[str, object]]) -> pd.DataFrame:
+    """As the file holds them: NAME, NAME_low and NAME_high in place of an interval."""
+    return pd.read_csv(
+        io.BytesIO(as_csv(pd.DataFrame(rows))), keep_default_na=False, na_values=[""]
+    )
 
 
 def measure_all(
