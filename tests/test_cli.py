@@ -357,7 +357,7 @@ def test_measure_prints_tables_for_people(photographs):
     assert result.exit_code == 0, result.output
     first, second = result.stdout.split("\n\n")
     title, row = second.splitlines()
-    assert title == "SRGA at conv1 against clean"
+    assert title == "SRGA of test_cli:toy at conv1 against clean"
     assert row.split()[0] == "noise20:" and row.count("[") == 1
     heads, *rows = first.splitlines()
     assert heads.split() == [
