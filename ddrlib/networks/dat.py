@@ -82,7 +82,7 @@ class SpatialAggregation(Aggregation):
         query, key, value = _windows(
             qkv.roll([-step for step in shift], dims=(2, 3)), window, self.heads // 2
         )
-        apart = _apart(size[1:], window, shift).to(query) if self.shifted else None
+        apart = _apart(size[1:], window, shift, query) if self.shifted else None
         attended = F.scaled_dot_product_attention(query, key, value, apart)
         return _image(attended, size, window).roll(shift, dims=(1, 2))
 
@@ -232,15 +232,17 @@ def _image(windows: Tensor, size: torch.Size, window: tuple[int, int]) -> Tensor
     return cut.permute(2, 0, 4, 1, 5, 3, 6).flatten(5, 6).flatten(3, 4).flatten(1, 2)
 
 
-def _apart(size: torch.Size, window: tuple[int, int], shift: list[int]) -> Tensor:
+def _apart(size: torch.Size, window: tuple[int, int], shift: list[int], like: Tensor) -> Tensor:
     """What is added to the likeness of places (windows, 1, places, places): 0, or -infinity.
 
     The latter where two were not in one piece of the image (H, W) before it was rolled by `shift`.
     """
     rows, columns = (
         (place >= len(place) - side).int() + (place >= len(place) - step).int()
-        for place, side, step in zip(map(torch.arange, size), window, shift, strict=True)
+        for place, side, step in zip(
+            (torch.arange(n, device=like.device) for n in size), window, shift, strict=True
+        )
     )
     piece = (3 * rows[:, None] + columns)[None, None, ..., None]
     (piece,) = _windows(piece, window, heads=1)
-    return torch.zeros(()).where(piece == piece.mT, -torch.inf)
+    return like.new_zeros(()).where(piece == piece.mT, -torch.inf)
