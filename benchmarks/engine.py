@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
-from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -74,22 +73,13 @@ def engine(images: torch.Tensor, compiled: bool) -> tuple[float, float, np.ndarr
     return (*found["best"], output.reshape(4 * images.shape[-1], -1, 3))
 
 
-def on_one_thread(function: Callable[[], torch.Tensor]) -> Callable[[], torch.Tensor]:
-    def run() -> torch.Tensor:
-        torch.set_num_threads(1)
-        with torch.inference_mode():
-            return function()
-
-    return run
-
-
 def main() -> None:
-    report = Report("engine", "A network in the page of a book, and in PyTorch, on one core")
+    report = Report("engine", "A network in a page of the book, and in PyTorch")
     module = load_network(NETWORK).module
     images = degrade(load_patches("eval", IMAGES).images, "clean")
     what = f"{IMAGES} images of 32 x 32 through {NETWORK}"
 
-    @on_one_thread
+    @torch.inference_mode()
     def one_by_one() -> torch.Tensor:
         return [module(image[None]) for image in images][-1]
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from ddrlib.book.results import now
 from ddrlib.machine import environment, processor
@@ -29,13 +30,19 @@ def timed(function: Callable[[], Any]) -> tuple[float, float, Any]:
 
 
 class Report:
-    """The rows of one benchmark."""
+    """The rows of one benchmark; making it keeps PyTorch and BLAS to one core.
+
+    Threads that wait for each other on a busy machine would be booked as work.
+    """
 
     def __init__(self, name: str, question: str) -> None:
         self.name, self.question = name, question
+        torch.set_num_threads(1)
+        threadpool_limits(1)
         self.load = [os.getloadavg()[0]]
         self.rows: list[dict[str, Any]] = []
-        print(f"{question}\n{processor()}, PyTorch {torch.__version__}, load {self.load[0]:.1f}")
+        print(f"{question}, on one core")
+        print(f"{processor()}, PyTorch {torch.__version__}, load {self.load[0]:.1f}")
         print("ratios of CPU seconds hold on a busy machine too, those of the clock on an idle one")
 
     def compare(

@@ -10,6 +10,7 @@ also the share of its bfloat16 matrix rate, as measured here, that the arithmeti
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -102,7 +103,7 @@ def main() -> None:
         config = config_from(given, "benchmark")
         loops[f"ddrlib, {precision}"] = Trainer(config, device, Path())
     loops["a plain loop"] = PlainLoop(config, device, workers=0)
-    loops["a data loader"] = PlainLoop(config, device, workers=torch.get_num_threads())
+    loops["a data loader"] = PlainLoop(config, device, workers=os.cpu_count())
     for loop in loops.values():
         times(loop.step, 2, device)()  # compilation, caches
     ways = {way: times(loop.step, options.iterations, device) for way, loop in loops.items()}
