@@ -22,6 +22,26 @@
     }, 1000);
   }
 
+  // A figure in the size of the window. Its link opens the file where this does not work.
+  function enlarge(event) {
+    const shown = [...this.querySelectorAll("img")].find((image) => image.offsetWidth);
+    if (!shown || !window.HTMLDialogElement || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    const dialog = document.createElement("dialog");
+    const picture = document.createElement("img");
+    const close = document.createElement("button");
+    dialog.className = "ddr-large";
+    picture.src = shown.src;
+    picture.alt = shown.alt;
+    close.textContent = "Close";
+    close.className = "btn btn-sm";
+    dialog.append(close, picture);
+    dialog.addEventListener("click", () => dialog.close());
+    dialog.addEventListener("close", () => dialog.remove());
+    document.body.append(dialog);
+    dialog.showModal();
+  }
+
   window.addEventListener("beforeprint", function () {
     mode = root.dataset.theme;
     root.dataset.theme = "light";
@@ -40,6 +60,7 @@
       summary.removeAttribute("aria-label");
     }
     document.querySelectorAll(VIEW).forEach(explainGap);
+    document.querySelectorAll(".ddr-enlarge").forEach((link) => link.addEventListener("click", enlarge));
     // A bibliography is a list of list items; docutils gives its entries a role of their own.
     for (const entry of document.querySelectorAll(".citation")) entry.role = "listitem";
   });

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import time
@@ -20,31 +19,39 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-DPI = 110
-
 _started = time.perf_counter()
 
 
-def show_figure(fig: Figure, name: str, alt: str, **made_by: Any) -> None:
-    """Show a figure with one line under it that says what made it; keep NAME.png and NAME.json.
+def show_figure(fig: Figure, name: str, alt: str, caption: str = "", **made_by: Any) -> None:
+    """Show a figure with its caption and what made it; keep NAME.svg, NAME.narrow.svg and NAME.json.
 
-    `name` is unique in its chapter and safe in a file name. `alt` says in words what is to be seen.
-    `made_by` is what the figure depends on, by name (`networks=`, `contents=`, `seeds=`,
-    `images=` ...): networks are recorded with their weights' SHA-256, pictures with their hash.
+    `name` is unique in its chapter and safe in a file name. `alt` says in words what is drawn,
+    `caption` what to see in it; the pages number it. `made_by` is what the figure depends on, by name
+    (`networks=`, `contents=`, `seeds=`, `images=` ...): networks are recorded with their weights'
+    SHA-256, pictures with their hash.
     """
     from matplotlib import pyplot
 
+    from ddrlib.plots.rendering import for_pages
+
     run = Run.current()
-    png, width = _png(fig)
+    layouts = for_pages(fig)
     pyplot.close(fig)  # else Jupyter shows it a second time
-    path = _keep(run, f"{name}.png", png)
-    # A page refers to the file, which keeps it small; an open notebook has to carry the picture.
-    source = f"data:image/png;base64,{b64encode(png).decode()}" if run.interactive else path
-    picture = (
-        f'<img src="{source}" alt="{escape(alt)}" '
-        f'style="width: {width / DPI:.2f}in; max-width: 100%; height: auto">'
-    )
-    _show(run, name, picture, {"figure": name, "alt": alt}, made_by)
+    wide, width = layouts["wide"]
+    narrow, _ = layouts["narrow"]
+    path, phone = _keep(run, f"{name}.svg", wide), _keep(run, f"{name}.narrow.svg", narrow)
+    look = f'alt="{escape(alt)}" style="width: {width:.2f}in"'
+    if run.interactive:  # an open notebook has to carry the picture; a page refers to the files
+        picture = f'<img src="data:image/svg+xml;base64,{b64encode(wide).decode()}" {look}>'
+    else:
+        pictures = (
+            f'<picture class="ddr-on-{mode}"><source media="(max-width: 600px)" srcset="{phone}{part}">'
+            f'<img src="{path}{part}" {look} loading="lazy"></picture>'
+            for mode, part in {"light": "", "dark": "#dark"}.items()
+        )
+        picture = f'<a class="ddr-enlarge" href="{path}">{"".join(pictures)}</a>'
+    what = {"figure": name, "alt": alt, "caption": caption or alt}
+    _show(run, name, picture, what, made_by)
 
 
 def show_table(table: pd.DataFrame, name: str, caption: str, **made_by: Any) -> None:
@@ -88,20 +95,6 @@ def _cell(cell: Any) -> Any:
     return cell if isinstance(cell, Number | str) else str(cell)
 
 
-def _png(fig: Figure) -> tuple[bytes, int]:
-    """The figure and its width in pixels; with a palette (far smaller) where nobody sees it."""
-    from PIL import Image, ImageChops, ImageStat
-
-    buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", facecolor="white")
-    full = Image.open(buffer).convert("RGB")
-    few = full.quantize(256, dither=Image.Dither.NONE)
-    lost = max(ImageStat.Stat(ImageChops.difference(full, few.convert("RGB"))).mean)
-    buffer = io.BytesIO()
-    (few if lost < 0.5 else full).save(buffer, format="png", optimize=True)
-    return buffer.getvalue(), full.width
-
-
 def _keep(run: Run, file_name: str, content: bytes) -> str:
     """Write a file beside this chapter's figures; returns its path as the page will find it."""
     target = run.output / "figures" / file_name
@@ -132,14 +125,18 @@ def _show(run: Run, name: str, html: str, what: dict, made_by: dict) -> None:
     }
     path = _keep(run, f"{name}.json", json.dumps(record, indent=2).encode())
     line = "; ".join(f"{key.replace('_', ' ')}: {in_words(item)}" for key, item in made_by.items())
-    link = "" if run.interactive else f' · <a href="{path}">the whole record</a>'
-    caption = f"Made with {escape(line) or 'no other input'}{link}"
-    caption = f'<figcaption class="ddr-made"><small>{caption}</small></figcaption>'
-    # Names are no formulas, even with a "$" in them.
-    figure = '<figure class="ddr-figure mathjax_ignore tex2jax_ignore">'
+    kind = "figure" if "figure" in what else "table"
+    links = "" if run.interactive else f' · <a href="{path}">the whole record</a>'
+    if kind == "table" and not run.interactive:
+        links += f' · <a href="{path.removesuffix("json")}csv">the numbers (CSV)</a>'
+    said = f'<p class="ddr-caption">{escape(what["caption"])}</p>' if kind == "figure" else ""
+    made = f"<small>Made with {escape(line) or 'no other input'}{links}</small>"
+    made = f"<details><summary>How it was made</summary>{made}</details>"
+    # Names are no formulas, even with a "$" in them. The pages number what has such an id.
+    figure = f'<figure class="ddr-figure mathjax_ignore tex2jax_ignore" id="{kind}-{escape(name)}">'
     publish_display_data(
         {
-            "text/html": f"{figure}\n{html}\n{caption}\n</figure>",
+            "text/html": f"{figure}\n{html}\n<figcaption>{said}{made}</figcaption>\n</figure>",
             "text/plain": what["alt"],
         }
     )
