@@ -26,7 +26,10 @@ def maps_of(rows: int, columns: int):
     )
     for ax in axes.flat:
         points(
-            ax, np.eye(4, 2), np.arange(4), [f"a degradation of a long name {k}" for k in range(4)]
+            ax,
+            np.eye(4, 2),
+            np.arange(4),
+            [f"a degradation of a rather long name indeed {k}" for k in range(4)],
         )
     legend(fig, axes[:1, 0])
     return fig

@@ -1,4 +1,4 @@
-"""What made it: every figure and table says which inputs, code and machine it comes from."""
+"""Figures and tables as a page shows them: each with a caption, its file, and what made it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import os
 import time
 from base64 import b64encode
 from html import escape
-from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 from ddrlib.book.records import describe, in_words
 from ddrlib.book.results import Run, now
+from ddrlib.book.tables import as_csv, as_html
 from ddrlib.files import DATA, write_atomically
 from ddrlib.machine import device_name, environment
 
@@ -23,12 +23,29 @@ _started = time.perf_counter()
 
 
 def show_figure(fig: Figure, name: str, alt: str, caption: str = "", **made_by: Any) -> None:
-    """Show a figure with its caption and what made it; keep NAME.svg, NAME.narrow.svg and NAME.json.
+    """Show a figure with its caption and, folded, what made it; keep NAME.svg, NAME.narrow.svg and NAME.json.
 
-    `name` is unique in its chapter and safe in a file name. `alt` says in words what is drawn,
-    `caption` what to see in it; the pages number it. `made_by` is what the figure depends on, by name
-    (`networks=`, `contents=`, `seeds=`, `images=` ...): networks are recorded with their weights'
-    SHA-256, pictures with their hash.
+    Parameters
+    ----------
+    fig
+        What is shown; it is closed.
+    name
+        Unique in its chapter and safe in a file name.
+    alt
+        Describes the figure to those who do not see it, and asserts no result.
+    caption
+        Read beside the figure: its first sentence says what is to be seen, the others how to read
+        it.
+    **made_by
+        What the figure depends on, by name (`networks=`, `contents=`, `seeds=`, `images=` ...):
+        networks are recorded with their weights' SHA-256, pictures with their hash.
+
+    Raises
+    ------
+    ValueError
+        Where `ddr run` finds the name twice in a chapter.
+    DDRError
+        Where the files cannot be written.
     """
     from matplotlib import pyplot
 
@@ -37,62 +54,65 @@ def show_figure(fig: Figure, name: str, alt: str, caption: str = "", **made_by: 
     run = Run.current()
     layouts = for_pages(fig)
     pyplot.close(fig)  # else Jupyter shows it a second time
-    wide, width = layouts["wide"]
-    narrow, _ = layouts["narrow"]
-    path, phone = _keep(run, f"{name}.svg", wide), _keep(run, f"{name}.narrow.svg", narrow)
-    look = f'alt="{escape(alt)}" style="width: {width:.2f}in"'
-    if run.interactive:  # an open notebook has to carry the picture; a page refers to the files
-        picture = f'<img src="data:image/svg+xml;base64,{b64encode(wide).decode()}" {look}>'
-    else:
-        pictures = (
-            f'<picture class="ddr-on-{mode}"><source media="(max-width: 600px)" srcset="{phone}{part}">'
-            f'<img src="{path}{part}" {look} loading="lazy"></picture>'
-            for mode, part in {"light": "", "dark": "#dark"}.items()
-        )
-        picture = f'<a class="ddr-enlarge" href="{path}">{"".join(pictures)}</a>'
-    what = {"figure": name, "alt": alt, "caption": caption or alt}
-    _show(run, name, picture, what, made_by)
+    paths = [
+        _keep(run, f"{name}{ending}", layouts[layout][0])
+        for layout, ending in {"wide": ".svg", "narrow": ".narrow.svg"}.items()
+    ]
+    picture = (
+        _carried(*layouts["wide"], alt)
+        if run.interactive
+        else _linked(*paths, layouts["wide"][1], alt)
+    )
+    below = f'<p class="ddr-caption">{escape(caption)}</p>' if caption else ""
+    what = {"figure": name, "alt": alt, "caption": caption}
+    _show(run, name, picture, below, what, made_by)
 
 
 def show_table(table: pd.DataFrame, name: str, caption: str, **made_by: Any) -> None:
-    """Show a table as `show_figure` shows a figure; keep NAME.csv and NAME.json.
+    """Show a table with its caption, rounded; keep NAME.csv, unrounded, and NAME.json.
 
-    An index other than 0, 1, 2 ... heads the rows. Cells that are neither numbers nor texts, such
-    as intervals, are shown as `str` writes them. The CSV holds their numbers: see `in_numbers`.
+    Parameters
+    ----------
+    table
+        Of numbers, intervals and texts; an index other than 0, 1, 2 ... heads the rows. See
+        `ddrlib.book.tables` for intervals.
+    name
+        Unique in its chapter and safe in a file name.
+    caption
+        Read above the table.
+    **made_by
+        As `show_figure` takes it.
+
+    Raises
+    ------
+    ValueError
+        Where `ddr run` finds the name twice in a chapter.
+    DDRError
+        Where the files cannot be written.
     """
     run = Run.current()
-    headed = type(table.index).__name__ != "RangeIndex"
-    _keep(run, f"{name}.csv", in_numbers(table).map(_cell).to_csv(index=headed).encode())
-    table = table.map(_cell)
-    one_head = table.rename_axis(index=None, columns=table.index.name)
-    html = one_head.to_html(index=headed, border=0, float_format="{:.3g}".format, na_rep="")
-    head, body = html.split("<tbody>")
-    head = head.replace("<th>", '<th scope="col">')
-    head = head.replace("<thead>", f"<caption>{escape(caption)}</caption>\n  <thead>")
-    body = body.replace("<th>", '<th scope="row">')
-    _show(run, name, f"{head}<tbody>{body}", {"table": name, "alt": caption}, made_by)
+    path = _keep(run, f"{name}.csv", as_csv(table))
+    link = "" if run.interactive else f'<a href="{path}">All digits (CSV)</a>'
+    what = {"table": name, "alt": caption, "caption": caption}
+    _show(run, name, as_html(table, caption), link, what, made_by)
 
 
-def in_numbers(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with columns NAME, NAME_low and NAME_high in place of one that holds intervals.
-
-    An interval is what has a `value`, `low` and `high`, or an `interval` that has. Other cells of
-    such a column stay in NAME.
-    """
-    columns = {}
-    for name, cells in table.items():
-        found = [getattr(cell, "interval", cell) for cell in cells]
-        columns[name] = [cell.value if hasattr(cell, "low") else cell for cell in found]
-        if any(hasattr(cell, "low") for cell in found):
-            for end in ("low", "high"):
-                columns[f"{name}_{end}"] = [getattr(cell, end, None) for cell in found]
-    return type(table)(columns, index=table.index)
+def _carried(svg: bytes, width: float, alt: str) -> str:
+    """A picture of so many inches for an open notebook, which has to carry it."""
+    source = f"data:image/svg+xml;base64,{b64encode(svg).decode()}"
+    return f'<img src="{source}" alt="{escape(alt)}" style="width: {width:.2f}in">'
 
 
-def _cell(cell: Any) -> Any:
-    if cell is None:
-        return ""
-    return cell if isinstance(cell, Number | str) else str(cell)
+def _linked(wide: str, narrow: str, width: float, alt: str) -> str:
+    """A picture for a page: two files for two widths, each with two looks (`ddrlib.plots.rendering`)."""
+    pictures = (
+        f'<picture class="ddr-on-{mode}">'
+        f'<source media="(max-width: 600px)" srcset="{narrow}{part}">'
+        f'<img src="{wide}{part}" alt="{escape(alt)}" style="width: {width:.2f}in" loading="lazy">'
+        "</picture>"
+        for mode, part in {"light": "", "dark": "#dark"}.items()
+    )
+    return f'<a class="ddr-enlarge" href="{wide}">{"".join(pictures)}</a>'
 
 
 def _keep(run: Run, file_name: str, content: bytes) -> str:
@@ -105,8 +125,8 @@ def _keep(run: Run, file_name: str, content: bytes) -> str:
     return f"figures/{run.chapter}/{file_name}"
 
 
-def _show(run: Run, name: str, html: str, what: dict, made_by: dict) -> None:
-    """Keep the record of a figure or table and show it with its line."""
+def _show(run: Run, name: str, html: str, below: str, what: dict, made_by: dict) -> None:
+    """Keep the record of a figure or table and show it, `below` it what a reader wants to know."""
     from IPython.display import publish_display_data
 
     made_by = {key: describe(value) for key, value in made_by.items()}
@@ -125,19 +145,17 @@ def _show(run: Run, name: str, html: str, what: dict, made_by: dict) -> None:
     }
     path = _keep(run, f"{name}.json", json.dumps(record, indent=2).encode())
     line = "; ".join(f"{key.replace('_', ' ')}: {in_words(item)}" for key, item in made_by.items())
-    kind = "figure" if "figure" in what else "table"
-    links = "" if run.interactive else f' · <a href="{path}">the whole record</a>'
-    if kind == "table" and not run.interactive:
-        links += f' · <a href="{path.removesuffix("json")}csv">the numbers (CSV)</a>'
-    said = f'<p class="ddr-caption">{escape(what["caption"])}</p>' if kind == "figure" else ""
-    made = f"<small>Made with {escape(line) or 'no other input'}{links}</small>"
-    made = f"<details><summary>How it was made</summary>{made}</details>"
+    link = "" if run.interactive else f' · <a href="{path}">the whole record</a>'
+    made = f"Made with {escape(line) or 'no other input'}{link}"
+    made = f'<details class="ddr-made"><summary>How it was made</summary>{made}</details>'
     # Names are no formulas, even with a "$" in them. The pages number what has such an id.
+    kind = "figure" if "figure" in what else "table"
     figure = f'<figure class="ddr-figure mathjax_ignore tex2jax_ignore" id="{kind}-{escape(name)}">'
+    caption = f"<figcaption>{below}{made}</figcaption>"
     publish_display_data(
         {
-            "text/html": f"{figure}\n{html}\n<figcaption>{said}{made}</figcaption>\n</figure>",
-            "text/plain": what["alt"],
+            "text/html": f"{figure}\n{html}\n{caption}\n</figure>",
+            "text/plain": what["caption"] or what["alt"],
         }
     )
 
