@@ -128,7 +128,7 @@ def test_build_and_failed_rebuild(folder):
 
     intro, widget = (html / f"{name}.html" for name in ("00_intro", "01_widget"))
     assert "the whole record" in intro.read_text()  # the executed notebook, not the one in book/
-    assert 'data-default-mode="light"' in intro.read_text()
+    assert 'data-default-mode="auto"' in intro.read_text()
     assert (html / "figures/01_widget/scatter.json").read_text() == '{"seed": 0}'
     assert "Discovering distinctive" in (html / "references.html").read_text()
     for page in html.glob("*.html"):

@@ -58,16 +58,20 @@ def name_of(cell: nodes.Element, bar: nodes.Element, made: list[str]) -> str:
 
 
 def merge(doctree: nodes.document) -> None:
-    """Hidden cells that show nothing go under the bar of the next: one bar, not a pile."""
+    """Hidden cells that show nothing go under the bar of the next that shows something: no piles."""
+    waiting: list[nodes.Element] = []
     for cell in filter(is_cell, list(doctree.findall(nodes.container))):
-        after = cell.next_node(descend=False, siblings=True)
-        if len(cell) != 1 or not is_bar(cell[0]) or not after or not is_cell(after):
+        bar = next(filter(is_bar, cell.children), None)
+        if bar is None:
             continue
-        bar = next(filter(is_bar, after.children), None)
-        if bar is not None:
-            bar.insert(0, cell[0].children)
-            after["classes"] += [name for name in cell["classes"] if name not in after["classes"]]
-            cell.parent.remove(cell)
+        if len(cell) == 1:
+            waiting.append(cell)
+            continue
+        for before in reversed(waiting):
+            bar.insert(0, before[0].children)
+            cell["classes"] += [name for name in before["classes"] if name not in cell["classes"]]
+            before.parent.remove(before)
+        waiting = []
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
