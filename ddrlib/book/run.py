@@ -23,7 +23,7 @@ from ddrlib.book.records import describe
 from ddrlib.book.results import CLOSING_MIME, STAMP, Run, discard, read_stamp, write_stamp
 from ddrlib.errors import DDRError, few, out_of_memory
 from ddrlib.files import BUILD, locked, source_hash
-from ddrlib.machine import computing_versions, processor
+from ddrlib.machine import computing_versions, precision_wanted, processor
 
 NOT_RUN, REPLACED = "not run", ".replaced-"
 
@@ -134,7 +134,7 @@ def _sweep(executed: Path, names: Sequence[str]) -> None:
 def sources(chapter: Chapter) -> dict[str, Any]:
     """What a chapter is made from, as far as its notebook and the installation say."""
     code = [source_hash(cell.source) for cell in chapter.notebook.cells if cell.cell_type == "code"]
-    return {"code": code, "versions": computing_versions()}
+    return {"code": code, "versions": computing_versions(), "precision": precision_wanted()}
 
 
 def _decisive(parameters: Mapping[str, Any]) -> dict[str, Any]:

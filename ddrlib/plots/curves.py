@@ -123,6 +123,7 @@ def growth(logs: pd.DataFrame, panels: Mapping[str, tuple[str, str]]) -> Figure:
         ax.set(title=title, ylabel="")
         if measure.startswith("chi"):
             ax.set_yscale("symlog", linthresh=1)
+            ax.set_ylim(bottom=0)  # CHI is never less
     legend(fig, axes.flat[: len(panels)])
     return fig
 
