@@ -15,6 +15,7 @@ from sphinx.application import Sphinx
 SHOWN = re.compile(
     r'<figure class="ddr-figure[^>]* id="(figure|table)-[^"]*">.*?</figure>', re.DOTALL
 )
+UNNAMED = "Show code cell source"  # a bar that the notebook gives no name
 CAPTION = re.compile(r'(<p class="ddr-caption">|<caption>)')
 
 
@@ -37,7 +38,8 @@ def number(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             text = SHOWN.sub(numbered, output.astext())
             output.replace_self(nodes.raw("", text, **output.attributes))
         for bar in cell.findall(is_bar):
-            bar["prompt_show"] = bar["prompt_hide"] = name_of(cell, bar, made)
+            if bar["prompt_show"] == UNNAMED:
+                bar["prompt_show"] = bar["prompt_hide"] = name_of(cell, bar, made)
 
 
 def is_cell(node: nodes.Element) -> bool:
@@ -47,7 +49,8 @@ def is_cell(node: nodes.Element) -> bool:
 
 def is_bar(node: nodes.Node) -> bool:
     """Whether this is hidden code under its bar."""
-    return type(node).__name__ == "HideCodeCellNode"
+    hides = type(node).__name__ == "HideCodeCellNode" and node.children
+    return bool(hides) and node[0].get("nb_element") == "cell_code_source"
 
 
 def name_of(cell: nodes.Element, bar: nodes.Element, made: list[str]) -> str:

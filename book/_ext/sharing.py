@@ -11,7 +11,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 LENGTH = 200  # characters of a description, about
-PICTURE = "_static/preview.png"
+PICTURE = "figures/00_intro/preview.png"  # `ddrlib.book.provenance.keep_preview`
 
 
 def describe(doctree: nodes.document | None) -> str:

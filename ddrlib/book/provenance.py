@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import time
@@ -66,6 +67,19 @@ def show_figure(fig: Figure, name: str, alt: str, caption: str = "", **made_by: 
     below = f'<p class="ddr-caption">{escape(caption)}</p>' if caption else ""
     what = {"figure": name, "alt": alt, "caption": caption}
     _show(run, name, picture, below, what, made_by)
+
+
+def keep_preview(fig: Figure) -> None:
+    """Keep a figure as preview.png: what a shared link to the book shows.
+
+    Raises
+    ------
+    DDRError
+        Where the file cannot be written.
+    """
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png", dpi=200, facecolor="white")
+    _keep(Run.current(), "preview.png", buffer.getvalue())
 
 
 def show_table(table: pd.DataFrame, name: str, caption: str, **made_by: Any) -> None:

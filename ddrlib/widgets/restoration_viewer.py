@@ -12,7 +12,7 @@ from ddrlib.data.photographs import Patches
 from ddrlib.degrade.degradation import parse
 from ddrlib.networks.guided import takes_truth
 from ddrlib.widgets.frame_viewer import FrameViewer, Method, Picture, restorations
-from ddrlib.widgets.thumbnails import photograph_name
+from ddrlib.widgets.thumbnails import plain_names
 from ddrlib.zoo.loading import Network
 
 LIVE = "any degradation, such as blur1.5+noise10 or jpeg30"
@@ -29,7 +29,7 @@ def restoration_viewer(
     `networks` maps names to networks. A running kernel restores under any degradation that is
     typed; the oracle, which knows of blur and noise only, is left out where there is anything else.
     """
-    names = [f"{photograph_name(source)} ({i})" for i, source in enumerate(patches.source)]
+    names = plain_names(patches.category)
 
     @cache  # all photographs in one batch
     def rows(blur: float, noise: float) -> list[list[Picture]]:
