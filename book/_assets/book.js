@@ -42,6 +42,20 @@
     dialog.showModal();
   }
 
+  // A second way past the navigation, for whoever comes by keyboard to use the widget.
+  function linkToWidget() {
+    const area = document.querySelector(VIEW)?.parentElement;
+    const first = document.getElementById("pst-skip-link");
+    if (!area || !first) return;
+    area.id = area.id || "widget";
+    area.tabIndex = -1;
+    const link = first.cloneNode(true);
+    link.removeAttribute("id");
+    link.firstElementChild.href = `#${area.id}`;
+    link.firstElementChild.textContent = "Skip to the widget";
+    first.after(link);
+  }
+
   window.addEventListener("beforeprint", function () {
     mode = root.dataset.theme;
     root.dataset.theme = "light";
@@ -60,6 +74,7 @@
       summary.removeAttribute("aria-label");
     }
     document.querySelectorAll(VIEW).forEach(explainGap);
+    linkToWidget();
     document.querySelectorAll(".ddr-enlarge").forEach((link) => link.addEventListener("click", enlarge));
     // A bibliography is a list of list items; docutils gives its entries a role of their own.
     for (const entry of document.querySelectorAll(".citation")) entry.role = "listitem";

@@ -6,10 +6,12 @@ are. So it prints twice: the file of the first time says on which page each chap
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable
 from datetime import date
 from html import escape
 from importlib.metadata import version
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+STATE = re.compile(r'<script type="([^"]*widget-state[^"]*)">(.*?)</script>', re.DOTALL)
+# A page draws its widgets when they come near the window; a sheet has none.
+DRAW_ALL = """<script>addEventListener("load", () => {
+  for (const area of document.querySelectorAll(".widget-subarea")) area.start?.();
+});</script>"""
 SECONDS = 300  # for one printing
 LEFT_OUT = "script:not([type*=widget]), .headerlink, details.hide, .prev-next-area, .ddr-on-dark, .ddr-made"
 OBJECT = re.compile(rb"(?:^|\n)(\d+) 0 obj\s(.*?)endobj", re.DOTALL)
@@ -69,7 +76,6 @@ def _article(path: Path, name: str) -> Tag:
     soup = BeautifulSoup(path.read_text("utf-8"), "html.parser")
     article = soup.select_one("article.bd-article")
     assert article is not None
-    states = soup.select('head script[type*="widget-state"]')
     for element in article.select(LEFT_OUT):
         element.decompose()
     for element in article.select("[id]"):
@@ -79,7 +85,6 @@ def _article(path: Path, name: str) -> Tag:
     for image in article.select("img[loading]"):
         del image["loading"]
     article["id"] = name
-    article.extend(states)
     return article
 
 
@@ -109,7 +114,7 @@ def _sheet(html: Path, chapters: dict[str, Tag], starts: dict[str, int]) -> str:
     widgets = '<script src="_static/widgets.js"></script>' * (html / "_static/widgets.js").exists()
     return (
         f'<!doctype html><html lang="en" data-theme="light" data-content_root="./"><head>'
-        f"{''.join(map(str, head))}{mathematics}{widgets}"
+        f"{''.join(map(str, head))}{mathematics}{_states(html, chapters)}{widgets}{DRAW_ALL}"
         '<link rel="stylesheet" href="_static/print.css"></head><body><main class="bd-content">'
         f'<section class="ddr-cover"><h1>{escape(title)}</h1><p>A reproduction of Liu et al., '
         "<em>Discovering Distinctive “Semantics” in Super-Resolution Networks</em></p>"
@@ -118,6 +123,17 @@ def _sheet(html: Path, chapters: dict[str, Tag], starts: dict[str, int]) -> str:
         f'<nav class="ddr-contents"><h1>Contents</h1><ol>{lines}</ol></nav>'
         f"{''.join(map(str, chapters.values()))}</main></body></html>"
     )
+
+
+def _states(html: Path, names: Iterable[str]) -> str:
+    """The states of the widgets of all pages, as one."""
+    found = [STATE.search((html / f"{name}.html").read_text("utf-8")) for name in names]
+    models: dict[str, dict] = {}
+    for state in filter(None, found):
+        models |= json.loads(state[2])["state"]
+    kind = "application/vnd.jupyter.widget-state+json"
+    text = json.dumps({"state": models}).replace("<", r"\u003c")
+    return f'<script type="{kind}">{text}</script>'
 
 
 def _shared(page: BeautifulSoup) -> list[Tag]:
