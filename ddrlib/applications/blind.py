@@ -106,7 +106,7 @@ def grid(blurs: Sequence[float], noises: Sequence[float]) -> list[Degradation]:
 def under_each(
     truth: Tensor, degradations: Sequence[Degradation], scale: int = 4
 ) -> tuple[Tensor, list[Degradation]]:
-    """LR images of all photographs under each of the degradations in turn, and which that is.
+    """LR images of all photographs under each degradation in turn, and the degradation of each.
 
     Parameters
     ----------
@@ -270,7 +270,7 @@ def compare(
     truth : Tensor
         (n, 3, H, W), RGB in [0, 1]; H and W are multiples of the scale.
     degradations
-        Of blur and noise alone.
+        Blurs and noises alone.
     device
         "auto" (a GPU where there is one), "cpu" or "cuda".
 

@@ -19,7 +19,13 @@ from ddrlib.zoo.loading import Network
 
 
 def resolve_device(device: str | torch.device = "auto") -> torch.device:
-    """The device meant by "auto" (a GPU where there is one), "cpu" or "cuda"; else DDRError."""
+    """The device meant by "auto" (a GPU where there is one), "cpu" or "cuda".
+
+    Raises
+    ------
+    DDRError
+        For another word, and for "cuda" where there is no GPU.
+    """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -19,10 +19,15 @@ _FLOAT16_TAG = 0x01306B47
 
 
 def read_convolutions(param: Path) -> list[tuple[Tensor, Tensor]]:
-    """(weight (out, in, k, k), bias (out,)) of every convolution in the order of execution.
+    """(weight (out, in, k, k), bias (out,)) of every convolution, in the order of execution.
 
     `param` is the text file; the weights are read from the `.bin` beside it. Each tensor keeps the
-    precision it is stored with. Raises DDRError where the two files do not fit each other.
+    precision it is stored with.
+
+    Raises
+    ------
+    DDRError
+        Where the two files do not fit each other.
     """
     binary = param.with_suffix(".bin")
     data = memoryview(binary.read_bytes())

@@ -34,8 +34,13 @@ def read_weights(path: Path, module: nn.Module) -> dict[str, Tensor]:
     """The state dict in a .safetensors, ncnn (.bin with its .param) or PyTorch file.
 
     `module` gives the names to the convolutions of an ncnn file, which has them in the order of
-    execution only. Raises DDRError for a missing or damaged file, for one that would have to run
-    code to be read, and for tensors that are not plain real numbers.
+    execution only.
+
+    Raises
+    ------
+    DDRError
+        For a missing or damaged file, for one that would have to run code to be read, and for
+        tensors that are not plain real numbers.
     """
     if not path.is_file():
         fault = "is not a file" if path.exists() else "does not exist"
@@ -87,12 +92,15 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def quantised(key: str, codes: Tensor, scale: float, minimum: float) -> dict[str, Tensor]:
-    """The two entries that keep a uint8-quantised tensor in a safetensors file exactly."""
+    """The two entries that keep a tensor of uint8 codes in a safetensors file exactly."""
     return {key: codes, key + _SCALE_MIN: torch.tensor([scale, minimum], dtype=torch.float64)}
 
 
 def dequantise(codes: Tensor, scale_min: Tensor) -> Tensor:
-    """code * scale + min, in float64 and then rounded to float32, as TensorFlow.js does."""
+    """code * scale + min, in float64 and then rounded to float32, as TensorFlow.js does.
+
+    `scale_min` (2,) holds scale and minimum; the shape is that of the codes.
+    """
     return (codes.double() * scale_min[0] + scale_min[1]).float()
 
 
@@ -173,10 +181,15 @@ def unwrapped(state: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
 
 
 def fill(module: nn.Module, state: Mapping[str, Tensor], where: Path) -> None:
-    """Load the weights into the module; DDRError names the first keys that do not fit.
+    """Load weights from the file `where` into a module.
 
     What wraps the names of the weights (`unwrapped`) is taken off where they fit without it only.
     That batches were counted or not makes no difference.
+
+    Raises
+    ------
+    DDRError
+        With the first keys that do not fit.
     """
     name = type(module).__name__
     expected = guarded(f"{name} has no state dict", module.state_dict)
