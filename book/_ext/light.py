@@ -10,7 +10,10 @@ from sphinx.application import Sphinx
 
 # The theme writes its icons as letters of a font, too; this script only draws them a second time.
 ICONS = re.compile(r"\s*<script[^>]*/fontawesome\.js[^>]*></script>")
-UNUSED = ("scripts/fontawesome.js*", "*.map", "**/*.map")
+UNUSED = ("scripts/fontawesome.js*", "**/*.map")
+MAP = re.compile(
+    r"\n?(?://|/\*)# sourceMappingURL=[\w./-]+(?:\s*\*/)?\s*\Z"
+)  # names a file that goes
 
 
 def only_where_needed(app: Sphinx, env: Any) -> None:
@@ -23,21 +26,15 @@ def slim(app: Sphinx, exception: Exception | None) -> None:
     if exception:
         return
     out = Path(app.outdir)
-    pages = [*out.glob("*.html"), *out.glob("api/*.html")]
-    texts = {page: ICONS.sub("", page.read_text("utf-8")) for page in pages}
-    for page, text in texts.items():
-        page.write_text(text, "utf-8")
     for pattern in UNUSED:
         for file in (out / "_static").glob(pattern):
-            file.unlink(missing_ok=True)
+            file.unlink()
+    for page in [*out.glob("*.html"), *out.glob("api/*.html")]:
+        page.write_text(ICONS.sub("", page.read_text("utf-8")), "utf-8")
     for file in (out / "_static").rglob("*.[cj]s*"):
         text = file.read_text("utf-8", errors="surrogateescape")
-        if "sourceMappingURL=" in text:
-            file.write_text(
-                re.sub(r"\n?(//|/\*)# sourceMappingURL=\S+( ?\*/)?", "", text),
-                "utf-8",
-                "surrogateescape",
-            )
+        if MAP.search(text):
+            file.write_text(MAP.sub("\n", text), "utf-8", "surrogateescape")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

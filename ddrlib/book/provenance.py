@@ -55,15 +55,10 @@ def show_figure(fig: Figure, name: str, alt: str, caption: str = "", **made_by: 
     run = Run.current()
     layouts = for_pages(fig)
     pyplot.close(fig)  # else Jupyter shows it a second time
-    paths = [
-        _keep(run, f"{name}{ending}", layouts[layout][0])
-        for layout, ending in {"wide": ".svg", "narrow": ".narrow.svg"}.items()
-    ]
-    picture = (
-        _carried(*layouts["wide"], alt)
-        if run.interactive
-        else _linked(*paths, layouts["wide"][1], alt)
-    )
+    wide, width = layouts["wide"]
+    path = _keep(run, f"{name}.svg", wide)
+    narrow = _keep(run, f"{name}.narrow.svg", layouts["narrow"][0])
+    picture = _carried(wide, width, alt) if run.interactive else _linked(path, narrow, width, alt)
     below = f'<p class="ddr-caption">{escape(caption)}</p>' if caption else ""
     what = {"figure": name, "alt": alt, "caption": caption}
     _show(run, name, picture, below, what, made_by)

@@ -103,7 +103,7 @@ def identification_viewer(
         method: Identifier(features[~held_out], labels[~held_out], head)
         for method, features in methods.items()
     }
-    rows = np.flatnonzero(held_out & labels.level.isin(levels).to_numpy())
+    rows = np.flatnonzero(held_out & labels.level.isin(levels).to_numpy()).tolist()
     answers = {method: identifiers[method].identify(methods[method][rows]) for method in methods}
     states = [
         {
