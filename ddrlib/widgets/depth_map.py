@@ -66,12 +66,11 @@ def depth_map(measurement: Measurement, pictures: int = 6) -> DepthMap:
         "layers": [
             {
                 "title": _title(k, name, measurement.trunk),
-                "name": name,
-                "purity": measurement[name].knn_degradation.value,
+                "purity": f"{measurement[name].knn_degradation.value:.0%}",
             }
             for k, name in enumerate(shown)
         ],
-        "chance": measurement[shown[0]].knn_chance,
+        "chance": f"{measurement[shown[0]].knn_chance:.0%}",
     }
     points = b"".join(packed.coordinates[start : start + size] for start in starts)
     return DepthMap(index=index, points=points, sheet=packed.sheets[0])

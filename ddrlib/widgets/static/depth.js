@@ -46,13 +46,14 @@ function render({ model, el }) {
   const dots = order.map((i) => svgElement("g", { class: "ddr-dot" }));
   const map = svgElement("svg", { role: "img" }, ...dots);
   const said = element("p", { "aria-live": "polite" });
-  const { input, output, show } = stops((k) => { stop(); draw(k); });
+  const { input, output, show } = stops((k) => { stop(); move(k); });
   const button = element("button", { type: "button", onclick: () => (timer ? stop() : play()) }, "Play");
   const names = degradations.map((each) => element(
     "span", {}, svgElement("svg", { viewBox: "-1.4 -1.4 2.8 2.8" }, shapeOf(each, 1)), each.name,
   ));
 
   function fill() {
+    map.classList.remove("ddr-moves");
     width = map.clientWidth || 640;
     height = Math.max(190, Math.min(0.5 * width, 330));
     map.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -76,12 +77,17 @@ function render({ model, el }) {
       const y = height / 2 - scale * (ys[order[at]] - (low + high) / 2);
       dot.style.transform = `translate(${x}px, ${y}px)`;
     });
-    const percent = (share) => `${Math.round(100 * share)} %`;
     show(layers.map(({ title }) => title), k);
-    said.textContent = `${percent(layers[k].purity)} of the nearest neighbours of an image share its `
-      + `degradation (chance: ${percent(chance)}).`;
+    said.textContent = `${layers[k].purity} of the nearest neighbours of an image share its degradation; `
+      + `by chance ${chance} would.`;
     map.setAttribute("aria-label", `Map of ${samples} images by what ${layers[k].title} makes of them: `
       + `${degradations.map(({ name }) => name).join(", ")}.`);
+  }
+
+  // Only what the reader asks for travels; a new size is there at once.
+  function move(k) {
+    map.classList.add("ddr-moves");
+    draw(k);
   }
 
   function stop() {
@@ -92,16 +98,16 @@ function render({ model, el }) {
 
   function play() {
     button.textContent = "Pause";
-    draw(0);
+    move(0);
     timer = setInterval(() => {
-      draw(layer + 1);
+      move(layer + 1);
       if (layer === layers.length - 1) stop();
     }, FRAME_MS);
   }
 
   el.append(element(
     "div", { class: "ddr ddr-depth" },
-    element("p", { class: "ddr-names" }, ...names), map,
+    element("p", { class: "ddr-names" }, "Each dot is a photograph: ", ...names), map,
     element("div", { class: "ddr-row" }, button, labelled("Depth", input, output)), said,
   ));
   const watch = new ResizeObserver(fill);
