@@ -21,6 +21,8 @@ function placesOf(points, samples, k) {
   ));
 }
 
+const extent = (values) => Math.max(...values) - Math.min(...values);
+
 // A picture of the sheet in a frame of its colour, cut out by a viewBox of its own.
 function pictureOf(sheet, columns, i, { colour }, side) {
   const [row, column] = [Math.floor(i / columns), i % columns];
@@ -39,7 +41,10 @@ function render({ model, el }) {
   const { samples, degradation, degradations, layers, columns, chance } = index;
   const sheet = imageUrl(model.get("sheet"));
   const pictured = new Set(index.pictures);
-  const places = layers.map((_, k) => placesOf(points, samples, k));
+  const upright = layers.map((_, k) => placesOf(points, samples, k));
+  const [across, along] = [0, 1].map((at) => extent(upright.at(-1).map((place) => place[at])));
+  const lying = along > across; // the page is wide: the last layer's longer side lies
+  const places = lying ? upright.map((each) => each.map(([x, y]) => [y, x])) : upright;
   let [layer, timer, width, height] = [layers.length - 1, 0, 0, 0];
 
   const order = [...degradation.keys()].sort((a, b) => pictured.has(a) - pictured.has(b));
