@@ -49,7 +49,7 @@ def make_pdf(html: Path, out: Path) -> Path:
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         raise DDRError(f"no browser to print with: install one of {', '.join(BROWSERS[:3])}")
-    chapters = {name: _article(html / f"{name}.html", name) for name in _order()}
+    chapters = {name: _article(html / f"{name}.html", name) for name in _order(html)}
     page = html / "print.html"
     starts: dict[str, int] = {}
     try:
@@ -62,11 +62,12 @@ def make_pdf(html: Path, out: Path) -> Path:
     return out
 
 
-def _order() -> list[str]:
+def _order(html: Path) -> list[str]:
     """The pages in the order of the book, without the API reference."""
     from sphinx_external_toc.parsing import parse_toc_yaml
 
-    return [name for name in parse_toc_yaml(BOOK / "_toc.yml") if not name.startswith("api/")]
+    names = [name for name in parse_toc_yaml(BOOK / "_toc.yml") if "/" not in name]
+    return [name for name in names if (html / f"{name}.html").is_file()]
 
 
 def _article(path: Path, name: str) -> Tag:
@@ -110,7 +111,10 @@ def _sheet(html: Path, chapters: dict[str, Tag], starts: dict[str, int]) -> str:
         for name, article in chapters.items()
     )
     made = date.today().strftime("%-d %B %Y")
-    mathematics = '<script defer src="_static/mathjax/tex-chtml-full.js"></script>'
+    mathematics = (
+        '<script>window.MathJax = {options: {processHtmlClass: "math"}}</script>'
+        '<script defer src="_static/mathjax/tex-chtml-full.js"></script>'
+    )
     widgets = '<script src="_static/widgets.js"></script>' * (html / "_static/widgets.js").exists()
     return (
         f'<!doctype html><html lang="en" data-theme="light" data-content_root="./"><head>'

@@ -21,7 +21,7 @@ def test_the_book_prints(tmp_path, monkeypatch):
     file = pdf.make_pdf(HTML, tmp_path / "book.pdf").read_bytes()
     assert file.startswith(b"%PDF-")
     starts = pdf._page_numbers(file)
-    chapters = pdf._order()
+    chapters = pdf._order(HTML)
     pages = [starts[name] for name in chapters]
     assert pages == sorted(pages) and pages[0] > 2, "cover and contents come first"
     listed = re.findall(r'<li><a href="#([\w-]+)">[^<]+</a> <span>(\d+)</span>', sheets[1])
