@@ -67,6 +67,11 @@ def show_figure(fig: Figure, name: str, alt: str, caption: str = "", **made_by: 
 def keep_preview(fig: Figure) -> None:
     """Keep a figure as preview.png: what a shared link to the book shows.
 
+    Parameters
+    ----------
+    fig : matplotlib.figure.Figure
+        As `ddrlib.plots` makes it, before `show_figure`, which changes and closes it.
+
     Raises
     ------
     DDRError
