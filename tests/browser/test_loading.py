@@ -74,7 +74,9 @@ def test_drawn_when_near_and_large_buffers_read_only_then(browser, document):
     page.wait_for_function("document.querySelectorAll('.ddr').length === 2")
     assert page.locator(".ddr").all_inner_texts() == [f"3,6,{sum(NUMBERS)}"] * 2
     page.locator(".ddr").first.click()
-    assert page.locator(".ddr").last.inner_text() == f"4,6,{sum(NUMBERS)}", "views share their model"
+    assert page.locator(".ddr").last.inner_text() == f"4,6,{sum(NUMBERS)}", (
+        "views share their model"
+    )
     assert page.locator(".ddr").first.evaluate("n => getComputedStyle(n).color") == "rgb(1, 2, 3)"
     assert page.locator("style").count() == 1, "one for all widgets of a kind"
     assert len([url for url in requests if "/buffers/" in url]) == 1, "once a page"
@@ -94,7 +96,9 @@ def test_a_part_that_is_missing_is_said_to_be(browser, document, tmp_path):
     page.locator("#end").scroll_into_view_if_needed()
     page.locator(".ddr-missing").first.wait_for()
     text = page.locator(".ddr-missing").first.inner_text()
-    assert text == f"This view could not be drawn: a part of this page, {buffer.name}, cannot be read."
+    assert (
+        text == f"This view could not be drawn: a part of this page, {buffer.name}, cannot be read."
+    )
     context.close()
 
 

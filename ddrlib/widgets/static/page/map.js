@@ -6,31 +6,26 @@ const TRAIL = 400; // points of the trail that are kept
 const MAP = 100; // side of a map, in its own units
 const MARGIN = 6;
 
-// The networks and the filter of a page, each with its layers; weights are unpacked when first needed.
+// The networks and the filter of a page, each with its layers.
 function makeInstruments(model) {
   const index = model.get("index");
-  const floats = new Float32Array(bytesOf(model.get("numbers")).slice().buffer);
-  const array = ({ at, shape }) => floats.subarray(at, at + shape.reduce((a, b) => a * b));
+  const numbers = floatsOf(model.get("numbers"));
+  const kernel = bytesOf(model.get("kernel"));
+  return index.instruments.map((about) => makeInstrument(index, about, numbers, about.seed === undefined
+    ? () => weightsOf(model, about.weights) : () => untrainedWeights(about.network, about.seed), kernel));
+}
+
+// One of them: its numbers lie in `numbers`; `read` gives its weights when it is first needed.
+function makeInstrument({ size }, { name, layers, network }, numbers, read, kernel) {
+  const array = ({ at, shape }) => numbers.subarray(at, at + shape.reduce((a, b) => a * b));
   const unpack = (layer) => ({
     ...layer,
     ...Object.fromEntries(["mean", "axes", "points"].map((key) => [key, array(layer[key])])),
     colours: Object.fromEntries(Object.entries(layer.colours).map(([key, place]) => [key, array(place)])),
   });
-  return index.instruments.map((about) => {
-    let network = null;
-    return {
-      name: about.name,
-      layers: about.layers.map(unpack),
-      ready: () => (network ??= about.network && prepare(model, index, about)),
-    };
-  });
-}
-
-function prepare(model, { size }, { network, weights, seed }) {
-  const values = seed === undefined
-    ? fromHalf(new Uint16Array(bytesOf(model.get("weights")[weights]).slice().buffer))
-    : untrainedWeights(network, seed);
-  return makeNetwork(network, values, size, bytesOf(model.get("kernel")));
+  const prepare = async () => makeNetwork(network, await read(), size, kernel);
+  let made = null;
+  return { name, layers: layers.map(unpack), ready: () => (made ??= network && prepare()) };
 }
 
 // The means of the feature maps (pixels, channels), and the point on the map of a layer.
