@@ -55,8 +55,10 @@ class Photograph(LiveWidget):
 
     _esm = static(
         "common.js",
+        "curve.js",
         *engine.ENGINE,
         *engine.PHOTO,
+        "page/marks.js",
         "page/map.js",
         "page/instrument.js",
         "page/photograph.js",

@@ -44,11 +44,10 @@ class InstrumentPanel {
     this.name = instrument.name;
     this.map.show(layer);
     this.title.textContent = instrument.name[0].toUpperCase() + instrument.name.slice(1);
-    const percent = (v) => `${Math.round(100 * Math.max(v, 0))} %`;
     const channels = layer.mean.length;
     this.note.textContent = `${layer.name}: the means of ${channels} feature maps, along the two directions in which they `
-      + `vary most (${percent(layer.explained)} of the variance). Variance components: degradation `
-      + `${percent(layer.degradation)}, content ${percent(layer.content)}.`;
+      + `vary most (${percents(layer.explained)} of the variance). Variance components: degradation `
+      + `${percents(layer.degradation)}, content ${percents(layer.content)}.`;
   }
 
   showOutput(lr) {

@@ -10,9 +10,6 @@ const START = { blur: 0, noise: 0, jpeg: 0, depth: Infinity, other: 1 };
 const HASH = "#photograph=";
 const QUIET = 700; // milliseconds without a change after which screen readers are told
 
-const ADJECTIVES = { blur: "blurred", noise: "noisy" };
-const inWord = (degradation) => ADJECTIVES[degradation.replace(/[\d.]+$/, "")] ?? degradation;
-
 async function render({ model, el }) {
   const widget = new PhotographWidget(model);
   el.append(widget.root);
@@ -48,13 +45,8 @@ class PhotographWidget {
     this.panels = [0, 1].map((k) => new InstrumentPanel(this, degradations, k));
     this.depth = this.depthSlider();
     this.status = element("p", { class: "ddr-sentence", role: "status" });
-    this.legend = element("p", { class: "ddr-key" }, ...degradations.flatMap(({ name, colour }, k) => [
-      svgElement("svg", { viewBox: "-1.5 -1.5 3 3", "aria-hidden": "true" },
-        svgElement("path", { d: markPath(k, 0, 0), fill: colour })),
-      element("span", {}, inWord(name)),
-    ]), svgElement("svg", { viewBox: "-1.5 -1.5 3 3", "aria-hidden": "true" },
-      svgElement("circle", { class: "ddr-own", r: 1, "stroke-width": 0.5 })),
-    element("span", {}, "this photograph"));
+    this.legend = legendOf(degradations,
+      [svgElement("circle", { class: "ddr-own", r: 1, "stroke-width": 0.5 }), "this photograph"]);
     this.root = element(
       "div", { class: `ddr ddr-photograph${this.index.compact ? " ddr-compact" : ""}`, "aria-busy": "true" },
       this.picker.bar, this.picker.note, this.picker.problem,
@@ -88,33 +80,18 @@ class PhotographWidget {
       this.changed(false);
     });
     const names = layers.map(({ name }, k) => (k ? `block ${k} of ${layers.length - 1}` : `${name}, before block 1`));
-    this.curve = svgElement("svg", { class: "ddr-curve", viewBox: "0 0 100 24", preserveAspectRatio: "none", role: "img",
-      "aria-label": "Being computed" });
-    this.curveCaption = element("figcaption", {});
-    const root = element("figure", { class: "ddr-depth" }, labelled("Depth", input, output), this.curve, this.curveCaption);
+    this.curve = new Curve();
+    const root = element("div", { class: "ddr-depth" }, labelled("Depth", input, output), this.curve.root);
     return { root, show: () => show(names, this.state.depth) };
   }
 
   // The component of degradation at each depth, under the slider of the depth.
   drawCurve(shown) {
-    const percents = (v) => `${Math.round(100 * Math.max(v, 0))} %`;
-    const lines = shown.map(({ layers }, i) => {
-      const values = layers.length > 1 ? layers : [layers[0], layers[0]];
-      const points = values.map(({ degradation }, k) =>
-        `${((100 * k) / (values.length - 1)).toFixed(2)} ${(23 - 22 * Math.max(degradation, 0)).toFixed(2)}`);
-      return svgElement("polyline", { points: points.join(" "), class: i ? "ddr-second" : "" });
-    });
-    const here = ((100 * this.state.depth) / this.steps).toFixed(2);
-    this.curve.replaceChildren(
-      svgElement("path", { d: "M0 1H100M0 12H100M0 23H100", class: "ddr-grid" }),
-      svgElement("path", { d: `M${here} 0V24`, class: "ddr-here" }), ...lines,
-    );
-    const [first, second] = shown.map(({ name, layers }) =>
+    const lines = shown.map(({ layers }) => layers.map(({ degradation }) => degradation));
+    const names = shown.map(({ name, layers }) =>
       `${name} (${percents(layers[this.depthIn({ layers })].degradation)} here)`);
-    this.curveCaption.textContent = "Component of degradation along depth, 0 to 100 % of the variance: solid "
-      + `line ${first}, dashed ${second}.`;
-    this.curve.setAttribute("aria-label", shown.map(({ name, layers }) =>
-      `${name}: ${layers.map(({ degradation }) => percents(degradation)).join(", ")}`).join("; "));
+    this.curve.show(lines, this.state.depth / this.steps, `Component of degradation along depth, 0 to 100 % of the variance: ${
+      solidAndDashed(names)}.`, shown.map(({ name }, k) => `${name}: ${lines[k].map(percents).join(", ")}`).join("; "));
   }
 
   // The layer at the chosen depth: the same share of the way through networks of any depth.
@@ -239,11 +216,11 @@ class PhotographWidget {
   // ---- a picture to keep ----
 
   async save() {
-    const { color, backgroundColor } = getComputedStyle(this.root);
+    const style = getComputedStyle(this.root);
     const settings = SLIDERS.map(({ key, label, say }) => `${label} ${say(this.state[key])}`).join(", ");
     const rows = await Promise.all(this.panels.map(async (panel, k) => [
       k ? [null, ""] : [this.input, settings],
-      [await panel.map.picture(color, backgroundColor, 220), `${panel.name}: the map`],
+      [await stillOf(panel.map.svg, 220, style), `${panel.name}: the map`],
       ...(this.index.compact ? [] : [[panel.features, "features"],
         panel.output.hidden ? [null, ""] : [panel.output, "output"]]),
     ]));

@@ -47,6 +47,21 @@ async function savePicture(name, root, rows, lines) {
   setTimeout(() => URL.revokeObjectURL(url), 10000);
 }
 
+// A map as a picture to draw on a canvas, with its colours resolved.
+async function stillOf(svg, side, { color, backgroundColor }) {
+  const copy = svg.cloneNode(true);
+  copy.prepend(svgElement("rect", { width: "100%", height: "100%", fill: backgroundColor }));
+  copy.setAttribute("color", color);
+  copy.querySelectorAll(".ddr-trail, .ddr-own").forEach((node) => {
+    node.setAttribute("style", `fill: none; stroke: ${color}; stroke-width: 0.8`);
+  });
+  Object.entries({ xmlns: SVG, width: side, height: side }).forEach((pair) => copy.setAttribute(...pair));
+  const image = new Image();
+  image.src = `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(copy))}`;
+  await image.decode();
+  return image;
+}
+
 // A choice of one among names, a name a widget, so that two widgets stay apart; `show(k)` checks one.
 function radios(label, names, onchange) {
   const group = `ddr-${Math.random().toString(36).slice(2)}`;
