@@ -45,7 +45,14 @@ PACKAGES = ("ddrlib", *COMPUTING, "papermill", "jupyter-book")
 
 @functools.cache
 def environment() -> dict[str, Any]:
-    """Python, platform, processor, memory, commit, and versions of what computes and draws."""
+    """The machine that a result comes from, and the versions of what computes and draws.
+
+    Returns
+    -------
+    dict
+        python, platform, processor, memory_gb (10^9 bytes), commit (None outside a clone), and
+        versions by package.
+    """
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),

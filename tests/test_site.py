@@ -259,6 +259,14 @@ def test_cells_are_merged_in_their_order():
     assert site.merged(source, executed) == executed
 
 
+def test_the_answer_follows_the_question_on_the_page():
+    code, text = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
+    answer = code("answer()", metadata={"tags": ["remove-input", "answer"]})
+    source = nbformat.v4.new_notebook(cells=[text("Why?"), code("n = 1"), text("How"), answer])
+    merged = site.merged(source, source)
+    assert [cell.source for cell in merged.cells] == ["Why?", "answer()", "n = 1", "How"]
+
+
 def test_the_old_pages_stay_until_the_new_ones_are_whole(folder, compiled, monkeypatch):
     """Stopped before any step of publishing, the site is the old one or the new one."""
 

@@ -42,10 +42,37 @@ def run_chapters(
     book: Path = BOOK,
     build: Path = BUILD,
 ) -> list[str]:
-    """Run the chapters named (all for none) where they have changed; returns those that failed.
+    """Run the chapters named where they have changed.
 
     A failure is printed and the rest goes on, except for the chapters that sum up the others.
-    Raises DDRError, before anything runs, for a chapter, profile or parameter that does not exist.
+
+    Parameters
+    ----------
+    names
+        Numbers, or beginnings of names; all chapters for none.
+    profile
+        The name of a file in `book/profiles`.
+    overrides
+        Values of parameters, over those of the profile.
+    device
+        "auto" (a GPU where there is one), "cpu" or "cuda".
+    force
+        Run them although nothing has changed.
+    book
+        The folder of the notebooks.
+    build
+        The folder that keeps the executed ones.
+
+    Returns
+    -------
+    list of str
+        The names of the chapters that failed.
+
+    Raises
+    ------
+    DDRError
+        Before anything runs, for a chapter, profile or parameter that does not exist, and where
+        another run is at work.
     """
     chapters = read_chapters(book)
     chosen = select(chapters, names)

@@ -35,15 +35,30 @@ class BuildError(Exception):
 
 
 def build_site(executed: Path, out: Path) -> Path:
-    """Compile the book into the folder `out` and return the path of its index.html.
+    """Compile the book, and return the path of its index.html.
 
-    `executed` is what `ddr run` leaves: a folder with a stamp for every chapter. Text comes from
-    book/, code and outputs from there; chapters that are older than their sources are named.
-    Warnings are errors. `out` is a link to the pages, which changes when the new ones are whole: a
-    build that fails or is killed leaves the old ones. The staged sources of one that failed stay
-    in `out`.building/src to look at.
+    Text comes from book/, code and outputs from the executed chapters; those that are older than
+    their sources are named. Warnings are errors. A build that fails or is killed leaves the old
+    pages; the staged sources of one that failed stay in `out`.building/src to look at.
 
-    Raises DDRError for a chapter that is missing, unlisted, not yet run or damaged, and BuildError.
+    Parameters
+    ----------
+    executed
+        What `ddr run` leaves: a folder with a stamp for every chapter.
+    out
+        A link to the pages, which changes when the new ones are whole.
+
+    Returns
+    -------
+    Path
+        That of index.html in `out`.
+
+    Raises
+    ------
+    DDRError
+        For a chapter that is missing, unlisted, not yet run or damaged.
+    BuildError
+        Where the pages do not build.
     """
     lock = out.with_name(f".{out.name}.lock")
     with locked(lock, f"another `ddr build` is at work in {out.parent}: wait for it"):
@@ -97,6 +112,8 @@ def merged(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
     """The cells of the source with the outputs of the run; the executed ones, if code has changed.
 
     The cell of parameters that papermill added follows that of their defaults, shown in the same way.
+    Cells with the tag "answer", which a notebook can only compute late, follow the first cell: the
+    question.
     """
     code = [cell for cell in executed.cells if cell.cell_type == "code"]
     added = [cell for cell in code if "injected-parameters" in cell.metadata.get("tags", [])]
@@ -116,6 +133,9 @@ def merged(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
                 for parameters in added:
                     parameters.metadata.tags = [*parameters.metadata.tags, *_display(cell)]
                 result.cells += added
+    answers = [cell for cell in result.cells if "answer" in cell.metadata.get("tags", [])]
+    others = [cell for cell in result.cells if cell not in answers]
+    result.cells = [*others[:1], *answers, *others[1:]]
     return result
 
 

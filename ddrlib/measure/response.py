@@ -34,10 +34,18 @@ PLACES = (TRUNK, BEYOND, LAST, OUTPUT)
 
 @dataclass(frozen=True, eq=False)
 class Response:
-    """A network on n contents under k degradations, the first of which is the reference.
+    """A network on n contents under k degradations; `response[TRUNK]` is the layer of that place.
 
-    `places` holds a layer for each place; `response[TRUNK]` is that one. `psnr` (k, n) is in dB
-    against the ground truth.
+    Attributes
+    ----------
+    network : str
+        Its name.
+    samples : Samples
+        The first of whose degradations is the reference.
+    places : dict of str to Layer
+        A layer for each of `PLACES`.
+    psnr : ndarray
+        (k, n), of the restored images against the ground truth, in dB.
     """
 
     network: str
@@ -51,8 +59,12 @@ class Response:
     def table(self) -> pd.DataFrame:
         """A row per degradation, the reference among them: it is compared with itself.
 
-        Columns: SRGA at the last feature map; the components of degradation in the trunk and of
-        content in the last feature map, of reference and degradation together; PSNR and its loss.
+        Returns
+        -------
+        DataFrame
+            Columns: network, degradation; SRGA at the last feature map; the components of
+            degradation in the trunk and of content in the last feature map, of reference and
+            degradation together; PSNR and its loss, both in dB. Measures are `Interval`.
         """
         contents = np.arange(self.samples.n)
         reference = self.samples.degradations[0]
@@ -74,10 +86,29 @@ class Response:
 
 
 def respond(network: Network, samples: Samples, device: str | torch.device = "auto") -> Response:
-    """Run the network on the same contents under every degradation; kept in the cache.
+    """Run a network on the same contents under every degradation; kept in the cache.
 
-    The last feature map, the layer before the output, is the one that SRGA was made for. The trunk
-    has to work at the size of the input. Features are held in memory, all of one network at a time.
+    Features are held in memory, all of one network at a time.
+
+    Parameters
+    ----------
+    network
+        Its trunk works at the size of the input. The last feature map, the layer before the output,
+        is the one that SRGA was made for.
+    samples
+        Of the network's scale; the first degradation is the reference.
+    device
+        "auto" (a GPU where there is one), "cpu" or "cuda".
+
+    Returns
+    -------
+    Response
+        Its layers are not embedded.
+
+    Raises
+    ------
+    DDRError
+        For a layer that does not give a finite row for each image.
     """
     key = _key(network, samples)
     kept = load_arrays(key)

@@ -22,7 +22,10 @@ class ChannelNorm(nn.LayerNorm):
 
 
 class Aggregation(nn.Module):
-    """Attention and a depthwise convolution side by side, each weighted by what the other sees."""
+    """Attention and a depthwise convolution side by side, each weighted by what the other sees.
+
+    Maps (N, C, H, W) to one like them.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -61,6 +64,7 @@ class SpatialAggregation(Aggregation):
         self.heads, self.window, self.shifted = heads, window, shifted
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Attention within windows: maps (N, C, H, W), padded to whole windows and cut again."""
         height, width = query.shape[-2:]
         side = max(self.window)  # of a square that whole windows of both kinds fill
         padding = (0, -width % side, 0, -height % side)
@@ -83,6 +87,7 @@ class SpatialAggregation(Aggregation):
         return _image(attended, size, window).roll(shift, dims=(-2, -1))
 
     def weights(self, attended: Tensor, convolved: Tensor) -> tuple[Tensor, Tensor]:
+        """One a channel for the attended maps, one a place for the convolved ones."""
         return self.channel_interaction(convolved), self.spatial_interaction(attended)
 
 
@@ -94,12 +99,14 @@ class ChannelAggregation(Aggregation):
         self.temperature = nn.Parameter(torch.ones(heads, 1, 1))
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Attention between channels: maps (N, C, H, W) to one like them."""
         heads = (len(self.temperature), -1)
         q, k, v = (maps.flatten(2).unflatten(1, heads) for maps in (query, key, value))
         likeness = F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).mT
         return ((likeness * self.temperature).softmax(dim=-1) @ v).reshape(value.shape)
 
     def weights(self, attended: Tensor, convolved: Tensor) -> tuple[Tensor, Tensor]:
+        """One a place for the attended maps, one a channel for the convolved ones."""
         return self.spatial_interaction(convolved), self.channel_interaction(attended)
 
 
@@ -134,12 +141,17 @@ class Block(nn.Module):
 
 
 class DATLight(nn.Module):
-    """DAT-light (Chen et al., ICCV 2023): blocks with spatial and with channel attention by turns.
+    """DAT-light: blocks with spatial and with channel attention by turns.
 
-    There is no image-level residual, only two feature-level skips: one around the blocks and one
-    around all between the first convolution and the upsampling. Fresh weights are PyTorch's
-    defaults. At 60 channels and 18 blocks: 572,424 parameters, and 342 more in the published file,
-    which cannot have an effect (`SpatialAggregation`).
+    LR images (N, 3, H, W) to images (N, 3, 4 H, 4 W). There is no image-level residual, only two
+    feature-level skips: one around the blocks and one around all between the first convolution and
+    the upsampling. Fresh weights are PyTorch's defaults. At 60 channels and 18 blocks: 572,424
+    parameters, and 342 more in the published file, which cannot have an effect
+    (`SpatialAggregation`).
+
+    References
+    ----------
+    Chen et al., "Dual aggregation transformer for image super-resolution", ICCV 2023.
     """
 
     scale = 4
