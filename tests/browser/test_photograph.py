@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 from functools import partial
@@ -351,6 +352,65 @@ def test_a_dropped_file(page):
         "n => n.dispatchEvent(new DragEvent('drop', { dataTransfer: new DataTransfer(), bubbles: true }))"
     )
     assert "not a file" in problem(page)
+
+
+# ---- in a notebook, and as one of several ----
+
+
+def test_another_network_where_a_kernel_runs(shared, browser, tmp_path):
+    """The form appears when a kernel answers; what it gives is one more instrument."""
+    networks = {"with": load_network("srresnet-wgr-reduced-s0")}
+    widget = photograph(networks, load_patches("eval", n=12), compact=True)
+    page = browser.new_context(viewport={"width": 680, "height": 1000}, offline=True).new_page()
+    page.goto(write_page(widget, tmp_path / "page.html"))
+    page.wait_for_function("window.drawn")
+    form = page.locator("form.ddr-live")
+    assert not form.is_visible() and page.get_by_text("Where this chapter runs").is_visible()
+    assert page.evaluate("window.sent") == [{"type": "ping"}]
+    page.evaluate("reply({ type: 'pong' })")
+    page.get_by_label("Network", exact=True).fill("srresnet-skip-of-mine")
+    page.get_by_role("button", name="Look").click()
+    assert page.evaluate("window.sent[1].request") == {"network": "srresnet-skip-of-mine"}
+
+    answers = []
+    widget.send = lambda content, buffers=None: answers.append((content, buffers))
+    widget._answer({"network": "srresnet-wogr-reduced-s0"})
+    content, buffers = answers[-1]
+    encoded = [base64.b64encode(part).decode() for part in buffers]
+    after(
+        page,
+        lambda: page.evaluate("([c, b]) => reply(c, b)", [content, encoded]),
+    )
+    assert page.get_by_label("srresnet-wogr-reduced-s0", exact=True).is_checked()
+    slide(page, "Blur", 4)
+    by_blur = moved(page)
+    assert by_blur[0] > 15 and by_blur[1] <= 5, "as the shipped widget has it of the two"
+    widget._answer({"network": "rdn-div2k-x4"})
+    assert "a page runs SRResNets" in answers[-1][0]["text"]
+    page.context.close()
+
+
+def test_compact(shared, browser, tmp_path):
+    """Maps, sliders, controls and the sentence; no features, no outputs, half the weights."""
+    networks = {name: load_network(f"srresnet-{name}-reduced-s0") for name in ("wgr", "wogr")}
+    path = tmp_path / "page.html"
+    address = write_page(photograph(networks, load_patches("eval", n=24), compact=True), path)
+    page = browser.new_context(viewport={"width": 390, "height": 1000}, offline=True).new_page()
+    page.goto(address)
+    page.wait_for_function("window.drawn")
+    slide(page, "Blur", 4)
+    by_blur = moved(page)
+    assert by_blur[0] > 15 and by_blur[1] <= 5
+    assert (
+        page.locator(".ddr-pair").count() == 0 and page.locator(".ddr-thumbs button").count() == 3
+    )
+    slide(page, "JPEG", 60)
+    page.get_by_text("no place for what JPEG does").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save as picture").click()
+    assert 400 < Image.open(download.value.path()).width < 600
+    assert path.stat().st_size < 1.2 * MEGABYTE
+    page.context.close()
 
 
 # ---- for everybody ----

@@ -1,3 +1,6 @@
+// With a capital letter, but for what `ddr networks` lists.
+const titled = (name) => (/\d/.test(name) ? name : name[0].toUpperCase() + name.slice(1));
+
 // One instrument: its map with the photograph's point, its features as colours, its output.
 class InstrumentPanel {
   constructor(widget, degradations, k) {
@@ -43,7 +46,7 @@ class InstrumentPanel {
   describe(instrument, layer) {
     this.name = instrument.name;
     this.map.show(layer);
-    this.title.textContent = instrument.name[0].toUpperCase() + instrument.name.slice(1);
+    this.title.textContent = titled(this.name);
     const channels = layer.mean.length;
     this.note.textContent = `${layer.name}: the means of ${channels} feature maps, along the two directions in which they `
       + `vary most (${percents(layer.explained)} of the variance). Variance components: degradation `
@@ -63,7 +66,7 @@ class InstrumentPanel {
 
   sentence() {
     const counts = this.map.neighbours(this.point).map(([name, count]) => `${count} ${inWord(name)}`);
-    return `${this.name[0].toUpperCase()}${this.name.slice(1)}: of the ${NEAREST} nearest reference photographs, `
+    return `${titled(this.name)}: of the ${NEAREST} nearest reference photographs, `
       + `${counts.join(" and ")}; moved by ${Math.round(100 * this.share)} % of the map.`;
   }
 }
