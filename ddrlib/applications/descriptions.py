@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from ddrlib.errors import DDRError
 from ddrlib.features.extraction import layer_paths, resolve_device
 from ddrlib.features.forward import in_parallel, watch
+from ddrlib.features.precision import precision
 from ddrlib.measure.nss import brisque, gradient_statistics
 from ddrlib.zoo.loading import Network
 
@@ -118,11 +119,14 @@ def pooled_features(
             module,
             network.prepare(batch.to(chosen)),
             paths,
-            lambda layer, maps: pooled.update({layer: pool(cast(Tensor, maps))}),
+            lambda layer, maps: pooled.update({layer: pool(cast(Tensor, maps).float())}),
         )
         return torch.cat([pooled[layer] for layer in paths], dim=1).cpu().numpy()
 
-    with in_parallel(network.module, chosen) as parallel_map:
+    numbers = torch.float32
+    if isinstance(images, Tensor):
+        numbers = precision(network, images, paths, chosen)
+    with in_parallel(network.module, chosen, numbers) as parallel_map:
         rows = np.concatenate(list(parallel_map(look, _batches(images))))
     if bad := np.flatnonzero(~np.isfinite(rows).all(axis=1)).tolist():
         raise DDRError(

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ddrlib.errors import DDRError, did_you_mean, guarded
 from ddrlib.features.forward import in_parallel, watch
+from ddrlib.features.precision import precision
 from ddrlib.features.rows import Rows, to_rows
 from ddrlib.zoo.loading import Network
 
@@ -39,7 +40,8 @@ def extract(
 ) -> dict[str, np.ndarray]:
     """The features of images, in memory.
 
-    They are computed in float32 and kept in float16, or in float32 where float16 has not the range.
+    They are computed in float32, or in bfloat16 where that makes no difference (`precision`), and
+    kept in float16, or in float32 where float16 has not the range.
 
     Parameters
     ----------
@@ -160,7 +162,8 @@ def _fill(
         watch(module, batch, paths, take)
         return found
 
-    with in_parallel(network.module, device) as parallel_map:
+    numbers = precision(network, images, paths, device)
+    with in_parallel(network.module, device, numbers) as parallel_map:
         try:
             (first,) = parallel_map(look, [(0, 1)])
         except DDRError:

@@ -25,8 +25,9 @@ from torch import Tensor
 
 from ddrlib.errors import DDRError
 from ddrlib.features.cache import files_hash, load_arrays, save_arrays
-from ddrlib.features.extraction import extract_rows, layer_paths
+from ddrlib.features.extraction import extract_rows, layer_paths, resolve_device
 from ddrlib.features.rows import FileRows, Rows
+from ddrlib.machine import bfloat16_allowed
 from ddrlib.zoo.loading import Network
 
 BLOCK_VALUES = 2**21  # of a column block: 16 MiB in float64
@@ -74,7 +75,7 @@ def layer_grams(
         For an unknown layer or device, a layer that does not give a finite row for each image, one
         that gives the same for all images, and a full disk.
     """
-    keys = _keys(network, images, layers)
+    keys = _keys(network, images, layers, resolve_device(device))
     kept = {layer: load_arrays(key) for layer, key in keys.items()}
     found = {
         layer: LayerGram(arrays["gram"], int(arrays["dim"]))
@@ -96,9 +97,12 @@ def layer_grams(
     return {layer: found[layer] for layer in keys}
 
 
-def _keys(network: Network, images: Tensor, layers: Sequence[str] | None) -> dict[str, str]:
+def _keys(
+    network: Network, images: Tensor, layers: Sequence[str] | None, device: torch.device
+) -> dict[str, str]:
     """What identifies the Gram matrix of each layer: a hash of all that it depends on."""
-    made_by = [files_hash(*SOURCES), network.identity, tuple(images.shape)]
+    rounded = bfloat16_allowed(device)
+    made_by = [files_hash(*SOURCES), network.identity, tuple(images.shape), rounded]
     common = hashlib.blake2b(repr(made_by).encode(), digest_size=16)
     common.update(images.cpu().contiguous().numpy().data)
     keys = {}

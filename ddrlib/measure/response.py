@@ -16,8 +16,9 @@ import torch
 
 from ddrlib.degrade.samples import Samples
 from ddrlib.features.cache import files_hash, load_arrays, save_arrays
-from ddrlib.features.extraction import extract
+from ddrlib.features.extraction import extract, resolve_device
 from ddrlib.features.grams import SOURCES, gram
+from ddrlib.machine import bfloat16_allowed
 from ddrlib.measure import fidelity, picture
 from ddrlib.measure.fidelity import psnr
 from ddrlib.measure.intervals import mean_interval
@@ -110,7 +111,7 @@ def respond(network: Network, samples: Samples, device: str | torch.device = "au
     DDRError
         For a layer that does not give a finite row for each image.
     """
-    key = _key(network, samples)
+    key = _key(network, samples, bfloat16_allowed(resolve_device(device)))
     kept = load_arrays(key)
     if kept is None:
         kept = _respond(network, samples, device)
@@ -139,11 +140,12 @@ def _respond(
     }
 
 
-def _key(network: Network, samples: Samples) -> str:
+def _key(network: Network, samples: Samples, rounded: bool) -> str:
     """What identifies a response: a hash of all that it depends on."""
     made_by = (
         files_hash(*map(Path, (__file__, fidelity.__file__, picture.__file__)), *SOURCES),
         network.identity,
+        rounded,
     )
     digest = hashlib.blake2b(repr((made_by, list(network.layers.items()))).encode(), digest_size=16)
     for images in (samples.images, samples.patches.images):

@@ -81,22 +81,22 @@ def test_each_stop_shows_its_map_and_its_figures(page):
         for network, k in enumerate((with_skip, without)):
             assert first_place(page, network) == pytest.approx(place(k, 1), abs=0.02)
             note = page.locator("section .ddr-note").nth(network).inner_text()
-            assert f"Component of degradation {10 * k} %, PSNR {20 + k}.0 dB" in note
+            assert f"Component of degradation {10 * k}%, PSNR {20 + k}.0 dB" in note
             assert ("its end at 600" in note) == (stop == 4 and network == 0)
     slide(page, "Block", 0)
     assert first_place(page, 1) == pytest.approx(place(3, 0), abs=0.02)
     slider = page.get_by_role("slider", name="Iteration")
     assert slider.get_attribute("aria-valuetext") == "900 iterations"
-    page.get_by_text("900 iterations, RB1. with skip: Component of degradation 15 %").wait_for()
+    page.get_by_text("900 iterations, RB1. with skip: Component of degradation 15%").wait_for()
 
 
 def test_curves_follow_the_sliders(page):
     slide(page, "Block", 1)
     slide(page, "Iteration", 2)
     over, quality, depth = page.locator(".ddr-curve").all()
-    assert "with skip: 0 %, 10 %, 20 %, 30 %, 30 %" in over.get_attribute("aria-label")
+    assert "with skip: 0%, 10%, 20%, 30%, 30%" in over.get_attribute("aria-label")
     assert "without skip: 20.0, 21.0, 22.0, 22.0, 23.0" in quality.get_attribute("aria-label")
-    assert depth.get_attribute("aria-label") == "with skip: 10 %, 20 %; without skip: 10 %, 20 %"
+    assert depth.get_attribute("aria-label") == "with skip: 10%, 20%; without skip: 10%, 20%"
     here = [curve.locator(".ddr-here").get_attribute("d") for curve in (over, depth)]
     assert here == ["M50.00 0V24", "M100.00 0V24"]
 

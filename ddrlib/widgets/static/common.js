@@ -23,7 +23,7 @@ function furnish(node, attributes, children) {
 }
 
 const between = (v, low, high) => Math.min(Math.max(v, low), high);
-const percents = (v) => `${Math.round(100 * Math.max(v, 0))} %`;
+const percents = (v) => `${Math.round(100 * Math.max(v, 0))}%`;
 const button = (text, onclick) => element("button", { type: "button", onclick }, text);
 
 // A control inside its label: no ids, so that any number of widgets fits on a page.

@@ -227,7 +227,7 @@ class Panel {
     });
     const shares = this.data.shares.map(([share]) => {
       const [value, low, high] = variance[share].map(percents);
-      return [`variance: ${share}, 95 % interval`, `${value} (${low} to ${high})`];
+      return [`variance: ${share}, 95% interval`, `${value} (${low} to ${high})`];
     });
     return [
       ["panel", this.name], ["network", networks[this.shown.network].name], ["layer", name],

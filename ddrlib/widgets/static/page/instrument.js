@@ -38,7 +38,7 @@ class InstrumentPanel {
     if (!index.compact) paintFeatures(this.features, index.size, features, layer.colours);
     this.network = network;
     this.share = this.map.distance(this.point, this.untouched);
-    this.moved.textContent = `Moved by ${Math.round(100 * this.share)} % of the map`;
+    this.moved.textContent = `Moved by ${Math.round(100 * this.share)}% of the map`;
     this.map.svg.setAttribute("aria-label", `Map of ${this.name}: ${this.sentence()}`);
     this.features.setAttribute("aria-label", `Features of ${this.name} as false colours`);
   }
@@ -67,6 +67,6 @@ class InstrumentPanel {
   sentence() {
     const counts = this.map.neighbours(this.point).map(([name, count]) => `${count} ${inWord(name)}`);
     return `${titled(this.name)}: of the ${NEAREST} nearest reference photographs, `
-      + `${counts.join(" and ")}; moved by ${Math.round(100 * this.share)} % of the map.`;
+      + `${counts.join(" and ")}; moved by ${Math.round(100 * this.share)}% of the map.`;
   }
 }

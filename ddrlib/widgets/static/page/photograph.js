@@ -90,7 +90,7 @@ class PhotographWidget {
     const lines = shown.map(({ layers }) => layers.map(({ degradation }) => degradation));
     const names = shown.map(({ name, layers }) =>
       `${name} (${percents(layers[this.depthIn({ layers })].degradation)} here)`);
-    this.curve.show(lines, this.state.depth / this.steps, `Component of degradation along depth, 0 to 100 % of the variance: ${
+    this.curve.show(lines, this.state.depth / this.steps, `Component of degradation along depth, 0 to 100% of the variance: ${
       solidAndDashed(names)}.`, shown.map(({ name }, k) => `${name}: ${lines[k].map(percents).join(", ")}`).join("; "));
   }
 
