@@ -109,7 +109,8 @@ def photograph(
     others = ~np.isin(patches.source, [row["source"] for row, _ in shown])
     samples = Samples.of(_some(patches, others), degradations)
     shown = shown[: FEW if compact else None]
-    numbers, weights, instruments = Arrays("<f4"), [], []
+    numbers, instruments = Arrays("<f4"), []
+    weights: list[engine.Weights] = []
     for name, network in networks.items():
         instrument, tensors = _instrument(name, network, samples, numbers, output=not compact)
         instruments.append(instrument | {"weights": len(weights)})

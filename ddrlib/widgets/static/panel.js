@@ -108,7 +108,7 @@ class Panel {
     const shown = this.data.shares.filter(([name]) => name !== "rest");
     const lines = shown.map(([name]) => layers.map(({ variance }) => variance[name][0]));
     this.depth.show(lines, this.shown.layer / Math.max(layers.length - 1, 1),
-      `Variance components along depth, 0 to 100 %: ${solidAndDashed(shown.map(([name]) => name))}.`,
+      `Variance components along depth, 0 to 100%: ${solidAndDashed(shown.map(([name]) => name))}.`,
       shown.map(([name], k) => `${name}: ${lines[k].map(percents).join(", ")}`).join("; "),
       shown.map(([, colour]) => colour));
   }
