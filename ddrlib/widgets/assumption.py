@@ -43,12 +43,17 @@ def assumption(
 
     Parameters
     ----------
-    networks : mapping of str to Network
+    networks
         `GuidedSRResNet`s by what the page calls their guides; the first one is shown first.
-    size : int
-        Of the frame on the photograph, in pixels; a multiple of 16.
-    compact : bool
-        With fewer photographs and without the chart.
+    size
+        Side of the frame on the photograph, in pixels; a multiple of 16.
+    compact
+        Whether it has fewer photographs and no chart.
+
+    Returns
+    -------
+    Assumption
+        It runs in the page alone, without a kernel.
 
     Raises
     ------

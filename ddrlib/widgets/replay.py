@@ -39,9 +39,14 @@ def replay(networks: Mapping[str, str]) -> Replay:
 
     Parameters
     ----------
-    networks : mapping of str to str
+    networks
         Names of networks by what the page calls them. Their maps must have been kept
         (`ddrlib.training.maps`).
+
+    Returns
+    -------
+    Replay
+        It runs in the page alone, without a kernel.
 
     Raises
     ------
