@@ -49,7 +49,7 @@ def test_the_page_gets_the_maps_and_the_figures_of_the_log():
 
 def test_the_last_map_separates_what_the_log_says_it_does():
     """On two components too, noisy images lie apart from blurred ones in the network with skip."""
-    [last] = [np.array(plane[-1]) for at, plane in read_maps(NAME).points.items() if at == 6000]
+    [last] = [plane[-1].numpy() for at, plane in read_maps(NAME).points.items() if at == 6000]
     _, blurred, noisy = last.astype(float).reshape(3, PROBE_CONTENTS, 2)
     pooled = (blurred.std(axis=0) + noisy.std(axis=0)) / 2
     assert (abs(blurred.mean(axis=0) - noisy.mean(axis=0)) > pooled).any()
