@@ -35,7 +35,7 @@ chapters:
   - file: photographs
   - file: cite
 """
-LEFT_OUT = ("*.ipynb", "api", "run_it.md")  # chapters, and what refers to them
+LEFT_OUT = ("*.ipynb", "api", "run_it.md", "glossary.md")  # chapters, and what refers to them
 QUOTES = str.maketrans("“”‘’", "\"\"''")  # as Sphinx sets them, and as they are written
 WIDGET_STATE = {
     "version_major": 2,
