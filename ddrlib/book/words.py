@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ddrlib.measure.intervals import decimals
+from ddrlib.measure.intervals import Interval, decimals
 
 
 def listed(numbers: Iterable[float], others: Iterable[float] = ()) -> str:
@@ -26,3 +26,10 @@ def words(names: Iterable[str]) -> str:
     """Names as a sentence lists them: "blur, noise and JPEG"; "none" for none."""
     *others, last = list(names) or ["none"]
     return f"{', '.join(others)} and {last}" if others else last
+
+
+def beside(found: Interval, other: Interval) -> str:
+    """How an interval lies to another: "higher", "lower", or "not clearly different" if they touch."""
+    if found.low > other.high:
+        return "higher"
+    return "lower" if found.high < other.low else "not clearly different"
