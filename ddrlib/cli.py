@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import io
 import json
@@ -92,6 +91,9 @@ patches_option = click.option(
     "--patches", type=COUNT, default=100, help="Number of patches, one of each photograph."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, not a table.")
+scheduler_option = click.option(
+    "--scheduler", metavar="ADDRESS", help="Of a Dask cluster that shares the work."
+)
 profile_option = click.option(
     "--profile", default="default", help="smoke, default, paper, or another of book/profiles."
 )
@@ -177,7 +179,44 @@ def book(ctx: click.Context, profile: str, **options: Any) -> None:
 
 
 @cli.command()
-@click.argument("network")
+@click.argument("chapter")
+@click.option(
+    "-p",
+    "grid",
+    type=(str, str),
+    multiple=True,
+    required=True,
+    metavar="NAME A,B,…",
+    help="The values of a parameter, as in YAML; several parameters make a grid.",
+)
+@profile_option
+@device_option
+@scheduler_option
+def sweep(
+    chapter: str,
+    grid: tuple[tuple[str, str], ...],
+    profile: str,
+    device: str,
+    scheduler: str | None,
+) -> None:
+    """Run CHAPTER with every combination of values, and put what it found into one table.
+
+    What is done already is not done again.
+    """
+    import pandas as pd
+
+    from ddrlib.book.sweep import sweep as sweep_chapter
+    from ddrlib.files import parse_yaml
+
+    values = {name: parse_yaml(f"[{text}]", f"-p {name}") for name, text in grid}
+    folder = sweep_chapter(chapter, values, profile, device, scheduler)
+    claims = pd.read_csv(folder / "claims.csv", dtype=str)
+    click.echo(claims.pivot(index=list(values), columns="claim", values="verdict").to_string())
+    click.echo(folder)
+
+
+@cli.command()
+@click.argument("networks", nargs=-1, required=True, metavar="NETWORK...")
 @images_option
 @patches_option
 @click.option("--skip-bad", is_flag=True, help="Leave out image files that cannot be used.")
@@ -211,9 +250,10 @@ def book(ctx: click.Context, profile: str, **options: Any) -> None:
     help="The values of black and white for your own network.  [default: 0 1]",
 )
 @device_option
+@scheduler_option
 @json_option
 def measure(
-    network: str,
+    networks: tuple[str, ...],
     images: str | None,
     patches: int,
     skip_bad: bool,
@@ -223,10 +263,11 @@ def measure(
     srga_layer: str | None,
     size: int | None,
     device: str,
+    scheduler: str | None,
     as_json: bool,
     **own: Any,
 ) -> None:
-    """Measure how NETWORK sorts its inputs, by degradation or by content, and how it generalises.
+    """Measure how each NETWORK sorts its inputs, by degradation or content, and generalises.
 
     NETWORK is one of `ddr networks`, or your own: package.module:factory, an ONNX file, a
     checkpoint that spandrel knows, or a descriptor (YAML or JSON). Layers are names or
@@ -234,40 +275,37 @@ def measure(
     """
     import pandas as pd
 
-    from ddrlib.data.photographs import load_patches
-    from ddrlib.features.extraction import layer_paths
-    from ddrlib.measure.measurement import last_hidden
-    from ddrlib.measure.measurement import measure as measure_network
-    from ddrlib.zoo.loading import open_network
+    from ddrlib.machine import spread
+    from ddrlib.measure.many import Question
 
-    with contextlib.redirect_stdout(sys.stderr):  # a network may print; stdout is the result's
-        opened = open_network(
-            network,
-            None if layers == "all" else split(layers),
-            **{name: value for name, value in own.items() if value is not None},
-        )
-        (srga_layer,) = layer_paths(opened, [srga_layer or last_hidden(opened)])
-        found = measure_network(
-            opened,
-            load_patches(images or "eval", patches, size or 32 * opened.scale, skip_bad=skip_bad),
-            split(degradations),
-            seeds=seeds,
-            device=device,
-            progress=say,
-        )
+    question = Question(
+        images=images or "eval",
+        patches=patches,
+        size=size,
+        skip_bad=skip_bad,
+        degradations=tuple(split(degradations)),
+        layers=None if layers == "all" else tuple(split(layers)),
+        seeds=seeds,
+        srga_layer=srga_layer,
+        device=device,
+        own={name: value for name, value in own.items() if value is not None},
+    )
+    ask = question if scheduler else functools.partial(question, progress=say)
+    found = dict(spread(ask, networks, scheduler))
+    answers = [found[i] for i in range(len(networks))]
     if as_json:
-        _echo_json(found.record(srga_layer))
+        records = [answer.record for answer in answers]
+        _echo_json(records if len(records) > 1 else records[0])
         return
-    rows = [
-        {"layer": layer.name, "dim": layer.dim}
-        | {name: str(interval) for name, interval in layer.intervals().items()}
-        | {"p": layer.p}
-        for layer in found.layers
-    ]
-    click.echo(pd.DataFrame(rows).to_string(index=False))
-    click.echo(f"\nSRGA at {srga_layer} against {found.degradations[0]}")
-    for degradation, index in found.srga(srga_layer).items():
-        click.echo(f"{degradation}: {index}")
+    rows = pd.DataFrame([row for answer in answers for row in answer.rows])
+    click.echo(rows.drop(columns="network" if len(networks) == 1 else []).to_string(index=False))
+    for answer in answers:
+        srga = answer.record["srga"]
+        click.echo(
+            f"\nSRGA of {answer.record['network']} at {srga['layer']} against {srga['reference']}"
+        )
+        for degradation, index in answer.srga.items():
+            click.echo(f"{degradation}: {index}")
 
 
 @cli.command()

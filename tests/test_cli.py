@@ -114,7 +114,7 @@ def test_help_is_quick_because_nothing_heavy_is_imported():
     ],
 )
 def test_what_the_user_can_mend_is_one_line_and_exit_code_2(monkeypatch, error, line):
-    def fail(*args):
+    def fail(*args, **options):
         raise error
 
     monkeypatch.setattr(book, "run_chapters", fail)
@@ -138,7 +138,7 @@ def test_what_the_user_can_mend_is_one_line_and_exit_code_2(monkeypatch, error, 
     ],
 )
 def test_out_of_memory_is_one_line_and_exit_code_2(monkeypatch, error):
-    def fail(*args):
+    def fail(*args, **options):
         raise error
 
     monkeypatch.setattr(book, "run_chapters", fail)
@@ -275,7 +275,7 @@ def test_book_runs_builds_and_prints_where_to_open_it(monkeypatch):
 def test_pages_that_do_not_build_are_exit_code_1(monkeypatch):
     from ddrlib.book import site
 
-    def fail(*args):
+    def fail(*args, **options):
         raise site.BuildError("a.ipynb:1: WARNING: one\nb.ipynb:2: WARNING: two")
 
     monkeypatch.setattr(site, "build_site", fail)
@@ -357,7 +357,7 @@ def test_measure_prints_tables_for_people(photographs):
     assert result.exit_code == 0, result.output
     first, second = result.stdout.split("\n\n")
     title, row = second.splitlines()
-    assert title == "SRGA at conv1 against clean"
+    assert title == "SRGA of test_cli:toy at conv1 against clean"
     assert row.split()[0] == "noise20:" and row.count("[") == 1
     heads, *rows = first.splitlines()
     assert heads.split() == [

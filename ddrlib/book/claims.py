@@ -83,7 +83,23 @@ def claim(
 
 
 def verdict_of(key: str) -> str:
-    """The verdict that this chapter has reached on one of its claims."""
+    """The verdict that this chapter has reached on one of its claims.
+
+    Parameters
+    ----------
+    key
+        That of the claim.
+
+    Returns
+    -------
+    str
+        One of `VERDICTS`.
+
+    Raises
+    ------
+    KeyError
+        For a claim that was not made yet.
+    """
     return kept_claims()[key]["verdict"]
 
 
