@@ -364,6 +364,29 @@ def networks(as_json: bool) -> None:
 
 
 @cli.command()
+@click.argument("networks", nargs=-1, metavar="[NETWORK]...")
+@click.option(
+    "--folder",
+    type=FILE,
+    default=DATA / "atlas" / "networks",
+    help="Of networks that scripts/convert_atlas.py has converted.",
+)
+@click.option("--store", type=FILE, default=DATA / "atlas", help="Where the table is kept.")
+@device_option
+def atlas(networks: tuple[str, ...], folder: Path, store: Path, device: str) -> None:
+    """Measure the published networks of chapter 13 that are here, and keep them in its table.
+
+    All that are not in the table yet, or NETWORKs, anew. What is measured is kept at once; the next
+    call goes on.
+    """
+    from ddrlib.book.atlas import measure_all
+    from ddrlib.zoo.cards import NETWORKS
+
+    measure_all(networks, (NETWORKS, folder), store, device=device, progress=say)
+    click.echo(store / "atlas.csv")
+
+
+@cli.command()
 @click.argument("config", type=FILE)
 @click.option(
     "--minutes", type=float, help="Stop cleanly after this time; the next call continues."

@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from ddrlib.errors import DDRError, few, guarded, one_line
-from ddrlib.zoo.ncnn import read_convolutions
+from ddrlib.zoo.ncnn import read_layers
 
 # In a safetensors file of ours a uint8 tensor "x" comes with "x:scale_min", float64 (2,).
 _SCALE_MIN = ":scale_min"
@@ -33,7 +33,7 @@ _DEEPEST = 4  # wrappers around each other
 def read_weights(path: Path, module: nn.Module) -> dict[str, Tensor]:
     """The state dict in a .safetensors, ncnn (.bin with its .param) or PyTorch file.
 
-    `module` gives the names to the convolutions of an ncnn file, which has them in the order of
+    `module` gives the names to the tensors of an ncnn file, which has them in the order of
     execution only.
 
     Raises
@@ -106,17 +106,20 @@ def dequantise(codes: Tensor, scale_min: Tensor) -> Tensor:
 
 def read_ncnn(path: Path, module: nn.Module) -> dict[str, Tensor]:
     """The state dict in an ncnn `.bin` file, at its own precision (see `read_weights`)."""
-    names = [name for name, part in module.named_modules() if isinstance(part, nn.Conv2d)]
-    convolutions = read_convolutions(path.with_suffix(".param"))
-    if len(names) != len(convolutions):
+    owned = ((name, [*part._parameters, *part._buffers]) for name, part in module.named_modules())
+    kept = module.state_dict()
+    keys = [[k for key in own if (k := f"{name}.{key}") in kept] for name, own in owned]
+    keys = list(filter(None, keys))
+    layers = read_layers(path.with_suffix(".param"))
+    if [*map(len, keys)] != [*map(len, layers)]:
         raise DDRError(
-            f"{path} is another architecture than {type(module).__name__}: {len(convolutions)} "
-            f"convolutions, not {len(names)}"
+            f"{path} is another architecture than {type(module).__name__}: {len(layers)} layers "
+            f"have weights, not {len(keys)}"
         )
     return {
-        f"{name}.{kind}": tensor
-        for name, pair in zip(names, convolutions, strict=True)
-        for kind, tensor in zip(("weight", "bias"), pair, strict=True)
+        key: tensor
+        for names, tensors in zip(keys, layers, strict=True)
+        for key, tensor in zip(names, tensors, strict=True)
     }
 
 
