@@ -61,7 +61,20 @@ def words(names: Iterable[str]) -> str:
 
 
 def beside(found: Interval, other: Interval) -> str:
-    """How an interval lies to another: "higher", "lower", or "not clearly different" if they touch."""
+    """How an interval compares with another.
+
+    Parameters
+    ----------
+    found
+        The one that the sentence is about.
+    other
+        The one that it is compared with.
+
+    Returns
+    -------
+    str
+        "higher" or "lower"; "not clearly different" where they touch.
+    """
     if found.low > other.high:
         return "higher"
     return "lower" if found.high < other.low else "not clearly different"
