@@ -33,7 +33,9 @@ chapters:
   - file: references
   - file: licences
   - file: photographs
+  - file: cite
 """
+LEFT_OUT = ("*.ipynb", "api", "run_it.md")  # chapters, and what refers to them
 QUOTES = str.maketrans("“”‘’", "\"\"''")  # as Sphinx sets them, and as they are written
 WIDGET_STATE = {
     "version_major": 2,
@@ -63,7 +65,7 @@ def write_notebook(path: Path, text: str, output: dict | None = None, code: str 
 def folder(tmp_path, monkeypatch):
     """A book of an introduction, a chapter with a widget and the references, all run."""
     book, executed = tmp_path / "book", tmp_path / "executed"
-    shutil.copytree(site.BOOK, book, ignore=shutil.ignore_patterns("*.ipynb", "api"))
+    shutil.copytree(site.BOOK, book, ignore=shutil.ignore_patterns(*LEFT_OUT))
     (book / "_toc.yml").write_text(TOC)
     figures = executed / "01_widget" / "figures"
     figures.mkdir(parents=True)
@@ -128,7 +130,7 @@ def test_build_and_failed_rebuild(folder):
 
     intro, widget = (html / f"{name}.html" for name in ("00_intro", "01_widget"))
     assert "the whole record" in intro.read_text()  # the executed notebook, not the one in book/
-    assert 'data-default-mode="light"' in intro.read_text()
+    assert 'data-default-mode="auto"' in intro.read_text()
     assert (html / "figures/01_widget/scatter.json").read_text() == '{"seed": 0}'
     assert "Discovering distinctive" in (html / "references.html").read_text()
     for page in html.glob("*.html"):
