@@ -3,24 +3,7 @@
   "use strict";
   const root = document.documentElement;
   const VIEW = 'script[type="application/vnd.jupyter.widget-view+json"]';
-  const PATIENCE = 8; // seconds, after which a view that is not drawn leaves an unexplained gap
   let mode;
-
-  // Says why a view is missing, where it is: it is drawn before its script element.
-  function explainGap(view) {
-    const note = document.createElement("p");
-    note.className = "ddr-missing";
-    note.hidden = true;
-    note.textContent = "This view could not be drawn. It needs a browser of 2022 or later.";
-    view.after(note);
-    let seconds = 0;
-    const timer = setInterval(function () {
-      const drawn = view.parentElement.querySelector(".widget-subarea .ddr");
-      seconds += 1;
-      note.hidden = drawn !== null || seconds < PATIENCE;
-      if (drawn) clearInterval(timer);
-    }, 1000);
-  }
 
   // A figure in the size of the window. Its link opens the file where this does not work.
   function enlarge(event) {
@@ -73,7 +56,6 @@
     for (const summary of document.querySelectorAll("details.hide > summary")) {
       summary.removeAttribute("aria-label");
     }
-    document.querySelectorAll(VIEW).forEach(explainGap);
     linkToWidget();
     document.querySelectorAll(".ddr-enlarge").forEach((link) => link.addEventListener("click", enlarge));
     // A bibliography is a list of list items; docutils gives its entries a role of their own.
