@@ -18,6 +18,7 @@ from ddrlib.measure.fidelity import psnr
 from ddrlib.widgets.live import LiveWidget, Progress, static
 from ddrlib.widgets.thumbnails import plain_names, webp
 from ddrlib.zoo.loading import Network
+from ddrlib.zoo.names import plain_name
 
 EXACT = 64  # pixels: the largest side that is stored without loss
 
@@ -154,7 +155,7 @@ def gallery(
     DDRError
         For an unknown kind of degradation, and a degree out of range.
     """
-    methods = {n.name: (n.scale, partial(super_resolve, n)) for n in networks}
+    methods = {plain_name(n.name): (n.scale, partial(super_resolve, n)) for n in networks}
     chosen = np.linspace(0, len(patches) - 1, min(count, len(patches))).round().astype(int)
     names = plain_names(patches.category[chosen])
 
