@@ -20,7 +20,7 @@ from ddrlib.book import run as book
 from ddrlib.book.profiles import BOOK, read_chapters, settle
 from ddrlib.book.results import read_stamp, stamps, write_stamp
 from ddrlib.errors import DDRError
-from ddrlib.files import BUILD, ROOT, locked
+from ddrlib.files import BUILD, ROOT, locked, source_hash
 
 
 def write_chapter(path, *cells, parameters="", after=None, text=""):
@@ -122,6 +122,16 @@ def test_a_chapter_runs_once_and_again_when_its_parameters_change(folder, capsys
     assert text_of(folder, "00_sum") == "[{'size': {'n': 2}}]\n"
     names = {path.name for path in (folder / EXECUTED).iterdir()}
     assert names == {".lock", "00_sum", "01_first"}  # nothing is left aside
+
+
+def test_code_is_known_without_its_prose():
+    told = source_hash(
+        'class C:\n    """C."""\n    def f(self):\n        """f."""\n        return 1'
+    )
+    assert told == source_hash("class C:\n    def f(self):  # one\n        return 1")
+    assert told != source_hash("class C:\n    def f(self):\n        return 2")
+    assert source_hash("def f():\n    'f'") == source_hash("def f(): pass")
+    assert source_hash("'shown below the cell'") != source_hash("'shown'")
 
 
 def test_what_a_chapter_read_is_what_it_is_made_from(folder, capsys, monkeypatch):
