@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,10 @@ from ddrlib.networks.architectures import ARCHITECTURES
 from ddrlib.zoo.cards import NETWORKS, read_card, remedy, weights_path
 from ddrlib.zoo.descriptor import describe, is_own
 from ddrlib.zoo.identity import identity, walk
-from ddrlib.zoo.layers import find_layers, matching, sample_images
-from ddrlib.zoo.own import make_module
+from ddrlib.zoo.image_network import INSIDE, SIDES, fitted, sample_images
+from ddrlib.zoo.layers import find_layers, matching
+from ddrlib.zoo.own import bring
+from ddrlib.zoo.tracing import CALL, path_of
 from ddrlib.zoo.weights import file_sha256, fill, read_weights
 
 
@@ -32,9 +33,10 @@ class Network:
     """A network ready to be looked into.
 
     `module` is in eval mode and frozen. `layers` maps display names to submodule paths in order of
-    depth ("" is the module's own output). `prepare` turns LR images in [0, 1] into what the module
-    takes. `scale` is the ratio of HR to LR sides. `task` is "sr" or "classification". `card` says
-    where the network comes from.
+    depth ("" is the module's own output, "PATH#3" a submodule's in its third run). `prepare` turns
+    LR images in [0, 1] into what the module takes. `scale` is the ratio of HR to LR sides. `task` is
+    "sr" or "classification". `card` says where the network comes from. It was tried on LR images of
+    `side` pixels. `notes` say, a line each, what to know of how it is used and of layers left out.
     """
 
     name: str
@@ -44,6 +46,8 @@ class Network:
     prepare: Callable[[Tensor], Tensor]
     task: str
     card: dict
+    side: int = SIDES[0]
+    notes: tuple[str, ...] = ()
 
     @property
     def sha256(self) -> str:
@@ -53,14 +57,15 @@ class Network:
     @property
     def identity(self) -> str:
         """The SHA-256 of all that decides what it computes now; see `ddrlib.zoo.identity`."""
-        return identity(self.module, self.prepare, sample_images(self.module)[:1])
+        return identity(self.module, self.prepare, sample_images(self.side)[:1])
 
     @property
     def inside(self) -> dict[str, str]:
         """Its layers and, before each, what is inside it: "RRDB2.body.0" is `body.0` in RRDB2."""
         found: dict[str, str] = {}
         for layer, path in self.layers.items():
-            parts = _parts(self.module.get_submodule(path)) if path else ()
+            whole = path and CALL not in path
+            parts = _parts(self.module.get_submodule(path)) if whole else ()
             found |= {f"{layer}.{part}": f"{path}.{part}" for part in parts}
             found[layer] = path
         return found
@@ -69,9 +74,13 @@ class Network:
     def trunk(self) -> list[str]:
         """The layers of its longest stack of blocks, in order of depth; the last is the deepest.
 
-        A network that is built of no stack is all trunk, but for its output.
+        The runs of a block that runs several times are a stack too. A network that is built of no
+        stack is all trunk, but for its output.
         """
-        stacks = {layer: path.rpartition(".")[0] for layer, path in self.layers.items()}
+        stacks = {
+            layer: path_of(path) if CALL in path else path.removeprefix(INSIDE).rpartition(".")[0]
+            for layer, path in self.layers.items()
+        }
         ((longest, _),) = Counter(filter(None, stacks.values())).most_common(1) or [("", 0)]
         return [layer for layer, path in self.layers.items() if path and stacks[layer] == longest]
 
@@ -129,8 +138,9 @@ def load_custom(
     scale: int | None = None,
     layers: str | Sequence[str] | None = None,
     input_range: tuple[float, float] | None = None,
+    size: int | None = None,
 ) -> Network:
-    """A user's own super-resolution network: RGB (N, 3, H, W) to (N, 3, scale * H, scale * W).
+    """A user's own network, as one that takes RGB images (N, 3, H, W) in [0, 1] and gives such.
 
     Parameters
     ----------
@@ -141,6 +151,8 @@ def load_custom(
         checkpoint, a factory's module keeps the weights that it got under PyTorch's seed 0.
     checkpoint, scale, layers, input_range : optional
         As in a `Descriptor`.
+    size : int, optional
+        Of the HR patches it will be measured on, in pixels; else it is tried on several.
 
     Raises
     ------
@@ -149,34 +161,39 @@ def load_custom(
     """
     given = {"checkpoint": checkpoint, "scale": scale, "layers": layers, "input_range": input_range}
     own = describe(source, **{key: value for key, value in given.items() if value is not None})
-    low, high = own.input_range
-    prepare = partial(_spread, low=low, high=high)
     with _seeded(0):  # a first pass may make weights too
-        module = make_module(own)
-        found, scale = find_layers(module, prepare, own.scale, own.layers, str(source))
+        module, side, scale, notes = fitted(bring(own), own.use, str(source), own.scale, size)
+        found = find_layers(module, side, own.layers, str(source))
     card: dict[str, Any] = {
         "name": str(source),
-        "architecture": type(module).__name__,
+        "architecture": type(module.network).__name__,
         "scale": scale,
         "task": "sr",
         "source": own.checkpoint or own.onnx or "the weights its factory gave it",
         "licence": "the user's own",
     }
-    network = Network(card["name"], module, scale, found, prepare, card["task"], card)
+    known = (*notes, *found.notes)
+    network = Network(
+        card["name"], module, scale, found.paths, _as_is, card["task"], card, side, known
+    )
     card["sha256"] = network.identity
     return network
 
 
 def open_network(
-    source: str | Path, layers: str | Sequence[str] | None = None, **own: Any
+    source: str | Path,
+    layers: str | Sequence[str] | None = None,
+    size: int | None = None,
+    **own: Any,
 ) -> Network:
-    """A network by name (`load_network`), or a user's own (`load_custom` with `own`).
+    """A network by name (`load_network`), or a user's own (`load_custom` with `own`), for HR patches
+    of this size.
 
     With the layers, or what is `inside` them, that the names or patterns match; without any, with
     all its layers. Raises DDRError as these do.
     """
     if is_own(source):
-        return load_custom(source, layers=layers, **own)
+        return load_custom(source, layers=layers, size=size, **own)
     network = load_network(str(source))
     for option in own:
         raise DDRError(f"{option} is for your own network, not for {source}; leave it out")
@@ -232,10 +249,6 @@ def _parts(module: nn.Module) -> Iterator[str]:
 
 def _as_is(images: Tensor) -> Tensor:
     return images
-
-
-def _spread(images: Tensor, low: float, high: float) -> Tensor:
-    return low + (high - low) * images
 
 
 @contextmanager
