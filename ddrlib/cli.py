@@ -22,6 +22,7 @@ class Failure(click.ClickException):
     """Ends the command with one line and exit code 1."""
 
     def show(self, file: Any = None) -> None:
+        """Print the line, after the name of the command."""
         click.echo(f"ddr: {self.message}", file, err=True)
 
 
@@ -35,6 +36,7 @@ class DDRGroup(click.Group):
     """Commands whose errors are one line each; `--debug` shows where they come from."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; errors that a user can mend end it with one line."""
         try:
             _check_installation()
             return super().invoke(ctx)
@@ -94,6 +96,7 @@ profile_option = click.option(
 
 
 def run_options(command: Callable) -> Callable:
+    """The arguments and options of commands that run chapters."""
     options = [
         click.argument("chapters", nargs=-1, metavar="[CHAPTER]..."),
         profile_option,

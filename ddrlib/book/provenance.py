@@ -28,11 +28,27 @@ _started = time.perf_counter()
 def show_figure(fig: Figure, name: str, alt: str, caption: str = "", **made_by: Any) -> None:
     """Show a figure with its caption and, folded, what made it; keep NAME.png and NAME.json.
 
-    `name` is unique in its chapter and safe in a file name. `alt` describes the figure to those who
-    do not see it and asserts no result. `caption` is read beside it: its first sentence says what
-    is to be seen, the others how to read it. `made_by` is what the figure depends on, by name
-    (`networks=`, `contents=`, `seeds=`, `images=` ...): networks are recorded with their weights'
-    SHA-256, pictures with their hash.
+    Parameters
+    ----------
+    fig
+        What is shown; it is closed.
+    name
+        Unique in its chapter and safe in a file name.
+    alt
+        Describes the figure to those who do not see it, and asserts no result.
+    caption
+        Read beside the figure: its first sentence says what is to be seen, the others how to read
+        it.
+    **made_by
+        What the figure depends on, by name (`networks=`, `contents=`, `seeds=`, `images=` ...):
+        networks are recorded with their weights' SHA-256, pictures with their hash.
+
+    Raises
+    ------
+    ValueError
+        Where `ddr run` finds the name twice in a chapter.
+    DDRError
+        Where the files cannot be written.
     """
     from matplotlib import pyplot
 
@@ -52,9 +68,26 @@ def show_figure(fig: Figure, name: str, alt: str, caption: str = "", **made_by: 
 
 
 def show_table(table: pd.DataFrame, name: str, caption: str, **made_by: Any) -> None:
-    """Show a table as `show_figure` shows a figure, rounded; keep NAME.csv, unrounded, and NAME.json.
+    """Show a table with its caption, rounded; keep NAME.csv, unrounded, and NAME.json.
 
-    An index other than 0, 1, 2 ... heads the rows. See `ddrlib.book.tables` for intervals.
+    Parameters
+    ----------
+    table
+        Of numbers, intervals and texts; an index other than 0, 1, 2 ... heads the rows. See
+        `ddrlib.book.tables` for intervals.
+    name
+        Unique in its chapter and safe in a file name.
+    caption
+        Read above the table.
+    **made_by
+        As `show_figure` takes it.
+
+    Raises
+    ------
+    ValueError
+        Where `ddr run` finds the name twice in a chapter.
+    DDRError
+        Where the files cannot be written.
     """
     run = Run.current()
     path = _keep(run, f"{name}.csv", as_csv(table))

@@ -23,7 +23,7 @@ from ddrlib.book.records import describe
 from ddrlib.book.results import CLOSING_MIME, STAMP, Run, discard, read_stamp, write_stamp
 from ddrlib.errors import DDRError, few, out_of_memory
 from ddrlib.files import BUILD, locked, source_hash
-from ddrlib.machine import computing_versions, processor
+from ddrlib.machine import computing_versions, precision_wanted, processor
 
 NOT_RUN, REPLACED = "not run", ".replaced-"
 
@@ -42,10 +42,37 @@ def run_chapters(
     book: Path = BOOK,
     build: Path = BUILD,
 ) -> list[str]:
-    """Run the chapters named (all for none) where they have changed; returns those that failed.
+    """Run the chapters named where they have changed.
 
     A failure is printed and the rest goes on, except for the chapters that sum up the others.
-    Raises DDRError, before anything runs, for a chapter, profile or parameter that does not exist.
+
+    Parameters
+    ----------
+    names
+        Numbers, or beginnings of names; all chapters for none.
+    profile
+        The name of a file in `book/profiles`.
+    overrides
+        Values of parameters, over those of the profile.
+    device
+        "auto" (a GPU where there is one), "cpu" or "cuda".
+    force
+        Run them although nothing has changed.
+    book
+        The folder of the notebooks.
+    build
+        The folder that keeps the executed ones.
+
+    Returns
+    -------
+    list of str
+        The names of the chapters that failed.
+
+    Raises
+    ------
+    DDRError
+        Before anything runs, for a chapter, profile or parameter that does not exist, and where
+        another run is at work.
     """
     chapters = read_chapters(book)
     chosen = select(chapters, names)
@@ -107,7 +134,7 @@ def _sweep(executed: Path, names: Sequence[str]) -> None:
 def sources(chapter: Chapter) -> dict[str, Any]:
     """What a chapter is made from, as far as its notebook and the installation say."""
     code = [source_hash(cell.source) for cell in chapter.notebook.cells if cell.cell_type == "code"]
-    return {"code": code, "versions": computing_versions()}
+    return {"code": code, "versions": computing_versions(), "precision": precision_wanted()}
 
 
 def _decisive(parameters: Mapping[str, Any]) -> dict[str, Any]:

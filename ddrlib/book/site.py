@@ -35,15 +35,30 @@ class BuildError(Exception):
 
 
 def build_site(executed: Path, out: Path) -> Path:
-    """Compile the book into the folder `out` and return the path of its index.html.
+    """Compile the book, and return the path of its index.html.
 
-    `executed` is what `ddr run` leaves: a folder with a stamp for every chapter. Text comes from
-    book/, code and outputs from there; chapters that are older than their sources are named.
-    Warnings are errors. `out` is a link to the pages, which changes when the new ones are whole: a
-    build that fails or is killed leaves the old ones. The staged sources of one that failed stay
-    in `out`.building/src to look at.
+    Text comes from book/, code and outputs from the executed chapters; those that are older than
+    their sources are named. Warnings are errors. A build that fails or is killed leaves the old
+    pages; the staged sources of one that failed stay in `out`.building/src to look at.
 
-    Raises DDRError for a chapter that is missing, unlisted, not yet run or damaged, and BuildError.
+    Parameters
+    ----------
+    executed
+        What `ddr run` leaves: a folder with a stamp for every chapter.
+    out
+        A link to the pages, which changes when the new ones are whole.
+
+    Returns
+    -------
+    Path
+        That of index.html in `out`.
+
+    Raises
+    ------
+    DDRError
+        For a chapter that is missing, unlisted, not yet run or damaged.
+    BuildError
+        Where the pages do not build.
     """
     lock = out.with_name(f".{out.name}.lock")
     with locked(lock, f"another `ddr build` is at work in {out.parent}: wait for it"):
