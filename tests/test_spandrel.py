@@ -17,8 +17,7 @@ from ddrlib.errors import DDRError, optional
 from ddrlib.features.extraction import extract
 from ddrlib.zoo.loading import load_custom
 
-
-SWIN = dict(window_size=8, depths=(2, 2), embed_dim=24, num_heads=(2, 2), upscale=4)
+SWIN = {"window_size": 8, "depths": (2, 2), "embed_dim": 24, "num_heads": (2, 2), "upscale": 4}
 
 
 class UnsupportedModelError(Exception):
@@ -109,40 +108,50 @@ def build(architecture, name, **options):
 # Small networks of architectures that are not plain chains: what of them has to be found.
 REAL = {
     "ESRGAN": (
-        ("__arch.RRDB", "RRDBNet", dict(in_nc=3, out_nc=3, num_filters=16, num_blocks=3, scale=4)),
+        (
+            "__arch.RRDB",
+            "RRDBNet",
+            {"in_nc": 3, "out_nc": 3, "num_filters": 16, "num_blocks": 3, "scale": 4},
+        ),
         [f"model.1.sub.{k}" for k in range(4)],
     ),
     "SwinIR": (
-        ("", "SwinIR", SWIN | dict(img_size=48, upsampler="pixelshuffledirect", mlp_ratio=2)),
+        ("", "SwinIR", SWIN | {"img_size": 48, "upsampler": "pixelshuffledirect", "mlp_ratio": 2}),
         ["layers.0", "layers.1"],
     ),
     "HAT": (
-        ("", "HAT", SWIN | dict(img_size=32, compress_ratio=3, squeeze_factor=6)),
+        ("", "HAT", SWIN | {"img_size": 32, "compress_ratio": 3, "squeeze_factor": 6}),
         ["layers.0", "layers.1"],
     ),
     "DAT": (
         (
             "",
             "DAT",
-            dict(
-                img_size=32,
-                embed_dim=24,
-                split_size=[8, 16],
-                depth=[4, 4],
-                num_heads=[2, 2],
-                expansion_factor=2.0,
-                upscale=4,
-                upsampler="pixelshuffle",
-            ),
+            {
+                "img_size": 32,
+                "embed_dim": 24,
+                "split_size": [8, 16],
+                "depth": [4, 4],
+                "num_heads": [2, 2],
+                "expansion_factor": 2.0,
+                "upscale": 4,
+                "upsampler": "pixelshuffle",
+            },
         ),
         ["layers.0", "layers.1"],
     ),
     "SPAN": (
-        ("", "SPAN", dict(num_in_ch=3, num_out_ch=3, feature_channels=16, upscale=4)),
+        ("", "SPAN", {"num_in_ch": 3, "num_out_ch": 3, "feature_channels": 16, "upscale": 4}),
         [f"block_{k}" for k in range(1, 7)],
     ),
-    "DRUNet": (("", "DRUNet", dict(in_nc=4, out_nc=3, nc=[8, 16, 24, 32], nb=2)), ["m_body.1"]),
-    "DnCNN": (("", "DnCNN", dict(in_nc=1, out_nc=1, nc=16, nb=5, mode="DnCNN")), ["model.2"]),
+    "DRUNet": (
+        ("", "DRUNet", {"in_nc": 4, "out_nc": 3, "nc": [8, 16, 24, 32], "nb": 2}),
+        ["m_body.1"],
+    ),
+    "DnCNN": (
+        ("", "DnCNN", {"in_nc": 1, "out_nc": 1, "nc": 16, "nb": 5, "mode": "DnCNN"}),
+        ["model.2"],
+    ),
 }
 
 
