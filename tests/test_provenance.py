@@ -139,7 +139,7 @@ def test_a_palette_is_used_only_where_nobody_sees_it():
 
 
 def mode_and_error(figure):
-    png, width = provenance._png(figure)
+    png, width = provenance.as_png(figure)
     image, buffer = Image.open(io.BytesIO(png)), io.BytesIO()
     assert image.width == width
     figure.savefig(buffer, dpi=provenance.DPI, bbox_inches="tight", facecolor="white")

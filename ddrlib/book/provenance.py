@@ -50,11 +50,8 @@ def show_figure(fig: Figure, name: str, alt: str, caption: str = "", **made_by: 
     DDRError
         Where the files cannot be written.
     """
-    from matplotlib import pyplot
-
     run = Run.current()
-    png, width = _png(fig)
-    pyplot.close(fig)  # else Jupyter shows it a second time
+    png, width = as_png(fig)
     path = _keep(run, f"{name}.png", png)
     # A page refers to the file, which keeps it small; an open notebook has to carry the picture.
     source = f"data:image/png;base64,{b64encode(png).decode()}" if run.interactive else path
@@ -96,12 +93,17 @@ def show_table(table: pd.DataFrame, name: str, caption: str, **made_by: Any) -> 
     _show(run, name, as_html(table, caption), link, what, made_by)
 
 
-def _png(fig: Figure) -> tuple[bytes, int]:
-    """The figure and its width in pixels; with a palette (far smaller) where nobody sees it."""
+def as_png(fig: Figure) -> tuple[bytes, int]:
+    """The figure and its width in pixels; with a palette (far smaller) where nobody sees it.
+
+    It is closed: else Jupyter shows it a second time.
+    """
+    from matplotlib import pyplot
     from PIL import Image, ImageChops, ImageStat
 
     buffer = io.BytesIO()
     fig.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", facecolor="white")
+    pyplot.close(fig)
     full = Image.open(buffer).convert("RGB")
     few = full.quantize(256, dither=Image.Dither.NONE)
     lost = max(ImageStat.Stat(ImageChops.difference(full, few.convert("RGB"))).mean)

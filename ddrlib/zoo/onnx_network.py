@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from hashlib import sha256
 from itertools import permutations
 from pathlib import Path
@@ -51,12 +52,14 @@ class OnnxNetwork(nn.Module):
         tensors: set[str],
         outputs: Sequence[str],
         definition: str,
+        shuffled: Callable[[int], OnnxNetwork],
     ) -> None:
         super().__init__()
         # A function, not a method of an object that holds the session: copies of the module, one
         # on each core, then share the session, which may be run on several threads.
         self.run = run
         self.nodes, self.outputs, self.definition = nodes, outputs, definition
+        self.shuffled = shuffled
         names = [name for node in nodes for name in node.outputs]
         inner = tensors.difference(outputs)
         numbers = {name: str(i) for i, name in enumerate(names) if name in inner}
@@ -130,12 +133,17 @@ class Input(NamedTuple):
     dtype: np.dtype
 
 
-def read_onnx(path: Path) -> Brought:
-    """The network in an ONNX file; DDRError where it cannot be read, run, or takes no images."""
+def read_onnx(path: Path, seed: int | None = None) -> Brought:
+    """The network in an ONNX file; DDRError where it cannot be read, run, or takes no images.
+
+    With a seed, the values of each weight are in random order.
+    """
     if not path.is_file():
         raise DDRError(f"ONNX file {path} does not exist; check the path")
     onnx, onnxruntime = optional("onnx"), optional("onnxruntime")
     model = guarded(f"{path} is damaged or no ONNX file", onnx.load, path)
+    if seed is not None:
+        _shuffle(onnx, model.graph, seed)
     image, *others = _inputs(onnx, model.graph, path)
     nodes = list(_nodes_from(image.name, model.graph))
     outputs = [output.name for output in model.graph.output]
@@ -152,11 +160,29 @@ def read_onnx(path: Path) -> Brought:
     channels, sides = _taken(image, path)
     run = _runner(session, image, others, path)
     return Brought(
-        OnnxNetwork(run, nodes, tensors, outputs, sha256(data).hexdigest()),
+        OnnxNetwork(
+            run, nodes, tensors, outputs, sha256(data).hexdigest(), partial(_shuffled, path)
+        ),
         channels=channels or None,
         sides=sides,
         input_range=WHOLE_RANGE if image.dtype.kind in "iu" else (0.0, 1.0),
     )
+
+
+def _shuffled(path: Path, seed: int) -> OnnxNetwork:
+    network = read_onnx(path, seed).module
+    assert isinstance(network, OnnxNetwork)
+    return network
+
+
+def _shuffle(onnx: ModuleType, graph: GraphProto, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    constants = [each.t for node in graph.node for each in node.attribute if each.name == "value"]
+    for tensor in [*graph.initializer, *constants]:
+        values = onnx.numpy_helper.to_array(tensor)
+        if values.ndim > 1 and values.dtype.kind == "f":
+            values = rng.permutation(values.ravel()).reshape(values.shape)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
 
 
 def _inputs(onnx: ModuleType, graph: GraphProto, path: Path) -> list[Input]:
