@@ -1,6 +1,6 @@
 """Where the book's time goes: CPU seconds of each chapter, run from nothing, by what was at work.
 
-    python benchmarks/profile_book.py [CHAPTER ...] [--profile NAME] [--json FILE]
+    python benchmarks/profile_book.py [CHAPTER ...] [--profile NAME] [-p NAME VALUE] [--json FILE]
 
 A thread in each kernel looks, a hundred times a second, at what every other thread is doing, and
 books the CPU time that the thread has used since. CPU seconds say more than time does on a machine
@@ -113,8 +113,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("chapters", nargs="*")
     parser.add_argument("--profile", default="default")
+    parser.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
     parser.add_argument("--json", type=Path, help="keep the seconds in this file")
     options = parser.parse_args()
+    overrides = {name: parse_yaml(text, name) for name, text in options.p}
     found: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         os.environ.setdefault("DDR_CACHE", f"{folder}/cache")
@@ -129,7 +131,9 @@ def main() -> None:
             )
             begun = time.monotonic()
             with contextlib.redirect_stdout(sys.stderr):
-                failed = run_chapters([chapter.name], options.profile, build=Path(folder))
+                failed = run_chapters(
+                    [chapter.name], options.profile, overrides, build=Path(folder)
+                )
             if not failed:
                 found[chapter.name] = json.loads(Path(books).read_text())
                 show(chapter.name, time.monotonic() - begun, found[chapter.name])
@@ -149,6 +153,7 @@ if __name__ == "__main__":
     from ddrlib.book.profiles import read_chapters, select
     from ddrlib.book.run import executed_folder, run_chapters
     from ddrlib.book.site import build_site
+    from ddrlib.files import parse_yaml
     from ddrlib.machine import processor
 
     main()

@@ -88,7 +88,9 @@ device_option = click.option(
 images_option = click.option(
     "--images", help="A folder of photographs, or eval, train, div2k-valid, div2k-train."
 )
-patches_option = click.option("--patches", type=COUNT, default=100, help="How many of them.")
+patches_option = click.option(
+    "--patches", type=COUNT, default=100, help="Number of patches, one of each photograph."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, not a table.")
 profile_option = click.option(
     "--profile", default="default", help="smoke, default, paper, or another of book/profiles."
@@ -106,10 +108,10 @@ def run_options(command: Callable) -> Callable:
             type=(str, str),
             multiple=True,
             metavar="NAME VALUE",
-            help="A parameter of the chapters, VALUE as in YAML.",
+            help="A parameter of the chapters; VALUE as in YAML.",
         ),
         device_option,
-        click.option("--force", is_flag=True, help="Run chapters that have not changed too."),
+        click.option("--force", is_flag=True, help="Also run chapters that have not changed."),
     ]
     return functools.reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
 
@@ -131,13 +133,14 @@ def run(
     parameters: tuple[tuple[str, str], ...],
     device: str,
     force: bool,
+    after: Callable[[float], None] | None = None,
 ) -> None:
-    """Run the chapters that have changed: those named by number or by the beginning, or all."""
+    """Run the chapters that have changed: those named, by number or by the start of their name, or all."""
     from ddrlib.book.run import run_chapters
     from ddrlib.files import parse_yaml
 
     overrides = {name: parse_yaml(text, f"-p {name}") for name, text in parameters}
-    if failed := run_chapters(chapters, profile, overrides, device, force):
+    if failed := run_chapters(chapters, profile, overrides, device, force, after=after):
         raise Failure(f"failed: {', '.join(failed)}; the other chapters are kept")
 
 
@@ -161,8 +164,15 @@ def build(profile: str) -> None:
 @run_options
 @click.pass_context
 def book(ctx: click.Context, profile: str, **options: Any) -> None:
-    """Run the chapters, build the pages and print where to open them."""
-    ctx.invoke(run, profile=profile, **options)
+    """Run the chapters, build the pages and print where to open them.
+
+    While chapters run, pages are built of those that are done.
+    """
+    from ddrlib.book.preview import preview
+    from ddrlib.book.run import executed_folder
+
+    with preview(executed_folder(profile), BUILD / "html") as after:
+        ctx.invoke(run, profile=profile, after=after, **options)
     ctx.invoke(build, profile=profile)
 
 
@@ -170,33 +180,35 @@ def book(ctx: click.Context, profile: str, **options: Any) -> None:
 @click.argument("network")
 @images_option
 @patches_option
-@click.option("--skip-bad", is_flag=True, help="Leave out pictures that cannot be used.")
+@click.option("--skip-bad", is_flag=True, help="Leave out image files that cannot be used.")
 @click.option(
     "--degradations",
     metavar="A,B,…",
     default="clean,blur4,noise20",
-    help="What the photographs go through.",
+    help="The degradations, the first as the reference.",
 )
 @click.option(
     "--layers",
     metavar="A,B,…",
     default="all",
-    help="Which layers, by name or pattern; LAYER.PART is inside one.",
+    help="Layers by name or pattern; LAYER.PART is a part of one.",
 )
-@click.option("--seeds", type=COUNT, default=5, help="How many t-SNE runs.")
+@click.option("--seeds", type=COUNT, default=5, help="Number of t-SNE runs.")
 @click.option(
-    "--srga-layer", metavar="LAYER", help="Of SRGA.  [default: the last before the output]"
+    "--srga-layer",
+    metavar="LAYER",
+    help="The layer for SRGA.  [default: the last before the output]",
 )
 @click.option(
-    "--size", type=COUNT, metavar="PIXELS", help="Of a patch.  [default: 32 times the scale]"
+    "--size", type=COUNT, metavar="PIXELS", help="Side of a patch.  [default: 32 times the scale]"
 )
 @click.option("--checkpoint", type=FILE, help="Weights of your own network.")
-@click.option("--scale", type=COUNT, help="Of your own network.  [default: that of its output]")
+@click.option("--scale", type=COUNT, help="Scale of your own network.  [default: from its output]")
 @click.option(
     "--input-range",
     type=(float, float),
     metavar="BLACK WHITE",
-    help="What your own network takes for black and white.  [default: 0 1]",
+    help="The values of black and white for your own network.  [default: 0 1]",
 )
 @device_option
 @json_option
@@ -263,7 +275,10 @@ def measure(
 @images_option
 @patches_option
 @click.option(
-    "--port", type=click.IntRange(1, 65535), default=8866, help="Another where it is taken."
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8866,
+    help="Where to listen; another port if it is taken.",
 )
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 @device_option
@@ -275,7 +290,7 @@ def explore(
     no_browser: bool,
     device: str,
 ) -> None:
-    """Measure NETWORKs and explore them on a page of this machine, until Ctrl-C.
+    """Measure NETWORKs and explore them in your browser, until Ctrl-C.
 
     NETWORK is what `ddr measure` takes: one of `ddr networks`, or your own.
     """
@@ -312,11 +327,17 @@ def networks(as_json: bool) -> None:
 
 @cli.command()
 @click.argument("config", type=FILE)
-@click.option("--minutes", type=float, help="Stop cleanly after so long; the next call goes on.")
-@click.option("--only", metavar="NAME", help="Of a campaign: the networks of that name (or a*).")
+@click.option(
+    "--minutes", type=float, help="Stop cleanly after this time; the next call continues."
+)
+@click.option(
+    "--only",
+    metavar="NAME",
+    help="Only the networks of a campaign with this name, or a pattern such as a*.",
+)
 @device_option
 def train(config: Path, minutes: float | None, only: str | None, device: str) -> None:
-    """Train the networks of CONFIG, going on from where an earlier call stopped."""
+    """Train the networks of CONFIG, continuing where an earlier call stopped."""
     from ddrlib.training.campaign import train_from_config
 
     train_from_config(config, minutes, device, only)
@@ -325,7 +346,7 @@ def train(config: Path, minutes: float | None, only: str | None, device: str) ->
 @cli.command()
 @click.argument("reference", type=FILE)
 @click.argument("tests", nargs=-1, required=True, type=FILE)
-@click.option("--components", type=COUNT, default=300, help="Of the PCA.")
+@click.option("--components", type=COUNT, default=300, help="Number of principal components.")
 @json_option
 def srga(reference: Path, tests: tuple[Path, ...], components: int, as_json: bool) -> None:
     """SRGA of the features in each TEST.npy against REFERENCE.npy: smaller generalises better."""

@@ -4,6 +4,7 @@ import ast
 import contextlib
 import io
 import json
+import math
 import os
 import signal
 import subprocess
@@ -62,6 +63,28 @@ def executed(folder, name):
 def text_of(folder, name):
     """What the last cell of an executed chapter printed."""
     return executed(folder, name).cells[-1].outputs[0].text
+
+
+def test_it_is_said_how_long_the_rest_took_last_time(folder, capsys):
+    for name in ("01_first", "02_second", "03_third"):
+        write_chapter(folder / f"book/{name}.ipynb", "n", parameters="n = 1")
+    told = []
+    run(folder, after=told.append)
+    assert told == [math.inf, math.inf]  # none has run before, and the last has nothing after it
+    assert "last time" not in capsys.readouterr().out
+    for name, seconds in ("02_second", 40.0), ("03_third", 80.0):
+        stamp = read_stamp(folder / EXECUTED / name)
+        write_stamp(folder / EXECUTED / name, stamp | {"seconds": seconds})
+    run(folder, "1", overrides={"n": 2}, after=told.append)
+    assert told[2:] == []
+    run(folder, overrides={"n": 3}, after=told.append)
+    assert told[2:] == [120, 80]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-3].endswith("; the rest took 2 minutes last time")
+    assert lines[-2].endswith("; the rest took 80 s last time")
+    run(folder, "2", "3", overrides={"n": 4}, force=True)
+    run(folder, overrides={"n": 4}, after=told.append)  # 2 and 3 are done
+    assert told[4:] == [0]
 
 
 def test_a_chapter_runs_once_and_again_when_its_parameters_change(folder, capsys, monkeypatch):
@@ -374,6 +397,7 @@ def test_two_runs_in_one_folder_are_refused(folder):
 # ---- the real book ----
 
 CHAPTERS = sorted(path.stem for path in BOOK.glob("*.ipynb"))
+FINDINGS = [f"{number:02}" for number in range(1, 11)]  # the chapters that ask and answer
 
 
 @pytest.fixture(scope="session")
@@ -405,6 +429,19 @@ def test_chapter_as_committed(name):
             if isinstance(node, ast.FunctionDef):
                 statements = sum(isinstance(part, ast.stmt) for part in ast.walk(node))
                 assert statements < 8, f"{node.name}: move it into ddrlib"
+
+
+@pytest.mark.parametrize("name", [name for name in CHAPTERS if name[:2] in FINDINGS])
+def test_a_chapter_asks_first_and_computes_its_answer(name):
+    """Its first cell is the question, one cell answers it, every figure says what to see."""
+    cells = nbformat.read(BOOK / f"{name}.ipynb", as_version=4).cells
+    assert "**Question.**" in cells[0].source and "{term}" not in cells[0].source.splitlines()[0]
+    answers = [cell for cell in cells if "answer" in cell.metadata.get("tags", [])]
+    assert len(answers) == 1 and "**Answer" in answers[0].source
+    for cell in cells:
+        for node in ast.walk(ast.parse(cell.source if cell.cell_type == "code" else "")):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "show_figure":
+                assert {"alt", "caption"} <= {keyword.arg for keyword in node.keywords}
 
 
 @pytest.mark.skipif(not CHAPTERS, reason="no chapters yet")

@@ -326,6 +326,16 @@ def test_nothing_is_built_from_chapters_that_are_running(folder):
         build(folder)
 
 
+def test_while_chapters_run_those_that_never_did_are_announced(folder):
+    shutil.rmtree(folder / "executed/01_widget")
+    with locked(folder / "executed/.lock", "the run is at work"):
+        html = build_site(folder / "executed", folder / "_build/html", finished=False).parent
+    assert "the whole record" in (html / "00_intro.html").read_text()
+    announced = BeautifulSoup((html / "01_widget.html").read_text(), "html.parser")
+    assert announced.h1.text.startswith("Widget")
+    assert "is being computed" in announced.find(class_="admonition").text
+
+
 def test_a_build_that_is_killed_leaves_nothing_running(folder):
     script = (
         "import sys; from pathlib import Path; from ddrlib.book import site\n"

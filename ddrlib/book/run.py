@@ -6,10 +6,11 @@ one before as a whole: whenever the program is killed, a chapter is done or not 
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
@@ -41,10 +42,12 @@ def run_chapters(
     force: bool = False,
     book: Path = BOOK,
     build: Path = BUILD,
+    after: Callable[[float], None] | None = None,
 ) -> list[str]:
     """Run the chapters named where they have changed.
 
     A failure is printed and the rest goes on, except for the chapters that sum up the others.
+    After each chapter it is said how long those left took when they ran last.
 
     Parameters
     ----------
@@ -62,6 +65,9 @@ def run_chapters(
         The folder of the notebooks.
     build
         The folder that keeps the executed ones.
+    after
+        Called after each chapter that ran but the last, with the seconds that those left took when
+        they ran last: infinite where one never did.
 
     Returns
     -------
@@ -80,6 +86,17 @@ def run_chapters(
     executed = executed_folder(profile, build)
     failed: list[str] = []
     order = [chapter.name for chapter in chapters]
+
+    def made_from(chapter: Chapter) -> dict[str, Any]:
+        before = order[: order.index(chapter.name)] if chapter.sums_up else []
+        return sources(chapter) | {
+            "parameters": _decisive(settings[chapter.name]),
+            "chapters": {name: fingerprint(executed / name / STAMP) for name in before},
+        }
+
+    def to_do(chapter: Chapter) -> bool:
+        return force or bool(outdated(executed / chapter.name, made_from(chapter)))
+
     with nobody_running(executed):
         _sweep(executed, order)
         print(f"{profile} profile on {_device(device)}", flush=True)
@@ -87,23 +104,35 @@ def run_chapters(
             if failed and chapter.sums_up:
                 break
             print(f"[{i + 1}/{len(chosen)}] {chapter.name} … ", end="", flush=True)
-            before = order[: order.index(chapter.name)] if chapter.sums_up else []
-            made_from = sources(chapter) | {
-                "parameters": _decisive(settings[chapter.name]),
-                "chapters": {name: fingerprint(executed / name / STAMP) for name in before},
-            }
-            if not force and not outdated(executed / chapter.name, made_from):
+            if not to_do(chapter):
                 print("unchanged", flush=True)
                 continue
             start = time.monotonic()
-            failure = _run(chapter, settings[chapter.name], made_from, profile, executed)
-            seconds = f"{time.monotonic() - start:.0f} s"
+            failure = _run(chapter, settings[chapter.name], made_from(chapter), profile, executed)
+            left = sum(_last_seconds(executed / c.name) for c in chosen[i + 1 :] if to_do(c))
+            seconds = f"{time.monotonic() - start:.0f} s{_in_words(left)}"
             print(f"failed after {seconds}\n{failure}" if failure else seconds, flush=True)
             if failure:
                 failed.append(chapter.name)
+            elif after and i + 1 < len(chosen):
+                after(left)
         if chosen[-1].sums_up:
             name_outdated(executed, [chapter for chapter in chapters if not chapter.sums_up])
     return failed
+
+
+def _last_seconds(folder: Path) -> float:
+    """How long a chapter took when it ran last; infinite where it never did."""
+    return (read_stamp(folder) or {}).get("seconds", math.inf)
+
+
+def _in_words(left: float) -> str:
+    """How long the chapters that are left take, where that is known and long."""
+    if not 30 <= left < math.inf:
+        return ""
+    return (
+        f"; the rest took {f'{left:.0f} s' if left < 100 else f'{left / 60:.0f} minutes'} last time"
+    )
 
 
 def nobody_running(executed: Path) -> AbstractContextManager:

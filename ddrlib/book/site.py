@@ -28,13 +28,17 @@ from ddrlib.errors import DDRError
 from ddrlib.files import ROOT, locked, source_hash
 
 CONFIG = ROOT / "_config.yml"
+LATER = """```{note}
+This chapter is being computed or waits for its turn: here is its text; its figures come with it.
+Load the page again in a few minutes.
+```"""
 
 
 class BuildError(Exception):
     """The pages do not build: one line per warning. The command line exits with 1."""
 
 
-def build_site(executed: Path, out: Path) -> Path:
+def build_site(executed: Path, out: Path, finished: bool = True) -> Path:
     """Compile the book, and return the path of its index.html.
 
     Text comes from book/, code and outputs from the executed chapters; those that are older than
@@ -47,6 +51,9 @@ def build_site(executed: Path, out: Path) -> Path:
         What `ddr run` leaves: a folder with a stamp for every chapter.
     out
         A link to the pages, which changes when the new ones are whole.
+    finished
+        False while the chapters still run: a page says of those that were never run that they come
+        later, and warnings are let pass.
 
     Returns
     -------
@@ -65,11 +72,16 @@ def build_site(executed: Path, out: Path) -> Path:
         work = out.with_name(f"{out.name}.building")
         shutil.rmtree(work, ignore_errors=True)
         chapters = read_chapters(BOOK)
-        with nobody_running(executed):
-            _check_pages(executed, chapters)
-            name_outdated(executed, chapters)
-            _stage(executed, chapters, work / "src")
-        _compile(work / "src", work / "html")
+        done = [c for c in chapters if finished or read_stamp(executed / c.name)]
+        with nobody_running(executed) if finished else contextlib.nullcontext():
+            _check_pages(executed, done)
+            if finished:
+                name_outdated(executed, chapters)
+            _stage(executed, done, work / "src")
+        for chapter in chapters:
+            if chapter not in done:
+                nbformat.write(_announced(chapter.notebook), work / "src" / chapter.path.name)
+        _compile(work / "src", work / "html", strict=finished)
         _publish(work / "html", out)
         shutil.rmtree(work)
     return out / "index.html"
@@ -108,6 +120,12 @@ def _stage(executed: Path, chapters: list[Chapter], source: Path) -> None:
             shutil.copytree(done / "figures", figures, dirs_exist_ok=True)
 
 
+def _announced(notebook: NotebookNode) -> NotebookNode:
+    """A chapter that never ran, with a note below its title."""
+    note = nbformat.v4.new_markdown_cell(LATER)
+    return NotebookNode(notebook, cells=[*notebook.cells[:1], note, *notebook.cells[1:]])
+
+
 def merged(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
     """The cells of the source with the outputs of the run; the executed ones, if code has changed.
 
@@ -144,7 +162,7 @@ def _display(cell: NotebookNode) -> list[str]:
     return [tag for tag in cell.metadata.tags if tag.startswith("hide-")]
 
 
-def _compile(source: Path, html: Path) -> None:
+def _compile(source: Path, html: Path, strict: bool) -> None:
     """Run jupyter-book on the staged folder."""
     from jupyter_book.sphinx import build_sphinx
 
@@ -161,7 +179,7 @@ def _compile(source: Path, html: Path) -> None:
                 "external_toc_path": str(source / "_toc.yml"),
                 "latex_individualpages": False,
             },
-            warningiserror=True,
+            warningiserror=strict,
             keep_going=True,
         )
     if isinstance(status, OSError | KeyboardInterrupt):
