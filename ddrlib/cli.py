@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
-import json
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +12,20 @@ from typing import Any
 
 import click
 
+from ddrlib.book.options import (
+    COUNT,
+    FILE,
+    device_option,
+    images_option,
+    json_option,
+    measure_options,
+    patches_option,
+    profile_option,
+    run_options,
+)
 from ddrlib.errors import DDRError, one_line, out_of_memory
-from ddrlib.files import BUILD, DATA
+from ddrlib.files import BUILD
+from ddrlib.machine import check_installation
 
 
 class Failure(click.ClickException):
@@ -38,7 +48,7 @@ class DDRGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; errors that a user can mend end it with one line."""
         try:
-            _check_installation()
+            check_installation()
             return super().invoke(ctx)
         except (DDRError, OSError, MemoryError, RuntimeError, ImportError) as error:
             memory = out_of_memory(error)
@@ -50,70 +60,7 @@ class DDRGroup(click.Group):
             raise Mendable(line) from None
 
 
-def _check_installation() -> None:
-    try:
-        import fcntl  # noqa: F401
-        import resource  # noqa: F401
-    except ImportError:
-        raise DDRError("Windows is not supported: run ddr on Linux, macOS or WSL") from None
-    if not DATA.is_dir():
-        raise DDRError(
-            f"{DATA} is missing: photographs, networks and chapters lie beside the library; "
-            "clone the repository and `pip install -e .` there"
-        )
-
-
-def _echo_json(value: Any) -> None:
-    """Print JSON that every reader takes: NaN and infinity are null."""
-    from ddrlib.book.records import describe
-
-    click.echo(json.dumps(describe(value), indent=2, allow_nan=False))
-
-
-def split(names: str) -> list[str]:
-    """Names apart at their commas; one within brackets is a pattern's, as in "re:B[0-9]{1,2}"."""
-    return [name.strip() for name in re.split(r",(?![^([{]*[])}])", names)]
-
-
 say = functools.partial(click.echo, err=True)  # progress, beside the result
-
-COUNT = click.IntRange(min=1)
-FILE = click.Path(path_type=Path)
-device_option = click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    help="auto uses a GPU when there is one.",
-)
-images_option = click.option(
-    "--images", help="A folder of photographs, or eval, train, div2k-valid, div2k-train."
-)
-patches_option = click.option(
-    "--patches", type=COUNT, default=100, help="Number of patches, one of each photograph."
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, not a table.")
-profile_option = click.option(
-    "--profile", default="default", help="smoke, default, paper, or another of book/profiles."
-)
-
-
-def run_options(command: Callable) -> Callable:
-    """The arguments and options of commands that run chapters."""
-    options = [
-        click.argument("chapters", nargs=-1, metavar="[CHAPTER]..."),
-        profile_option,
-        click.option(
-            "-p",
-            "parameters",
-            type=(str, str),
-            multiple=True,
-            metavar="NAME VALUE",
-            help="A parameter of the chapters; VALUE as in YAML.",
-        ),
-        device_option,
-        click.option("--force", is_flag=True, help="Also run chapters that have not changed."),
-    ]
-    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
 
 
 @click.group(
@@ -177,97 +124,25 @@ def book(ctx: click.Context, profile: str, **options: Any) -> None:
 
 
 @cli.command()
-@click.argument("network")
-@images_option
-@patches_option
-@click.option("--skip-bad", is_flag=True, help="Leave out image files that cannot be used.")
-@click.option(
-    "--degradations",
-    metavar="A,B,…",
-    default="clean,blur4,noise20",
-    help="The degradations, the first as the reference.",
-)
-@click.option(
-    "--layers",
-    metavar="A,B,…",
-    default="all",
-    help="Layers by name or pattern; LAYER.PART is a part of one.",
-)
-@click.option("--seeds", type=COUNT, default=5, help="Number of t-SNE runs.")
-@click.option(
-    "--srga-layer",
-    metavar="LAYER",
-    help="The layer for SRGA.  [default: the last before the output]",
-)
-@click.option(
-    "--size", type=COUNT, metavar="PIXELS", help="Side of a patch.  [default: 32 times the scale]"
-)
-@click.option("--checkpoint", type=FILE, help="Weights of your own network.")
-@click.option("--scale", type=COUNT, help="Scale of your own network.  [default: from its output]")
-@click.option(
-    "--input-range",
-    type=(float, float),
-    metavar="BLACK WHITE",
-    help="The values of black and white for your own network.  [default: 0 1]",
-)
-@device_option
-@json_option
-def measure(
-    network: str,
-    images: str | None,
-    patches: int,
-    skip_bad: bool,
-    degradations: str,
-    layers: str,
-    seeds: int,
-    srga_layer: str | None,
-    size: int | None,
-    device: str,
-    as_json: bool,
-    **own: Any,
-) -> None:
-    """Measure how NETWORK sorts its inputs, by degradation or by content, and how it generalises.
+@measure_options
+def measure(networks: tuple[str, ...], html: Path | None, as_json: bool, **options: Any) -> None:
+    """Measure how NETWORKs sort their inputs, by degradation or by content, and how they generalise.
 
     NETWORK is one of `ddr networks`, or your own: package.module:factory, an ONNX file, a
     checkpoint that spandrel knows, or a descriptor (YAML or JSON). Layers are names or
     patterns. SRGA compares each degradation with the first.
     """
-    import pandas as pd
+    from ddrlib.book import report_page
+    from ddrlib.book.records import as_json as to_json
+    from ddrlib.book.report import report
 
-    from ddrlib.data.photographs import load_patches
-    from ddrlib.features.extraction import layer_paths
-    from ddrlib.measure.measurement import last_hidden
-    from ddrlib.measure.measurement import measure as measure_network
-    from ddrlib.zoo.loading import open_network
-
+    if html:
+        report_page.check(html)  # before minutes are spent
     with contextlib.redirect_stdout(sys.stderr):  # a network may print; stdout is the result's
-        opened = open_network(
-            network,
-            None if layers == "all" else split(layers),
-            **{name: value for name, value in own.items() if value is not None},
-        )
-        (srga_layer,) = layer_paths(opened, [srga_layer or last_hidden(opened)])
-        found = measure_network(
-            opened,
-            load_patches(images or "eval", patches, size or 32 * opened.scale, skip_bad=skip_bad),
-            split(degradations),
-            seeds=seeds,
-            device=device,
-            progress=say,
-        )
-    if as_json:
-        _echo_json(found.record(srga_layer))
-        return
-    rows = [
-        {"layer": layer.name, "dim": layer.dim}
-        | {name: str(interval) for name, interval in layer.intervals().items()}
-        | {"p": layer.p}
-        for layer in found.layers
-    ]
-    click.echo(pd.DataFrame(rows).to_string(index=False))
-    click.echo(f"\nSRGA at {srga_layer} against {found.degradations[0]}")
-    for degradation, index in found.srga(srga_layer).items():
-        click.echo(f"{degradation}: {index}")
+        found = report(networks, progress=say, **options)
+    click.echo(to_json(found.record()) if as_json else report_page.text(found))
+    for path in report_page.write(found, html) if html else ():
+        say(f"written: {path}")
 
 
 @cli.command()
@@ -283,12 +158,7 @@ def measure(
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 @device_option
 def explore(
-    networks: tuple[str, ...],
-    images: str | None,
-    patches: int,
-    port: int,
-    no_browser: bool,
-    device: str,
+    networks: tuple[str, ...], images: str | None, no_browser: bool, **options: Any
 ) -> None:
     """Measure NETWORKs and explore them in your browser, until Ctrl-C.
 
@@ -299,11 +169,9 @@ def explore(
     explore.explore(
         networks or explore.NETWORKS,
         images or "",
-        patches,
-        device=device,
-        port=port,
         browser=not no_browser,
         progress=say,
+        **options,
     )
 
 
@@ -311,11 +179,12 @@ def explore(
 @json_option
 def networks(as_json: bool) -> None:
     """List the networks that can be loaded by name."""
+    from ddrlib.book.records import as_json as to_json
     from ddrlib.zoo.cards import networks as all_cards
 
     cards = all_cards()
     if as_json:
-        _echo_json(cards)
+        click.echo(to_json(cards))
         return
     for card in cards:
         missing = "" if card["available"] else "  (weights not installed)"
@@ -352,6 +221,7 @@ def srga(reference: Path, tests: tuple[Path, ...], components: int, as_json: boo
     """SRGA of the features in each TEST.npy against REFERENCE.npy: smaller generalises better."""
     import pandas as pd
 
+    from ddrlib.book.records import as_json as to_json
     from ddrlib.measure.srga import principal_scores, read_features, srga_of_scores
 
     clean = read_features(reference)
@@ -360,10 +230,8 @@ def srga(reference: Path, tests: tuple[Path, ...], components: int, as_json: boo
     found = [srga_of_scores(scores, principal_scores(each, components)) for each in degraded]
     table = pd.DataFrame(found)
     table.insert(0, "test", [str(path) for path in tests])
-    if as_json:
-        _echo_json(table.to_dict("records"))
-    else:
-        click.echo(table.to_string(index=False))
+    rows = table.to_dict("records")
+    click.echo(to_json(rows) if as_json else table.to_string(index=False))
 
 
 def main() -> None:

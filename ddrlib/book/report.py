@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch.nn.functional as F
+from torch import Tensor
 
 from ddrlib.book.claims import verdict
 from ddrlib.book.records import describe
 from ddrlib.book.results import now
-from ddrlib.data.photographs import Patches
+from ddrlib.data.photographs import Patches, load_patches
 from ddrlib.errors import DDRError
-from ddrlib.features.extraction import super_resolve
+from ddrlib.features.extraction import layer_paths, super_resolve
 from ddrlib.machine import device_name, environment
 from ddrlib.measure.controls import controls
 from ddrlib.measure.fidelity import psnr
 from ddrlib.measure.intervals import Interval, bootstrap, mean_interval
 from ddrlib.measure.layer import Layer, layers_of
 from ddrlib.measure.measurement import Measurement, last_hidden, measure
+from ddrlib.widgets.live import under
 from ddrlib.zoo.image_network import LUMA
 from ddrlib.zoo.loading import Network
 from ddrlib.zoo.shuffled import shuffled
+from ddrlib.zoo.together import open_together
 
 RESTORED = 16  # images whose restoration is held against bicubic interpolation
 TOLERABLE = -6.0  # dB below bicubic: an adversarial network loses 1 to 3, a wrong range 10 and more
@@ -227,6 +232,46 @@ class Report:
         }
 
 
+def report(
+    sources: Sequence[str],
+    *,
+    images: str | None,
+    patches: int,
+    skip_bad: bool,
+    degradations: Sequence[str],
+    layers: Sequence[str] | None,
+    seeds: int,
+    srga_layer: str | None,
+    size: int | None,
+    device: str,
+    progress: Progress,
+    **own: Any,
+) -> Report:
+    """Open networks and examine each on the same patches.
+
+    The parameters are those of `ddr measure`; `own` are those of `load_custom`.
+    """
+    began = time.monotonic()
+    networks, size = open_together(sources, layers, size, **own)
+    wanted = {source: srga_layer or last_hidden(network) for source, network in networks.items()}
+    for source, network in networks.items():
+        layer_paths(network, [wanted[source]])  # refused before minutes are spent
+    photographs = load_patches(images or "eval", patches, size, skip_bad=skip_bad)
+    found = [
+        examine(
+            network,
+            photographs,
+            degradations,
+            srga_layer=wanted[source],
+            progress=under(network.name, progress),
+            seeds=seeds,
+            device=device,
+        )
+        for source, network in networks.items()
+    ]
+    return Report(found, photographs, time.monotonic() - began)
+
+
 def examine(
     network: Network,
     patches: Patches,
@@ -234,8 +279,8 @@ def examine(
     *,
     srga_layer: str,
     progress: Progress,
-    seeds: int = 5,
-    device: str = "auto",
+    seeds: int,
+    device: str,
 ) -> Examined:
     """Measure a network and its controls; parameters and errors are those of `measure`."""
     measurement = measure(
@@ -256,10 +301,10 @@ def examine(
         clean = samples.images[first : first + min(RESTORED, samples.n)]
         gain = over_bicubic(network, clean, patches, device)
         notes.append(f"on clean images {gain} dB of PSNR (luma) above bicubic, n = {gain.n}")
-    return Examined(network, measurement, found, gain, notes, srga_layer or last_hidden(network))
+    return Examined(network, measurement, found, gain, notes, srga_layer)
 
 
-def over_bicubic(network: Network, clean: object, patches: Patches, device: str) -> Interval:
+def over_bicubic(network: Network, clean: Tensor, patches: Patches, device: str) -> Interval:
     """PSNR of a network less that of bicubic interpolation, in dB, on the luma of its first images."""
     truth = patches.images[: len(clean)]
     made = super_resolve(network, clean, device)

@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 
 from ddrlib.book import claims
 from ddrlib.book.provenance import as_png
-from ddrlib.book.records import describe
+from ddrlib.book.records import as_json
 from ddrlib.book.report import Examined, Report
 from ddrlib.book.tables import as_csv, as_html
+from ddrlib.errors import DDRError
 from ddrlib.files import write_atomically
 from ddrlib.plots import curves, maps
 from ddrlib.widgets.explorer_data import pack
@@ -28,7 +29,9 @@ SHOWN = 4  # maps of a network
 
 def text(report: Report) -> str:
     """What a terminal shows: how it was measured, a table for each network, verdicts."""
-    return "\n".join([_measured(report), *(line for each in report.networks for line in _lines(each))])
+    return "\n".join(
+        [_measured(report), *(line for each in report.networks for line in _lines(each))]
+    )
 
 
 def _measured(report: Report) -> str:
@@ -36,7 +39,7 @@ def _measured(report: Report) -> str:
     return (
         f"n = {how['n']} contents, patches of {how['size']} x {how['size']} pixels of "
         f"{how['patches']}, under {', '.join(how['degradations'])}; CHI of t-SNE: "
-        f"{how['seeds']} seeds, perplexity {how['perplexity']:g}. In brackets: 95 % over contents."
+        f"{how['seeds']} seeds, perplexity {how['perplexity']:.3g}. In brackets: 95 % over contents."
     )
 
 
@@ -44,8 +47,8 @@ def _lines(each: Examined) -> Iterator[str]:
     network = each.network
     yield f"\n{network.name}: {network.card['architecture']}, x{network.scale}"
     yield from (f"- {note}" for note in each.notes)
-    yield each.layer_table().to_string(index=False)
-    yield f"\n{each.control_table().to_string()}"
+    yield each.layer_table().map(str).to_string(index=False)
+    yield f"\n{each.control_table().map(str).to_string()}"
     yield f"\nSRGA at {each.srga_layer} against {each.measurement.degradations[0]}"
     indices = each.measurement.srga(each.srga_layer).items()
     yield from (f"{degradation}: {index}" for degradation, index in indices)
@@ -53,6 +56,14 @@ def _lines(each: Examined) -> Iterator[str]:
     for finding in each.findings():
         reason = f" ({finding.not_tested})" if finding.not_tested else ""
         yield f"{finding.verdict.upper()}{reason}: {finding.statement}"
+
+
+def check(page: Path) -> None:
+    """DDRError where no page can be written at this path."""
+    if page.suffix.lower() not in (".html", ".htm"):
+        raise DDRError(f"{page}: the name of the page has to end in .html")
+    if not page.absolute().parent.is_dir():
+        raise DDRError(f"{page.parent}: no such folder; make it, or check the path")
 
 
 def write(report: Report, page: Path) -> list[Path]:
@@ -63,16 +74,11 @@ def write(report: Report, page: Path) -> list[Path]:
     contents = {
         page: html(report).encode(),
         page.with_suffix(".csv"): as_csv(pd.concat(tables, ignore_index=True)),
-        page.with_suffix(".json"): as_json(report).encode(),
+        page.with_suffix(".json"): as_json(report.record()).encode(),
     }
     for path, content in contents.items():
         write_atomically(path, content)
     return list(contents)
-
-
-def as_json(report: Report) -> str:
-    """All figures and what made them, as JSON that every reader takes: NaN and infinity are null."""
-    return json.dumps(describe(report.record()), indent=2, allow_nan=False)
 
 
 def html(report: Report) -> str:
@@ -83,7 +89,9 @@ def html(report: Report) -> str:
     parts = {
         "title": escape(f"How {names} {sees}"),
         "measured": escape(_measured(report)),
-        "css": "\n".join((STATIC / f"{name}.css").read_text("utf-8") for name in ("common", "explorer")),
+        "css": "\n".join(
+            (STATIC / f"{name}.css").read_text("utf-8") for name in ("common", "explorer")
+        ),
         "verdicts": "\n".join(map(_verdicts, report.networks)),
         "differences": _differences(report),
         "curves": _figure(
@@ -100,7 +108,7 @@ def html(report: Report) -> str:
             "degradation.",
         ),
         "networks": "\n".join(map(_details, report.networks)),
-        "record": escape(json.dumps(describe(report.record()["made_by"]), indent=2)),
+        "record": escape(as_json(report.record()["made_by"])),
         "explorer": _explorer(report),
     }
     for name, part in parts.items():
@@ -117,7 +125,11 @@ def _shown(each: Examined) -> dict[str, None]:
 def _verdicts(each: Examined) -> str:
     return "\n".join(
         claims.as_html(
-            finding.statement, finding.holds, finding.criterion, finding.evidence, finding.not_tested
+            finding.statement,
+            finding.holds,
+            finding.criterion,
+            finding.evidence,
+            finding.not_tested,
         )
         for finding in each.findings()
     )
@@ -145,13 +157,18 @@ def _details(each: Examined) -> str:
         f"<h2>{escape(network.name)}</h2><p>{escape(card['architecture'])}, x{network.scale}; "
         f"{escape(str(card['source']))}; SHA-256 <code>{network.sha256}</code>.</p>"
         + (f"<ul>{notes}</ul>" if notes else "")
-        + "".join(_scrolling(as_html(table, what), what) for what, table in tables.items())
+        + "".join(
+            _scrolling(as_html(table, what), f"{network.name}: {what}")
+            for what, table in tables.items()
+        )
     )
 
 
 def _scrolling(table: str, label: str) -> str:
     """A table that scrolls by itself where the page is narrow, by keyboard too."""
-    return f'<div class="wide" tabindex="0" role="region" aria-label="{escape(label)}">{table}</div>'
+    return (
+        f'<div class="wide" tabindex="0" role="region" aria-label="{escape(label)}">{table}</div>'
+    )
 
 
 def _figure(figure: Figure, caption: str) -> str:
