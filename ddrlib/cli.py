@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import io
 import sys
@@ -12,53 +11,20 @@ from typing import Any
 
 import click
 
-from ddrlib.book.options import (
+from ddrlib.book.command import (
     COUNT,
     FILE,
+    DDRGroup,
+    Failure,
     device_option,
-    images_option,
+    explore_options,
     json_option,
     measure_options,
-    patches_option,
     profile_option,
     run_options,
+    sweep_options,
 )
-from ddrlib.errors import DDRError, one_line, out_of_memory
-from ddrlib.files import BUILD
-from ddrlib.machine import check_installation
-
-
-class Failure(click.ClickException):
-    """Ends the command with one line and exit code 1."""
-
-    def show(self, file: Any = None) -> None:
-        """Print the line, after the name of the command."""
-        click.echo(f"ddr: {self.message}", file, err=True)
-
-
-class Mendable(Failure):
-    """Ends the command with one line and exit code 2: what the user can mend."""
-
-    exit_code = 2
-
-
-class DDRGroup(click.Group):
-    """Commands whose errors are one line each; `--debug` shows where they come from."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; errors that a user can mend end it with one line."""
-        try:
-            check_installation()
-            return super().invoke(ctx)
-        except (DDRError, OSError, MemoryError, RuntimeError, ImportError) as error:
-            memory = out_of_memory(error)
-            if ctx.params["debug"] or not (memory or isinstance(error, DDRError | OSError)):
-                raise
-            line = one_line(error)
-            if memory:
-                line = f"out of memory ({line}): try fewer or smaller patches, or another machine"
-            raise Mendable(line) from None
-
+from ddrlib.files import BUILD, DATA
 
 say = functools.partial(click.echo, err=True)  # progress, beside the result
 
@@ -124,39 +90,59 @@ def book(ctx: click.Context, profile: str, **options: Any) -> None:
 
 
 @cli.command()
+@sweep_options
+def sweep(
+    chapter: str,
+    grid: tuple[tuple[str, str], ...],
+    profile: str,
+    device: str,
+    scheduler: str | None,
+) -> None:
+    """Run CHAPTER with every combination of values, and put what it found into one table.
+
+    What is done already is not done again.
+    """
+    import pandas as pd
+
+    from ddrlib.book.sweep import sweep as sweep_chapter
+    from ddrlib.files import parse_yaml
+
+    values = {name: parse_yaml(f"[{text}]", f"-p {name}") for name, text in grid}
+    folder = sweep_chapter(chapter, values, profile, device, scheduler)
+    claims = pd.read_csv(folder / "claims.csv", dtype=str)
+    click.echo(claims.pivot(index=list(values), columns="claim", values="verdict").to_string())
+    click.echo(folder)
+
+
+@cli.command()
 @measure_options
-def measure(networks: tuple[str, ...], html: Path | None, as_json: bool, **options: Any) -> None:
-    """Measure how NETWORKs sort their inputs, by degradation or by content, and how they generalise.
+def measure(
+    networks: tuple[str, ...],
+    scheduler: str | None,
+    html: Path | None,
+    as_json: bool,
+    **question: Any,
+) -> None:
+    """Measure how each NETWORK sorts its inputs, by degradation or content, and generalises.
 
     NETWORK is one of `ddr networks`, or your own: package.module:factory, an ONNX file, a
     checkpoint that spandrel knows, or a descriptor (YAML or JSON). Layers are names or
     patterns. SRGA compares each degradation with the first.
     """
     from ddrlib.book import report_page
+    from ddrlib.book.examine import Question, report
     from ddrlib.book.records import as_json as to_json
-    from ddrlib.book.report import report
 
     if html:
         report_page.check(html)  # before minutes are spent
-    with contextlib.redirect_stdout(sys.stderr):  # a network may print; stdout is the result's
-        found = report(networks, progress=say, **options)
+    found = report(networks, Question(**question), scheduler, say)
     click.echo(to_json(found.record()) if as_json else report_page.text(found))
     for path in report_page.write(found, html) if html else ():
         say(f"written: {path}")
 
 
 @cli.command()
-@click.argument("networks", nargs=-1, metavar="[NETWORK]...")
-@images_option
-@patches_option
-@click.option(
-    "--port",
-    type=click.IntRange(1, 65535),
-    default=8866,
-    help="Where to listen; another port if it is taken.",
-)
-@click.option("--no-browser", is_flag=True, help="Only print the address.")
-@device_option
+@explore_options
 def explore(
     networks: tuple[str, ...], images: str | None, no_browser: bool, **options: Any
 ) -> None:
@@ -192,6 +178,29 @@ def networks(as_json: bool) -> None:
             f"{card['name']:34} {card['architecture']:18} {card['licence']}{missing}\n"
             f"    {card['source']}"
         )
+
+
+@cli.command()
+@click.argument("networks", nargs=-1, metavar="[NETWORK]...")
+@click.option(
+    "--folder",
+    type=FILE,
+    default=DATA / "atlas" / "networks",
+    help="Of networks that scripts/convert_atlas.py has converted.",
+)
+@click.option("--store", type=FILE, default=DATA / "atlas", help="Where the table is kept.")
+@device_option
+def atlas(networks: tuple[str, ...], folder: Path, store: Path, device: str) -> None:
+    """Measure the published networks of chapter 13 that are here, and keep them in its table.
+
+    All that are not in the table yet, or NETWORKs, anew. What is measured is kept at once; the next
+    call goes on.
+    """
+    from ddrlib.book.atlas import measure_all
+    from ddrlib.zoo.cards import NETWORKS
+
+    measure_all(networks, (NETWORKS, folder), store, device=device, progress=say)
+    click.echo(store / "atlas.csv")
 
 
 @cli.command()

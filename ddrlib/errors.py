@@ -98,8 +98,8 @@ def guarded(failure: str, function: Callable, *arguments: object, **options: obj
         raise DDRError(f"{failure}: {one_line(error)}") from error
 
 
-def optional(package: str) -> ModuleType:
-    """A package of the extra `own`, imported.
+def optional(package: str, extra: str = "own") -> ModuleType:
+    """A package of an extra of this one, imported.
 
     Raises
     ------
@@ -111,10 +111,10 @@ def optional(package: str) -> ModuleType:
     except ModuleNotFoundError as error:
         raise DDRError(
             f"this route needs {error.name}, which is not installed: "
-            "pip install -c constraints.txt -e '.[own]'"
+            f"pip install -c constraints.txt -e '.[{extra}]'"
         ) from None
     except Exception as error:  # parts that were not built for each other raise anything
         raise DDRError(
             f"{package} is installed but cannot be imported ({one_line(error)}): it, torch and "
-            "torchvision must be of one build; a CPU torch takes torchvision from its own index"
+            "torchvision must be of one build, as the README says how to get them"
         ) from error

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from ddrlib.book import run as book
-from ddrlib.book.options import split
+from ddrlib.book.command import split
 from ddrlib.book.records import as_json
 from ddrlib.cli import cli
 from ddrlib.errors import DDRError

@@ -15,7 +15,8 @@ from torch import nn
 
 from ddrlib.book import report_page
 from ddrlib.book.claims import NOT_TESTED
-from ddrlib.book.report import difference, report
+from ddrlib.book.examine import Question, report
+from ddrlib.book.report import difference
 from ddrlib.data.photographs import load_patches
 from ddrlib.degrade.samples import Samples
 from ddrlib.errors import DDRError
@@ -67,10 +68,9 @@ def reported(*sources, patches=5, **options):
         "srga_layer": None,
         "size": None,
         "device": "cpu",
-        "progress": lambda line: None,
         "input_range": RANGE,
     }
-    return report(sources, **given | options)
+    return report(sources, Question(**given | options))
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def test_one_page_holds_all_and_loads_nothing(both, tmp_path):
     text = page.read_text()
     assert page.stat().st_size < 5e6
     assert not re.search(r"""(src|href)=["'](?!data:)|@import|https?://(?!www\.w3\.org)""", text)
-    names = [each.network.name for each in both.networks]
+    names = [each.name for each in both.networks]
     assert all(text.count(name) > 3 for name in names) and "<!--" not in text
     rows = list(csv.DictReader(io.StringIO(table.read_text())))
     assert [row["network"] for row in rows] == [name for name in names for _ in range(4)]

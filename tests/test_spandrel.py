@@ -154,7 +154,7 @@ REAL = {
 @pytest.mark.parametrize("architecture", REAL)
 def test_the_trunks_of_real_architectures(tmp_path, architecture):
     try:
-        optional("spandrel")
+        optional("spandrel", "spandrel")
     except DDRError as error:
         pytest.skip(str(error))
     (place, name, options), blocks = REAL[architecture]
@@ -206,10 +206,10 @@ class Payload:
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        (None, ["needs spandrel", "not installed", ".[own]"]),
+        (None, ["needs spandrel", "not installed", ".[spandrel]"]),
         (
             "raise RuntimeError('operator torchvision::nms does not exist')",
-            ["spandrel is installed but cannot be imported", "torchvision::nms", "its own index"],
+            ["spandrel is installed but cannot be imported", "torchvision::nms", "of one build"],
         ),
         ("import no_such_part", ["needs no_such_part"]),
     ],

@@ -93,7 +93,23 @@ def as_html(
 
 
 def verdict_of(key: str) -> str:
-    """The verdict that this chapter has reached on one of its claims."""
+    """The verdict that this chapter has reached on one of its claims.
+
+    Parameters
+    ----------
+    key
+        That of the claim.
+
+    Returns
+    -------
+    str
+        One of `VERDICTS`.
+
+    Raises
+    ------
+    KeyError
+        For a claim that was not made yet.
+    """
     return kept_claims()[key]["verdict"]
 
 

@@ -70,7 +70,7 @@ def show_table(table: pd.DataFrame, name: str, caption: str, **made_by: Any) -> 
     Parameters
     ----------
     table
-        Of numbers, intervals and texts; an index other than 0, 1, 2 ... heads the rows. See
+        A table of numbers, intervals and texts; an index other than 0, 1, 2 ... heads the rows. See
         `ddrlib.book.tables` for intervals.
     name
         Unique in its chapter and safe in a file name.

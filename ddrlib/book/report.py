@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch.nn.functional as F
-from torch import Tensor
 
 from ddrlib.book.claims import verdict
 from ddrlib.book.records import describe
 from ddrlib.book.results import now
-from ddrlib.data.photographs import Patches, load_patches
-from ddrlib.errors import DDRError
-from ddrlib.features.extraction import layer_paths, super_resolve
 from ddrlib.machine import device_name, environment
-from ddrlib.measure.controls import controls
-from ddrlib.measure.fidelity import psnr
-from ddrlib.measure.intervals import Interval, bootstrap, mean_interval
-from ddrlib.measure.layer import Layer, layers_of
-from ddrlib.measure.measurement import Measurement, last_hidden, measure
-from ddrlib.widgets.live import under
-from ddrlib.zoo.image_network import LUMA
-from ddrlib.zoo.loading import Network
-from ddrlib.zoo.shuffled import shuffled
-from ddrlib.zoo.together import open_together
+from ddrlib.measure.intervals import Interval, bootstrap
+from ddrlib.measure.layer import Layer
+from ddrlib.measure.measurement import Measurement
 
-RESTORED = 16  # images whose restoration is held against bicubic interpolation
 TOLERABLE = -6.0  # dB below bicubic: an adversarial network loses 1 to 3, a wrong range 10 and more
 FEWEST = 20  # contents from which a verdict is given
 WITHOUT_LEARNING = ("pixels", "high-pass")
-
-Progress = Callable[[str], None]
+RANDOM = "random weights"
 
 
 @dataclass(frozen=True)
@@ -51,6 +35,7 @@ class Finding:
 
     @property
     def verdict(self) -> str:
+        """One of `ddrlib.book.claims.VERDICTS`."""
         return verdict(self.holds, self.not_tested)
 
 
@@ -60,7 +45,9 @@ class Examined:
 
     Attributes
     ----------
-    network : Network
+    about : dict
+        Architecture, source, licence, sha256, scale; `notes`, a line each; the `deepest` block of
+        the trunk, for which the verdicts are given.
     measurement : Measurement
     controls : dict of str to Layer
         Of the same samples: "pixels", "high-pass", "BRISQUE", and "random weights", which is the
@@ -68,26 +55,28 @@ class Examined:
     gain : Interval or None
         PSNR on luma, in dB, above that of bicubic interpolation; None without clean images, and for
         a network that enlarges nothing.
-    notes : list of str
     srga_layer : str
     """
 
-    network: Network
+    about: dict[str, Any]
     measurement: Measurement
     controls: dict[str, Layer]
     gain: Interval | None
-    notes: list[str]
     srga_layer: str
 
     @property
+    def name(self) -> str:
+        """Of the network."""
+        return self.measurement.network
+
+    @property
     def deepest(self) -> Layer:
-        """The last block of the trunk, for which the verdicts are given."""
-        trunk = self.measurement.trunk or [layer.name for layer in self.measurement.layers]
-        return self.measurement[trunk[-1]]
+        """The last block of the trunk."""
+        return self.measurement[self.about["deepest"]]
 
     def findings(self) -> list[Finding]:
         """Whether the deepest block sorts by degradation, and more than what learned nothing does."""
-        layer, name = self.deepest, self.network.name
+        layer, name = self.deepest, self.name
         found = layer.variance.degradation
         doubt = ""
         if layer.n < FEWEST:
@@ -111,7 +100,7 @@ class Examined:
         held = {
             control: difference(layer, other)
             for control, other in self.controls.items()
-            if control in (*WITHOUT_LEARNING, "random weights")
+            if control in (*WITHOUT_LEARNING, RANDOM)
         }
         beyond = Finding(
             f"{layer.name} of {name} sorts by degradation more than raw pixels, a fixed high-pass "
@@ -120,7 +109,7 @@ class Examined:
             "the component of degradation less that of each control, on the same contents, has an "
             "interval above 0",
             "; ".join(f"less {control}: {gain}" for control, gain in held.items()),
-            doubt or ("" if "random weights" in held else "its weights could not be shuffled"),
+            doubt or ("" if RANDOM in held else "its weights could not be shuffled"),
         )
         return [sorts, beyond]
 
@@ -154,13 +143,9 @@ class Examined:
 
     def record(self) -> dict:
         """All figures, as plain values; some may be infinite or not numbers."""
-        card = self.network.card
         return {
             **self.measurement.record(self.srga_layer),
-            **{key: card.get(key) for key in ("architecture", "source", "licence", "sha256")},
-            "scale": self.network.scale,
-            "notes": self.notes,
-            "deepest": self.deepest.name,
+            **self.about,
             "gain_over_bicubic_db": self.gain and self.gain._asdict(),
             "controls": {
                 name: {key: each._asdict() for key, each in _plain(layer).items()}
@@ -184,7 +169,6 @@ class Report:
     """Networks examined on the same contents."""
 
     networks: list[Examined]
-    patches: Patches
     seconds: float
 
     def differences(self) -> pd.DataFrame:
@@ -192,9 +176,9 @@ class Report:
         first, *others = self.networks
         rows = [
             {
-                "network": other.network.name,
+                "network": other.name,
                 "layer": other.deepest.name,
-                "less": f"{first.network.name}, {first.deepest.name}",
+                "less": f"{first.name}, {first.deepest.name}",
                 **{
                     f"component of {factor}": difference(other.deepest, first.deepest, factor)
                     for factor in ("degradation", "content")
@@ -209,8 +193,8 @@ class Report:
         one = self.networks[0].measurement
         return {
             "n": one.n,
-            "patches": self.patches.split,
-            "size": self.patches.images.shape[-1],
+            "patches": one.samples.patches.split,
+            "size": one.samples.patches.images.shape[-1],
             "degradations": list(one.degradations),
             "seeds": one.seeds,
             "perplexity": one.perplexity,
@@ -223,98 +207,13 @@ class Report:
             "networks": [each.record() for each in self.networks],
             "differences": self.differences().to_dict("records"),
             "made_by": {
-                "photographs": describe(self.patches),
+                "photographs": describe(self.networks[0].measurement.samples.patches),
                 "date": now(),
                 "seconds": round(self.seconds),
                 "device": device_name(),
                 "environment": environment(),
             },
         }
-
-
-def report(
-    sources: Sequence[str],
-    *,
-    images: str | None,
-    patches: int,
-    skip_bad: bool,
-    degradations: Sequence[str],
-    layers: Sequence[str] | None,
-    seeds: int,
-    srga_layer: str | None,
-    size: int | None,
-    device: str,
-    progress: Progress,
-    **own: Any,
-) -> Report:
-    """Open networks and examine each on the same patches.
-
-    The parameters are those of `ddr measure`; `own` are those of `load_custom`.
-    """
-    began = time.monotonic()
-    networks, size = open_together(sources, layers, size, **own)
-    wanted = {source: srga_layer or last_hidden(network) for source, network in networks.items()}
-    for source, network in networks.items():
-        layer_paths(network, [wanted[source]])  # refused before minutes are spent
-    photographs = load_patches(images or "eval", patches, size, skip_bad=skip_bad)
-    found = [
-        examine(
-            network,
-            photographs,
-            degradations,
-            srga_layer=wanted[source],
-            progress=under(network.name, progress),
-            seeds=seeds,
-            device=device,
-        )
-        for source, network in networks.items()
-    ]
-    return Report(found, photographs, time.monotonic() - began)
-
-
-def examine(
-    network: Network,
-    patches: Patches,
-    degradations: Sequence[str],
-    *,
-    srga_layer: str,
-    progress: Progress,
-    seeds: int,
-    device: str,
-) -> Examined:
-    """Measure a network and its controls; parameters and errors are those of `measure`."""
-    measurement = measure(
-        network, patches, degradations, seeds=seeds, device=device, progress=progress
-    )
-    samples = measurement.samples
-    notes = list(network.notes)
-    progress("controls …")
-    found = {layer.name: layer for layer in controls(samples)}
-    deepest = (measurement.trunk or [layer.name for layer in measurement.layers])[-1]
-    try:
-        (found["random weights"],) = layers_of(shuffled(network), samples, [deepest], device)
-    except DDRError as error:
-        notes.append(f"no control of random weights: {error}")
-    gain = None
-    if "clean" in measurement.degradations and network.scale > 1:
-        first = samples.n * measurement.degradations.index("clean")
-        clean = samples.images[first : first + min(RESTORED, samples.n)]
-        gain = over_bicubic(network, clean, patches, device)
-        notes.append(f"on clean images {gain} dB of PSNR (luma) above bicubic, n = {gain.n}")
-    return Examined(network, measurement, found, gain, notes, srga_layer)
-
-
-def over_bicubic(network: Network, clean: Tensor, patches: Patches, device: str) -> Interval:
-    """PSNR of a network less that of bicubic interpolation, in dB, on the luma of its first images."""
-    truth = patches.images[: len(clean)]
-    made = super_resolve(network, clean, device)
-    simple = F.interpolate(clean, scale_factor=network.scale, mode="bicubic").clamp(0, 1)
-    luma = made.new_tensor(LUMA).view(1, 3, 1, 1)
-    better, plain = (
-        psnr((images * luma).sum(1, keepdim=True), (truth * luma).sum(1, keepdim=True))
-        for images in (made, simple)
-    )
-    return mean_interval((better - plain).numpy(), np.arange(len(truth)))
 
 
 def difference(layer: Layer, other: Layer, factor: str = "degradation") -> Interval:

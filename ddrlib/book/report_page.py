@@ -44,9 +44,8 @@ def _measured(report: Report) -> str:
 
 
 def _lines(each: Examined) -> Iterator[str]:
-    network = each.network
-    yield f"\n{network.name}: {network.card['architecture']}, x{network.scale}"
-    yield from (f"- {note}" for note in each.notes)
+    yield f"\n{each.name}: {each.about['architecture']}, x{each.about['scale']}"
+    yield from (f"- {note}" for note in each.about["notes"])
     yield each.layer_table().map(str).to_string(index=False)
     yield f"\n{each.control_table().map(str).to_string()}"
     yield f"\nSRGA at {each.srga_layer} against {each.measurement.degradations[0]}"
@@ -70,7 +69,7 @@ def write(report: Report, page: Path) -> list[Path]:
     """Write the page and, beside it, all figures as CSV and as JSON; returns the three files."""
     tables = [each.layer_table() for each in report.networks]
     for table, each in zip(tables, report.networks, strict=True):
-        table.insert(0, "network", each.network.name)
+        table.insert(0, "network", each.name)
     contents = {
         page: html(report).encode(),
         page.with_suffix(".csv"): as_csv(pd.concat(tables, ignore_index=True)),
@@ -83,7 +82,7 @@ def write(report: Report, page: Path) -> list[Path]:
 
 def html(report: Report) -> str:
     """The page: it loads nothing, follows the reader's light or dark theme, and can be mailed."""
-    names = " and ".join(each.network.name for each in report.networks)
+    names = " and ".join(each.name for each in report.networks)
     sees = "sort what they see" if len(report.networks) > 1 else "sorts what it sees"
     template = (STATIC / "report.html").read_text("utf-8")
     parts = {
@@ -144,9 +143,8 @@ def _differences(report: Report) -> str:
 
 
 def _details(each: Examined) -> str:
-    network, n = each.network, each.measurement.n
-    card = network.card
-    notes = "".join(f"<li>{escape(note)}</li>" for note in each.notes)
+    n, about = each.measurement.n, each.about
+    notes = "".join(f"<li>{escape(note)}</li>" for note in about["notes"])
     tables = {
         f"The deepest block beside what learned nothing, n = {n} contents.": each.control_table(),
         f"SRGA at {each.srga_layer}, against {each.measurement.degradations[0]}, n = {n} contents: 0 "
@@ -154,11 +152,11 @@ def _details(each: Examined) -> str:
         f"All layers, n = {n} contents.": each.layer_table(),
     }
     return (
-        f"<h2>{escape(network.name)}</h2><p>{escape(card['architecture'])}, x{network.scale}; "
-        f"{escape(str(card['source']))}; SHA-256 <code>{network.sha256}</code>.</p>"
+        f"<h2>{escape(each.name)}</h2><p>{escape(about['architecture'])}, x{about['scale']}; "
+        f"{escape(str(about['source']))}; SHA-256 <code>{about['sha256']}</code>.</p>"
         + (f"<ul>{notes}</ul>" if notes else "")
         + "".join(
-            _scrolling(as_html(table, what), f"{network.name}: {what}")
+            _scrolling(as_html(table, what), f"{each.name}: {what}")
             for what, table in tables.items()
         )
     )

@@ -70,7 +70,7 @@ class Samples(Design):
         scale
             Ratio of HR to LR sides.
         seed
-            Of what is random in the degradations.
+            Seed of what is random in the degradations.
 
         Returns
         -------

@@ -35,7 +35,7 @@ class Measurement:
     seeds : int
         How many t-SNE runs each layer has.
     perplexity : float
-        That used, which is lower than that asked for where there are few samples.
+        Perplexity of t-SNE as used: lower than asked for where there are few samples.
     layers : list of Layer
         In order of depth, embedded.
     trunk : list of str
@@ -154,7 +154,7 @@ def measure(
         t-SNE runs with the seeds 0 to `seeds` - 1, all side by side through joblib, whose
         `parallel_config` can send them to a cluster.
     perplexity
-        Of t-SNE, 1 or more; lowered to a third of the other samples where it is above.
+        Perplexity of t-SNE, 1 or more; lowered to a third of the other samples where it is above.
     device
         "auto" (a GPU where there is one), "cpu" or "cuda".
     progress

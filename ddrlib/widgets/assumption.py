@@ -33,10 +33,15 @@ def assumption(network: Network, size: int = 128) -> Assumption:
 
     Parameters
     ----------
-    network : Network
+    network
         A `GuidedSRResNet` whose guide is "oracle".
-    size : int
-        Of the frame on the photograph, in pixels; a multiple of 16.
+    size
+        Side of the frame on the photograph, in pixels; a multiple of 16.
+
+    Returns
+    -------
+    Assumption
+        It runs in the page alone, without a kernel.
 
     Raises
     ------

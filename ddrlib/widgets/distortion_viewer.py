@@ -29,9 +29,38 @@ def identification_viewer(
 ) -> FrameViewer:
     """Choose a picture, a type and a level: the image, and what each method says it is.
 
-    `pictures` maps names to references. No method has seen these: each learns from all the others.
-    A running kernel degrades `originals`, the undistorted images (3, H, W) by the same names, under
-    any degradation that is typed, and asks the methods again (`describers`).
+    No method has seen these pictures: each learns from all the others.
+
+    Parameters
+    ----------
+    images
+        (3, H, W) each, RGB in [0, 1], the distorted ones.
+    labels
+        A row for each image: `reference`, `type`, `level`.
+    methods
+        Features (N, d) by method.
+    describers
+        By method: what a running kernel asks for the features of an image
+        (`ddrlib.applications.descriptions.describers`).
+    pictures
+        By the name shown: the references that can be chosen.
+    levels
+        Those that can be chosen.
+    originals
+        By the name shown: the undistorted images (3, H, W), RGB in [0, 1], which a running kernel
+        degrades as the reader types.
+    head
+        "linear" or "svm", the classifier.
+
+    Returns
+    -------
+    FrameViewer
+        Its axes are picture, distortion and level.
+
+    Raises
+    ------
+    DDRError
+        For another head, and where no combination has an image.
     """
     held_out = labels.reference.isin(pictures.values()).to_numpy()
     identifiers = {

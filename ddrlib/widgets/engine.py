@@ -40,7 +40,7 @@ class Arrays:
         self.parts: list[bytes] = []
 
     def add(self, array: np.ndarray) -> dict:
-        """Append an array; says where it lies, in numbers from the start."""
+        """Append an array of any shape; says where it lies, in numbers from the start."""
         part = np.ascontiguousarray(array, dtype=self.dtype)
         self.parts.append(part.tobytes())
         place = {"at": self.size, "shape": list(part.shape)}
@@ -48,6 +48,7 @@ class Arrays:
         return place
 
     def bytes(self) -> bytes:
+        """All arrays so far, one behind the other."""
         return b"".join(self.parts)
 
 

@@ -53,8 +53,16 @@ def explore(
         What `open_network` takes.
     images
         A folder of photographs, "" for the book's own.
+    patches
+        How many, 2 or more.
+    device
+        "auto" (a GPU where there is one), "cpu" or "cuda".
     port
         1 to 65535; one that is taken gives way to another.
+    browser
+        Open the page.
+    progress
+        Takes a line of text for each layer.
 
     Raises
     ------

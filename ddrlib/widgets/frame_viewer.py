@@ -109,10 +109,25 @@ def gallery(
 
     Parameters
     ----------
+    patches
+        Patches of photographs, their sides multiples of every scale.
+    networks
+        Super-resolution networks; scales may differ.
     degradations
         Kinds and degrees, {"blur": [0, 1, 2, 4]}; degree 0 is clean.
     count
         How many of the patches, evenly spread.
+
+    Returns
+    -------
+    FrameViewer
+        Its axes are photograph, degradation and degree. Where a kernel runs, any degradation can be
+        typed.
+
+    Raises
+    ------
+    DDRError
+        For an unknown kind of degradation, and a degree out of range.
     """
     methods = {n.name: (n.scale, partial(super_resolve, n)) for n in networks}
     chosen = np.linspace(0, len(patches) - 1, min(count, len(patches))).round().astype(int)
@@ -143,10 +158,10 @@ def gallery(
 def restorations(
     hr: Tensor, degradation: str, methods: Mapping[str, Method]
 ) -> list[list[Picture]]:
-    """A row of pictures for each of the images (N, 3, H, W), with PSNR (RGB, border cropped).
+    """A row of pictures for each of the images (N, 3, H, W), RGB in [0, 1], with PSNR in dB.
 
-    The LR image, its bicubic enlargement and what each method makes of it, scale by scale; at the
-    end the truth.
+    `methods` has by name the scale and what enlarges LR images by it. The LR image, its bicubic
+    enlargement and what each method makes of it, scale by scale; at the end the truth.
     """
     rows: list[list[Picture]] = [[] for _ in hr]
     scales = sorted({scale for scale, _ in methods.values()})

@@ -71,15 +71,20 @@ def photograph(
 
     Parameters
     ----------
-    networks : mapping of str to Network
-        By the name that the page calls them. SRResNets of any size, with or without global residual.
-        Beside them stand two controls: the first one's architecture with weights that have learnt
-        nothing, and `ddrlib.measure.controls.high_pass`.
-    patches : Patches
-        The reference photographs, without those that the page brings along (`SHIPPED`); their size is
-        that of the frame on the reader's photograph.
-    degradations : sequence of str
-        Under which the reference photographs are shown.
+    networks
+        By the name that the page calls them. SRResNets of any size, with or without global
+        residual. Beside them stand two controls: the first one's architecture with weights that
+        have learnt nothing, and `ddrlib.measure.controls.high_pass`.
+    patches
+        The reference photographs, without those that the page brings along (`SHIPPED`); their size
+        is that of the frame on the reader's photograph.
+    degradations
+        The degradations under which the reference photographs are shown.
+
+    Returns
+    -------
+    Photograph
+        It runs in the page alone, without a kernel.
 
     Raises
     ------

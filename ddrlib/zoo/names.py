@@ -28,7 +28,15 @@ OURS = re.compile(
 def plain_name(name: str) -> str:
     """A name of `ddr networks` in words: "SRResNet with skip" for srresnet-wgr-reduced-s0.
 
-    Seeds other than 0 and random weights are said. A name that is not known stays as it is.
+    Parameters
+    ----------
+    name
+        As `load_network` takes it.
+
+    Returns
+    -------
+    str
+        Seeds other than 0 and random weights are said. A name that is not known stays as it is.
     """
     bare = RANDOM.sub("", name)
     weights = ", random weights" if bare != name else ""

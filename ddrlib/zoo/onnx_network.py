@@ -67,6 +67,7 @@ class OnnxNetwork(nn.Module):
         self.tensors = nn.ModuleDict({number: nn.Identity() for number in numbers.values()})
 
     def forward(self, x: Tensor, **constants: Any) -> Tensor | dict[str, Tensor]:
+        """What the graph gives for images (N, C, H, W): one output, or several by name."""
         # To take every tensor out of the session would cost more than to compute it.
         hooked = {
             name: probe

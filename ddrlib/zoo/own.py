@@ -149,7 +149,7 @@ def recognise(checkpoint: Path) -> Brought:
         found = unwrapped(found)
     if module := next(filter(None, map(msrresnet, states)), None):
         return Brought(module)
-    spandrel = optional("spandrel")
+    spandrel = optional("spandrel", "spandrel")
     for state in states:
         try:
             known = guarded(

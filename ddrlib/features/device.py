@@ -1,4 +1,4 @@
-"""In which numbers a network is run: in bfloat16 where that is faster and what is measured the same.
+"""What the device decides: how many images are run at a time, and in which numbers.
 
 bfloat16 has 8 bits of precision. Where a processor or a GPU multiplies in it, convolutions take a
 quarter of the time. Rounding enters features as noise, so it is held against what the features are
@@ -7,7 +7,7 @@ measured for, their variance between images, in each network anew.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -18,9 +18,26 @@ from ddrlib.machine import bfloat16_allowed
 from ddrlib.zoo.image_network import ImageNetwork
 from ddrlib.zoo.loading import Network
 
+CACHED_PIXELS = 4096  # of low resolution: four images of 32 x 32
+BYTES_A_PIXEL = 2**16  # some maps of 64 channels at four times the side, in float32
+MOST_PIXELS = 2**18  # beyond which a GPU gains nothing
+
 WORTH_IT = 64  # images; fewer are run in float32 at once
 TRIED = 8  # of them, run in both ways
 TOLERANCE = 1e-3  # share of a layer's variance between images that rounding may have
+
+
+def batch_size(device: torch.device, shape: Sequence[int]) -> int:
+    """How many images of a shape (…, H, W), in low resolution, are run at a time.
+
+    A CPU is fastest while a batch's feature maps stay in its cache. A GPU wants many; they may fill
+    half of the memory that is free.
+    """
+    pixels = shape[-2] * shape[-1]
+    if device.type != "cuda":
+        return max(CACHED_PIXELS // pixels, 1)
+    free, _ = torch.cuda.mem_get_info(device)
+    return max(min(free // 2 // BYTES_A_PIXEL, MOST_PIXELS) // pixels, 1)
 
 
 def precision(

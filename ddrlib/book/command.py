@@ -1,4 +1,4 @@
-"""What the commands take: arguments and options, shared ones and long lists of them."""
+"""What the commands share: errors as one line, and options."""
 
 from __future__ import annotations
 
@@ -9,6 +9,41 @@ from pathlib import Path
 from typing import Any
 
 import click
+
+from ddrlib.errors import DDRError, one_line, out_of_memory
+from ddrlib.machine import check_installation
+
+
+class Failure(click.ClickException):
+    """Ends the command with one line and exit code 1."""
+
+    def show(self, file: Any = None) -> None:
+        """Print the line, after the name of the command."""
+        click.echo(f"ddr: {self.message}", file, err=True)
+
+
+class Mendable(Failure):
+    """Ends the command with one line and exit code 2: what the user can mend."""
+
+    exit_code = 2
+
+
+class DDRGroup(click.Group):
+    """Commands whose errors are one line each; `--debug` shows where they come from."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; errors that a user can mend end it with one line."""
+        try:
+            check_installation()
+            return super().invoke(ctx)
+        except (DDRError, OSError, MemoryError, RuntimeError, ImportError) as error:
+            memory = out_of_memory(error)
+            if ctx.params["debug"] or not (memory or isinstance(error, DDRError | OSError)):
+                raise
+            line = one_line(error)
+            if memory:
+                line = f"out of memory ({line}): try fewer or smaller patches, or another machine"
+            raise Mendable(line) from None
 
 
 def split(ctx: Any, option: Any, names: str | None) -> list[str] | None:
@@ -33,6 +68,9 @@ patches_option = click.option(
     "--patches", type=COUNT, default=100, help="Number of patches, one of each photograph."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, not a table.")
+scheduler_option = click.option(
+    "--scheduler", metavar="ADDRESS", help="Of a Dask cluster that shares the work."
+)
 profile_option = click.option(
     "--profile", default="default", help="smoke, default, paper, or another of book/profiles."
 )
@@ -58,6 +96,21 @@ run_options = together(
     ),
     device_option,
     click.option("--force", is_flag=True, help="Also run chapters that have not changed."),
+)
+sweep_options = together(
+    click.argument("chapter"),
+    click.option(
+        "-p",
+        "grid",
+        type=(str, str),
+        multiple=True,
+        required=True,
+        metavar="NAME A,B,…",
+        help="The values of a parameter, as in YAML; several parameters make a grid.",
+    ),
+    profile_option,
+    device_option,
+    scheduler_option,
 )
 measure_options = together(
     click.argument("networks", nargs=-1, required=True, metavar="NETWORK..."),
@@ -103,5 +156,19 @@ measure_options = together(
         "--html", type=FILE, metavar="PAGE", help="Write one page to send; CSV and JSON beside it."
     ),
     device_option,
+    scheduler_option,
     json_option,
+)
+explore_options = together(
+    click.argument("networks", nargs=-1, metavar="[NETWORK]..."),
+    images_option,
+    patches_option,
+    click.option(
+        "--port",
+        type=click.IntRange(1, 65535),
+        default=8866,
+        help="Where to listen; another port if it is taken.",
+    ),
+    click.option("--no-browser", is_flag=True, help="Only print the address."),
+    device_option,
 )
