@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
 import pandas as pd
+from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from ddrlib.book import claims
-from ddrlib.book.provenance import as_png
 from ddrlib.book.records import as_json
 from ddrlib.book.report import Examined, Report
 from ddrlib.book.tables import as_csv, as_html
 from ddrlib.errors import DDRError
 from ddrlib.files import write_atomically
 from ddrlib.plots import curves, maps
+from ddrlib.plots.rendering import for_pages
 from ddrlib.widgets.explorer_data import pack
 from ddrlib.widgets.explorer_view import Explorer
 from ddrlib.widgets.live import STATIC
@@ -170,14 +172,23 @@ def _scrolling(table: str, label: str) -> str:
 
 
 def _figure(figure: Figure, caption: str) -> str:
-    png, width = as_png(figure)
-    source = f"data:image/png;base64,{b64encode(png).decode()}"
-    picture = f'<img src="{source}" alt="{escape(caption)}" width="{width}">'
-    label = escape(caption.partition(":")[0])
+    """A figure in both layouts, each of which follows the theme by itself."""
+    layouts = for_pages(figure)
+    pyplot.close(figure)
+    (wide, width), (narrow, _) = layouts["wide"], layouts["narrow"]
     return (
-        f'<figure><div class="wide" tabindex="0" role="region" aria-label="{label}">{picture}</div>'
+        f'<figure><picture><source media="(max-width: 600px)" srcset="{_carried(narrow)}">'
+        f'<img src="{_carried(wide)}" alt="{escape(caption)}" style="width: {width:.2f}in"></picture>'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
+
+
+def _carried(svg: bytes) -> str:
+    """The address of a picture that the page holds itself: no fragment of it says which theme."""
+    head, rules, rest = re.split(r"<style>(#dark:target.*?)</style>", svg.decode(), maxsplit=1)
+    rules = f"@media (prefers-color-scheme: dark) {{{rules.replace('#dark:target ', '')}}}"
+    themed = f"{head}<style>{rules}</style>{rest}".encode()
+    return f"data:image/svg+xml;base64,{b64encode(themed).decode()}"
 
 
 def _explorer(report: Report) -> str:
