@@ -22,6 +22,7 @@ class Failure(click.ClickException):
     """Ends the command with one line and exit code 1."""
 
     def show(self, file: Any = None) -> None:
+        """Print the line, after the name of the command."""
         click.echo(f"ddr: {self.message}", file, err=True)
 
 
@@ -35,6 +36,7 @@ class DDRGroup(click.Group):
     """Commands whose errors are one line each; `--debug` shows where they come from."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; errors that a user can mend end it with one line."""
         try:
             _check_installation()
             return super().invoke(ctx)
@@ -94,6 +96,7 @@ profile_option = click.option(
 
 
 def run_options(command: Callable) -> Callable:
+    """The arguments and options of commands that run chapters."""
     options = [
         click.argument("chapters", nargs=-1, metavar="[CHAPTER]..."),
         profile_option,
@@ -128,13 +131,14 @@ def run(
     parameters: tuple[tuple[str, str], ...],
     device: str,
     force: bool,
+    after: Callable[[float], None] | None = None,
 ) -> None:
     """Run the chapters that have changed: those named by number or by the beginning, or all."""
     from ddrlib.book.run import run_chapters
     from ddrlib.files import parse_yaml
 
     overrides = {name: parse_yaml(text, f"-p {name}") for name, text in parameters}
-    if failed := run_chapters(chapters, profile, overrides, device, force):
+    if failed := run_chapters(chapters, profile, overrides, device, force, after=after):
         raise Failure(f"failed: {', '.join(failed)}; the other chapters are kept")
 
 
@@ -158,8 +162,15 @@ def build(profile: str) -> None:
 @run_options
 @click.pass_context
 def book(ctx: click.Context, profile: str, **options: Any) -> None:
-    """Run the chapters, build the pages and print where to open them."""
-    ctx.invoke(run, profile=profile, **options)
+    """Run the chapters, build the pages and print where to open them.
+
+    While chapters run, pages are built of those that are done.
+    """
+    from ddrlib.book.preview import preview
+    from ddrlib.book.run import executed_folder
+
+    with preview(executed_folder(profile), BUILD / "html") as after:
+        ctx.invoke(run, profile=profile, after=after, **options)
     ctx.invoke(build, profile=profile)
 
 

@@ -81,8 +81,14 @@ def did_you_mean(name: object, choices: Iterable[str]) -> str:
 def guarded(failure: str, function: Callable, *arguments: object, **options: object) -> Any:
     """What a function that is not ours returns; anything it raises becomes a `DDRError`.
 
-    The error begins with `failure`. `SystemExit` and its like count too: code that was only asked
-    for a network must not end the program, least of all with success. Ctrl-C passes through.
+    `SystemExit` and its like count too: code that was only asked for a network must not end the
+    program, least of all with success. Ctrl-C passes through.
+
+    Raises
+    ------
+    DDRError
+        Beginning with `failure`, for anything else that the function raises; its own DDRError as it
+        is.
     """
     try:
         return function(*arguments, **options)
@@ -93,7 +99,13 @@ def guarded(failure: str, function: Callable, *arguments: object, **options: obj
 
 
 def optional(package: str) -> ModuleType:
-    """A package of the extra `own`; DDRError says how to get it, or what is wrong with it."""
+    """A package of the extra `own`, imported.
+
+    Raises
+    ------
+    DDRError
+        Where it is not installed, with how to get it, or cannot be imported.
+    """
     try:
         return importlib.import_module(package)
     except ModuleNotFoundError as error:

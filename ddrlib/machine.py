@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ddrlib.errors import DDRError
 from ddrlib.files import ROOT
 
 # Their versions decide what a chapter computes, draws and shows.
@@ -45,11 +46,19 @@ PACKAGES = ("ddrlib", *COMPUTING, "papermill", "jupyter-book")
 
 @functools.cache
 def environment() -> dict[str, Any]:
-    """Python, platform, processor, memory, commit, and versions of what computes and draws."""
+    """The machine that a result comes from, and the versions of what computes and draws.
+
+    Returns
+    -------
+    dict
+        python, platform, processor, precision (`precision_wanted`), memory_gb (10^9 bytes), commit
+        (None outside a clone), and versions by package.
+    """
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": processor(),
+        "precision": precision_wanted(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
         "commit": _commit(),
         "versions": _versions(PACKAGES),
@@ -59,6 +68,25 @@ def environment() -> dict[str, Any]:
 def computing_versions() -> dict[str, str]:
     """The versions of Python and of the installed packages that decide results."""
     return {"python": platform.python_version(), **_versions(COMPUTING)}
+
+
+def precision_wanted() -> str:
+    """`$DDR_PRECISION`: "auto", bfloat16 where that makes no difference, or "float32" everywhere."""
+    wanted = os.environ.get("DDR_PRECISION", "auto")
+    if wanted not in ("auto", "float32"):
+        raise DDRError(f"DDR_PRECISION is {wanted!r}; set it to auto or float32")
+    return wanted
+
+
+def bfloat16_allowed(device: Any) -> bool:
+    """Whether a torch.device multiplies in bfloat16 itself, and `precision_wanted` allows it."""
+    import torch
+
+    if precision_wanted() != "auto":
+        return False
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu.get_capabilities().get("avx512_bf16", False)
 
 
 def processor() -> str:

@@ -4,6 +4,7 @@ import ast
 import contextlib
 import io
 import json
+import math
 import os
 import signal
 import subprocess
@@ -65,6 +66,28 @@ def executed(folder, name):
 def text_of(folder, name):
     """What the last cell of an executed chapter printed."""
     return executed(folder, name).cells[-1].outputs[0].text
+
+
+def test_it_is_said_how_long_the_rest_took_last_time(folder, capsys):
+    for name in ("01_first", "02_second", "03_third"):
+        write_chapter(folder / f"book/{name}.ipynb", "n", parameters="n = 1")
+    told = []
+    run(folder, after=told.append)
+    assert told == [math.inf, math.inf]  # none has run before, and the last has nothing after it
+    assert "last time" not in capsys.readouterr().out
+    for name, seconds in ("02_second", 40.0), ("03_third", 80.0):
+        stamp = read_stamp(folder / EXECUTED / name)
+        write_stamp(folder / EXECUTED / name, stamp | {"seconds": seconds})
+    run(folder, "1", overrides={"n": 2}, after=told.append)
+    assert told[2:] == []
+    run(folder, overrides={"n": 3}, after=told.append)
+    assert told[2:] == [120, 80]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-3].endswith("; the rest took 2 minutes last time")
+    assert lines[-2].endswith("; the rest took 80 s last time")
+    run(folder, "2", "3", overrides={"n": 4}, force=True)
+    run(folder, overrides={"n": 4}, after=told.append)  # 2 and 3 are done
+    assert told[4:] == [0]
 
 
 def test_a_chapter_runs_once_and_again_when_its_parameters_change(folder, capsys, monkeypatch):

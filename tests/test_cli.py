@@ -219,13 +219,13 @@ def test_a_stream_that_lacks_our_letters_gets_a_question_mark(encoding):
 
 
 def test_a_bug_is_not_dressed_up(monkeypatch):
-    monkeypatch.setattr(book, "run_chapters", lambda *args: 1 / 0)
+    monkeypatch.setattr(book, "run_chapters", lambda *args, after: 1 / 0)
     assert isinstance(ddr("run").exception, ZeroDivisionError)
 
 
 def test_run_hands_over_what_it_was_told(monkeypatch):
     calls = []
-    monkeypatch.setattr(book, "run_chapters", lambda *args: calls.append(args))
+    monkeypatch.setattr(book, "run_chapters", lambda *args, after: calls.append(args))
     result = ddr(
         "run",
         "2",
@@ -248,7 +248,7 @@ def test_run_hands_over_what_it_was_told(monkeypatch):
 
 
 def test_failed_chapters_end_run_and_book_with_exit_code_1(monkeypatch):
-    monkeypatch.setattr(book, "run_chapters", lambda *args: ["02_spectrum"])
+    monkeypatch.setattr(book, "run_chapters", lambda *args, after: ["02_spectrum"])
     for command in ("run", "book"):  # and no page is built
         result = ddr(command)
         assert result.exit_code == 1
@@ -263,7 +263,7 @@ def test_book_runs_builds_and_prints_where_to_open_it(monkeypatch):
         return out / "index.html"
 
     told = []
-    monkeypatch.setattr(book, "run_chapters", lambda *args: told.append(args[1]))
+    monkeypatch.setattr(book, "run_chapters", lambda *args, after: told.append(args[1]))
     monkeypatch.setattr(site, "build_site", build)
     for profile in ("../smoke", "smoek"):
         assert "there is no profile" in ddr("build", "--profile", profile).stderr

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -111,14 +112,13 @@ def test_keys_tell_apart_all_that_features_depend_on(images):  # noqa: F811
     other = images.clone()
     other[3, 1, 2, 2] += 1e-6
     inputs = [images, other, images[:6], images.reshape(7, 3, 4, 9)]
-    keys = [
-        key
-        for network in networks
-        for x in inputs
-        for key in grams._keys(network, x, None).values()
-    ]
-    assert len(set(keys)) == len(keys) == 3 * 4 * 5
-    assert grams._keys(toy(), images, None) == grams._keys(toy(), images.clone(), None)
+
+    def keys(network, x):
+        return grams._keys(network, x, None, torch.device("cpu"))
+
+    every = [key for network in networks for x in inputs for key in keys(network, x).values()]
+    assert len(set(every)) == len(every) == 3 * 4 * 5
+    assert keys(toy(), images) == keys(toy(), images.clone())
 
 
 def test_a_layer_without_variance_is_named_and_the_others_are_kept(images, cache):  # noqa: F811

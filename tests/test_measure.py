@@ -14,6 +14,7 @@ from ddrlib.degrade.degradation import degrade
 from ddrlib.errors import DDRError
 from ddrlib.features.extraction import extract
 from ddrlib.features.grams import gram
+from ddrlib.measure.layer import too_few_for_chi
 from ddrlib.measure.measurement import last_hidden, measure
 from ddrlib.measure.metrics import variance_components
 from ddrlib.measure.srga import srga
@@ -229,3 +230,8 @@ def test_an_unmeasured_layer_is_named(network, patches):
         found["degradation"]
     with pytest.raises(DDRError, match="did you mean content[?]"):
         measure(network, patches, layers=["contents"])
+
+
+def test_chi_is_no_evidence_on_few_contents():
+    assert too_few_for_chi(60) == too_few_for_chi(100) == ""
+    assert "59" in too_few_for_chi(59)

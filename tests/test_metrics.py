@@ -1,5 +1,7 @@
 """Measures against hand-computed cases, scikit-learn, and designs whose answer is known."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from ddrlib.errors import DDRError
 from ddrlib.features.grams import gram
-from ddrlib.measure.intervals import bootstrap, mean_interval, over_seeds
+from ddrlib.measure.intervals import Interval, bootstrap, mean_interval, over_seeds
 from ddrlib.measure.metrics import (
     TwoWay,
     calinski_harabasz,
@@ -299,6 +301,13 @@ def test_spread_over_seeds():
     assert over_seeds([3.0, 1.0, 8.0]) == (4.0, 1.0, 8.0, 3)
     assert str(over_seeds([3.0, 1.0, 8.0])) == "4 [1, 8]"
     assert str(over_seeds([3.0])) == "3"
+
+
+def test_the_numbers_of_an_interval_have_equally_many_decimals():
+    assert str(Interval(0.5, 0.25, 0.99999, 9)) == "0.500 [0.250, 1.000]"
+    assert str(Interval(0.5, -1.25, 0.75, 9)) == "0.50 [-1.25, 0.75]"
+    assert str(Interval(60.25, 7.125, 1570.4, 9)) == "60 [7, 1,570]"
+    assert str(Interval(math.nan, 0.0, 1.0, 9)) == "nan [0, 1]"
 
 
 def components_by_hand(x: np.ndarray) -> tuple[float, float, float]:

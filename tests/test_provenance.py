@@ -65,7 +65,8 @@ def test_a_figure_is_kept_and_shown_with_what_made_it(chapter, shown):
     provenance.show_figure(
         figure,
         "line",
-        'rises from "0" to <1>',
+        'a line from "0" to <1>',
+        "It rises & rises.",
         networks=[Network()],
         contents=12,
         perplexity=30.0,
@@ -79,11 +80,12 @@ def test_a_figure_is_kept_and_shown_with_what_made_it(chapter, shown):
     assert torch.__version__.startswith(record["environment"]["versions"]["torch"])
     assert {"device", "date", "seconds_into_run"} <= record.keys()
     [output] = shown
-    assert output["text/plain"] == 'rises from "0" to <1>'
+    assert output["text/plain"] == record["caption"] == "It rises & rises."
     html = output["text/html"]
     assert 'src="figures/02_layers/line.png"' in html
-    assert 'alt="rises from &quot;0&quot; to &lt;1&gt;"' in html
-    line = re.search("<small>(.*)</small>", html)[1]
+    assert 'alt="a line from &quot;0&quot; to &lt;1&gt;"' in html
+    assert '<figcaption><p class="ddr-caption">It rises &amp; rises.</p><details' in html
+    line = re.search("</summary>(.*)</details>", html)[1]
     digest = record["made_by"]["images"]["sha256"][:8]
     assert line == (
         "Made with networks: rdn-div2k-x4; contents: 12; perplexity: 30; "
@@ -146,42 +148,52 @@ def mode_and_error(figure):
     return image.mode, np.abs(plain - np.asarray(image.convert("RGB"))).mean()
 
 
+def cells_of(html):
+    """The texts of a table's cells, row by row."""
+    return [re.sub("<[^>]*>", "", cell) for cell in re.findall("<td[^>]*>(.*?)</td>", html)]
+
+
 def test_a_table_says_what_heads_what(chapter, shown):
-    table = pd.DataFrame({"layer": ["RB1", "RB2"], "CHI": [0.12345, 67.891], "n": [3, 4]})
+    table = pd.DataFrame({"layer": ["RB1", "RB2"], "CHI": [0.12345, 67.891], "n": [3, 4000]})
     provenance.show_table(table, "plain", "CHI & n")
     provenance.show_table(table.set_index("layer"), "headed", "CHI by layer")
     plain, headed = (output["text/html"] for output in shown)
     assert "<caption>CHI &amp; n</caption>" in plain and 'scope="row"' not in plain
-    assert re.findall('<th scope="col">(.*)</th>', headed) == ["layer", "CHI", "n"]
-    assert re.findall('<th scope="row">(.*)</th>', headed) == ["RB1", "RB2"]
-    assert re.findall("<td>(.*)</td>", headed) == ["0.123", "3", "67.9", "4"]
+    assert re.findall('<th scope="col"[^>]*>(.*?)</th>', headed) == ["layer", "CHI", "n"]
+    assert re.findall('<th scope="row">(.*?)</th>', headed) == ["RB1", "RB2"]
+    assert cells_of(headed) == ["0.12", "3", "67.89", "4,000"]
+    assert headed.count('<td class="ddr-numbers">') == 4
+    assert plain.count("<td>") == 2  # texts, which are not aligned by their digits
+    assert '<a href="figures/02_layers/plain.csv">' in plain
     pd.testing.assert_frame_equal(pd.read_csv(chapter / "headed.csv"), table)
 
 
-def test_the_csv_of_a_table_holds_the_numbers_of_its_intervals(chapter, shown):
-    chi = Chi((1.0, 2.0), wd=1.0, bd=2.0, interval=Interval(1.5, 0.5, 2.5, 12))
+def test_a_column_has_one_number_of_decimals_and_its_csv_all_digits(chapter, shown):
+    chi = Chi((1.0, 2.0), wd=1.0, bd=2.0, interval=Interval(1.5, 0.5, 250.0, 12))
     table = pd.DataFrame(
         {
             "n": [12, 3],
             "component": [Interval(1 / 3, 0.2, 0.4, 12), None],
             "CHI": [chi, "of one group"],
-            "seeds": [over_seeds([3.0, 1.0, 8.0]), over_seeds([7.0])],
+            "seeds": [over_seeds([3.0, 1.5, 8.0]), over_seeds([7.0])],
+            "p": [0.001, float("nan")],
             "finished": [pd.Timestamp(0), None],
         },
         index=pd.Index(["RB1", "RB2"], name="layer"),
     )
     provenance.show_table(table, "intervals", "CHI by layer")
-    cells = re.findall("<td>(.*)</td>", shown[0]["text/html"])
-    assert cells[:4] == ["12", "0.333 [0.2, 0.4]", "1.5 ± 0.71 [0.5, 2.5]", "4 [1, 8]"]
+    first, second = np.array(cells_of(shown[0]["text/html"])).reshape(2, -1).tolist()
+    assert first[:5] == ["12", "0.333 [0.200, 0.400]", "2 [0, 250]", "4.17 [1.50, 8.00]", "0.001"]
+    assert second == ["3", "", "of one group", "7.00", "", "NaT"]
     found = (chapter / "intervals.csv").read_text().splitlines()
     head = (
-        "layer,n,component,component_low,component_high,CHI,CHI_low,CHI_high,seeds,seeds_low,"
-        "seeds_high,finished"
+        "layer,n,component,component_low,component_high,CHI,CHI_low,CHI_high,CHI_sd,seeds,seeds_low,"
+        "seeds_high,p,finished"
     )
     assert found == [
         head,
-        f"RB1,12,{1 / 3},0.2,0.4,1.5,0.5,2.5,4.0,1.0,8.0,1970-01-01 00:00:00",
-        "RB2,3,,,,of one group,,,7.0,7.0,7.0,NaT",
+        f"RB1,12,{1 / 3},0.2,0.4,1.5,0.5,250.0,{chi.sd},{12.5 / 3},1.5,8.0,0.001,1970-01-01 00:00:00",
+        "RB2,3,,,,of one group,,,,7.0,7.0,7.0,,NaT",
     ]
 
 

@@ -262,6 +262,14 @@ def test_cells_are_merged_in_their_order():
     assert site.merged(source, executed) == executed
 
 
+def test_the_answer_follows_the_question_on_the_page():
+    code, text = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
+    answer = code("answer()", metadata={"tags": ["remove-input", "answer"]})
+    source = nbformat.v4.new_notebook(cells=[text("Why?"), code("n = 1"), text("How"), answer])
+    merged = site.merged(source, source)
+    assert [cell.source for cell in merged.cells] == ["Why?", "answer()", "n = 1", "How"]
+
+
 def test_the_old_pages_stay_until_the_new_ones_are_whole(folder, compiled, monkeypatch):
     """Stopped before any step of publishing, the site is the old one or the new one."""
 
@@ -316,6 +324,16 @@ def test_nothing_is_built_from_chapters_that_are_running(folder):
         pytest.raises(DDRError, match="another `ddr run` is at work"),
     ):
         build(folder)
+
+
+def test_while_chapters_run_those_that_never_did_are_announced(folder):
+    shutil.rmtree(folder / "executed/01_widget")
+    with locked(folder / "executed/.lock", "the run is at work"):
+        html = build_site(folder / "executed", folder / "_build/html", finished=False).parent
+    assert "the whole record" in (html / "00_intro.html").read_text()
+    announced = BeautifulSoup((html / "01_widget.html").read_text(), "html.parser")
+    assert announced.h1.text.startswith("Widget")
+    assert "is being computed" in announced.find(class_="admonition").text
 
 
 def test_a_build_that_is_killed_leaves_nothing_running(folder):

@@ -32,15 +32,44 @@ Networks = Mapping[str, Mapping[int, Network]]  # method -> training seed -> net
 
 
 def blur_then_noise(blur: float, noise: float) -> Degradation:
-    """Gaussian blur (sigma in HR pixels), then noise (sigma of 255); 0 leaves a step out."""
+    """Gaussian blur, then Gaussian noise, as a degradation.
+
+    Parameters
+    ----------
+    blur
+        Sigma in HR pixels, 0 to 16; 0 leaves the step out.
+    noise
+        Sigma of 255, 0 to 255; 0 leaves the step out.
+
+    Returns
+    -------
+    Degradation
+        `clean` where both are 0.
+
+    Raises
+    ------
+    DDRError
+        For a sigma out of range.
+    """
     steps = (Blur, blur), (Noise, noise)
     return Degradation(tuple(kind(sigma) for kind, sigma in steps if sigma))
 
 
 def blur_and_noise(degradation: Degradation) -> tuple[float, float] | None:
-    """The two sigmas of a degradation, None where it has steps of other kinds.
+    """How much blur and noise a degradation is.
 
     Variances add: blurring by 3 and by 4 is blurring by 5 (but for the rounding of noise).
+
+    Parameters
+    ----------
+    degradation
+        With any number of blurs and noises.
+
+    Returns
+    -------
+    (float, float) or None
+        The sigmas of blur (HR pixels) and noise (of 255), 0 without; None where it has steps of
+        other kinds.
     """
     if not all(isinstance(step, Blur | Noise) for step in degradation.steps):
         return None
@@ -52,14 +81,54 @@ def blur_and_noise(degradation: Degradation) -> tuple[float, float] | None:
 
 
 def grid(blurs: Sequence[float], noises: Sequence[float]) -> list[Degradation]:
-    """Every blur with every noise."""
+    """Every blur with every noise.
+
+    Parameters
+    ----------
+    blurs
+        Sigmas in HR pixels, 0 to 16.
+    noises
+        Sigmas of 255, 0 to 255.
+
+    Returns
+    -------
+    list of Degradation
+        The noises of the first blur first.
+
+    Raises
+    ------
+    DDRError
+        For a sigma out of range.
+    """
     return [blur_then_noise(blur, noise) for blur in blurs for noise in noises]
 
 
 def under_each(
     truth: Tensor, degradations: Sequence[Degradation], scale: int = 4
 ) -> tuple[Tensor, list[Degradation]]:
-    """LR images of all photographs under each of the degradations in turn, and which that is."""
+    """LR images of all photographs under each of the degradations in turn, and which that is.
+
+    Parameters
+    ----------
+    truth : Tensor
+        (n, 3, H, W), RGB in [0, 1]; H and W are multiples of `scale`.
+    degradations
+        Any number k of them.
+    scale
+        Ratio of HR to LR sides.
+
+    Returns
+    -------
+    lr : Tensor
+        (n k, 3, H / scale, W / scale), RGB in [0, 1].
+    applied : list of Degradation
+        That of each image.
+
+    Raises
+    ------
+    DDRError
+        As `degrade` does.
+    """
     lr = torch.cat([degrade(truth, degradation, scale) for degradation in degradations])
     return lr, [degradation for degradation in degradations for _ in truth]
 
@@ -74,14 +143,31 @@ def restore(
     embeddings: Tensor | None = None,
     device: str | torch.device = "auto",
 ) -> Tensor:
-    """LR images (N, 3, H, W), RGB in [0, 1], as (N, 3, scale H, scale W), on the CPU.
+    """What a network makes of LR images under known degradations.
 
     Parameters
     ----------
-    degradations : sequence of N Degradation
-        Given to a network that takes the truth (an oracle); others do not use them.
-    embeddings : tensor (N, E), optional
-        Used in place of the ones that a guided network makes itself.
+    network
+        A super-resolution network.
+    images : Tensor
+        (N, 3, H, W), low-resolution RGB in [0, 1].
+    degradations
+        N, one for each image. Given to a network that takes the truth (an oracle); others do not
+        use them.
+    embeddings : Tensor, optional
+        (N, E), used in place of the ones that a guided network makes itself.
+    device
+        "auto" (a GPU where there is one), "cpu" or "cuda".
+
+    Returns
+    -------
+    Tensor
+        (N, 3, scale H, scale W), RGB clipped to [0, 1], on the CPU.
+
+    Raises
+    ------
+    DDRError
+        Where an oracle would have to know of other steps than blur and noise.
     """
 
     def run(module: nn.Module, batch: Tensor, rows: slice) -> Tensor:
@@ -98,7 +184,30 @@ def embed(
     degradations: Sequence[Degradation],
     device: str | torch.device = "auto",
 ) -> Tensor:
-    """The embeddings (N, E) of LR images in a guided network, as `restore` takes them."""
+    """The embeddings of LR images in a guided network, as `restore` takes them.
+
+    Parameters
+    ----------
+    network
+        A guided network.
+    images : Tensor
+        (N, 3, H, W), low-resolution RGB in [0, 1].
+    degradations
+        N, one for each image. Given to a network that takes the truth (an oracle); others do not
+        use them.
+    device
+        "auto" (a GPU where there is one), "cpu" or "cuda".
+
+    Returns
+    -------
+    Tensor
+        (N, E), on the CPU.
+
+    Raises
+    ------
+    DDRError
+        Where an oracle would have to know of other steps than blur and noise.
+    """
 
     def run(module: Any, batch: Tensor, rows: slice) -> Tensor:
         return module.embed(batch, **truth_for(module, degradations[rows]))
@@ -107,7 +216,15 @@ def embed(
 
 
 def truth_for(module: nn.Module, degradations: Sequence[Degradation]) -> dict[str, Tensor]:
-    """What a network that takes the truth is given with the images; nothing for any other."""
+    """What a network that takes the truth is given with the images; nothing for any other.
+
+    The sigmas of blur (HR pixels) and noise (of 255), (N, 2), on the module's device.
+
+    Raises
+    ------
+    DDRError
+        For a degradation with other steps than blur and noise.
+    """
     if not takes_truth(module):
         return {}
     sigmas = [blur_and_noise(degradation) for degradation in degradations]
@@ -144,10 +261,29 @@ def compare(
     degradations: Sequence[Degradation],
     device: str | torch.device = "auto",
 ) -> pd.DataFrame:
-    """PSNR (dB) and SSIM of every network, and of bicubic interpolation, image by image.
+    """PSNR and SSIM of every network, and of bicubic interpolation, image by image.
 
-    Columns method, seed, blur, noise, content, psnr, ssim; bicubic interpolation has seed -1.
-    Raises DDRError for networks of different scales: they do not see the same images.
+    Parameters
+    ----------
+    networks
+        By method and training seed, all of one scale.
+    truth : Tensor
+        (n, 3, H, W), RGB in [0, 1]; H and W are multiples of the scale.
+    degradations
+        Of blur and noise alone.
+    device
+        "auto" (a GPU where there is one), "cpu" or "cuda".
+
+    Returns
+    -------
+    DataFrame
+        Columns method, seed, blur (sigma in HR pixels), noise (sigma of 255), content (0 to n - 1),
+        psnr (dB) and ssim; bicubic interpolation has seed -1.
+
+    Raises
+    ------
+    DDRError
+        For networks of different scales, which do not see the same images, and as `restore` does.
     """
     scales = {network.scale for seeds in networks.values() for network in seeds.values()}
     if len(scales) != 1:
@@ -171,10 +307,23 @@ def compare(
 
 
 def gains(table: pd.DataFrame, baseline: str, measure: str = "psnr") -> pd.DataFrame:
-    """What each method has more than `baseline` of `measure`, a column a method.
+    """What each method has more than a baseline, paired by seed, degradation and content.
 
-    Rows are seeds, blurs, noises and contents; NaN where either lacks the seed. Methods without a
-    seed in common are left out, as is bicubic interpolation, which has none.
+    Parameters
+    ----------
+    table
+        As `compare` gives it.
+    baseline
+        The method that the others are held against.
+    measure
+        "psnr" or "ssim".
+
+    Returns
+    -------
+    DataFrame
+        A column a method; rows are seeds, blurs, noises and contents, NaN where either method lacks
+        the seed. Methods without a seed in common with the baseline are left out, as is bicubic
+        interpolation, which has none.
     """
     keys = ["seed", "blur", "noise", "content"]
     wide = table.pivot(index=keys, columns="method", values=measure)
@@ -182,20 +331,53 @@ def gains(table: pd.DataFrame, baseline: str, measure: str = "psnr") -> pd.DataF
 
 
 def over_contents(gain: pd.Series) -> Interval:
-    """The mean gain with its interval over contents; seeds and degradations are averaged over."""
+    """The mean gain with its 95 % bootstrap interval over contents.
+
+    Parameters
+    ----------
+    gain
+        A column of `gains`.
+
+    Returns
+    -------
+    Interval
+        In the unit of the gain; seeds and degradations are averaged over.
+    """
     values = gain.dropna().groupby("content").mean()
     return mean_interval(values, values.index)
 
 
 def over_trainings(gain: pd.Series) -> Spread:
-    """The mean gain with the smallest and the largest of the training seeds."""
+    """The mean gain with the smallest and the largest of the training seeds.
+
+    Parameters
+    ----------
+    gain
+        A column of `gains`.
+
+    Returns
+    -------
+    Spread
+        In the unit of the gain; contents and degradations are averaged over.
+    """
     return over_seeds(gain.dropna().groupby("seed").mean().tolist())
 
 
 def share(gain: pd.Series, whole: pd.Series) -> Interval | None:
-    """How much of the gain `whole` the gain `gain` is, over contents, by the seeds that both have.
+    """How much of one gain another gain is, over contents, by the seeds that both have.
 
-    None where `whole` is not above 0 itself, by its own interval: there is nothing to have a share of.
+    Parameters
+    ----------
+    gain
+        A column of `gains`: the part.
+    whole
+        Another one, of the same baseline.
+
+    Returns
+    -------
+    Interval or None
+        The ratio of the means; None where `whole` is not above 0 itself, by its own interval: there
+        is nothing to have a share of.
     """
     part, whole = (
         series.groupby("content").mean().to_numpy()

@@ -16,18 +16,47 @@ from ddrlib.zoo.loading import Network
 
 
 class Cost(NamedTuple):
-    """What one image takes."""
+    """What one image takes.
 
-    trained: int  # parameters
-    frozen: int  # constants, above all the weights of another network's trunk
+    Attributes
+    ----------
+    trained : int
+        Parameters.
+    frozen : int
+        Constants, above all the weights of another network's trunk.
+    multiply_adds : int
+        Of one forward pass.
+    milliseconds : list of float
+        The time of each run.
+    """
+
+    trained: int
+    frozen: int
     multiply_adds: int
-    milliseconds: list[float]  # one run each
+    milliseconds: list[float]
 
 
 def cost(
     network: Network, side: int = 32, runs: int = 10, device: str | torch.device = "auto"
 ) -> Cost:
-    """The cost of one LR image of side x side pixels; the time is PyTorch's with all its threads."""
+    """The cost of one LR image; the time is PyTorch's with all its threads.
+
+    Parameters
+    ----------
+    network
+        A super-resolution network.
+    side
+        Height and width of the image, in LR pixels.
+    runs
+        How many are timed, after one to warm up.
+    device
+        "auto" (a GPU where there is one), "cpu" or "cuda".
+
+    Returns
+    -------
+    Cost
+        Its operations are counted by PyTorch, a multiplication with its addition as one.
+    """
     device = resolve_device(device)
     module = copied(network.module, device)
     image = torch.rand(1, 3, side, side, device=device)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from ddrlib.errors import DDRError
 from ddrlib.features.extraction import layer_paths, resolve_device
 from ddrlib.features.forward import in_parallel, watch
+from ddrlib.features.precision import precision
 from ddrlib.measure.nss import brisque, gradient_statistics
 from ddrlib.zoo.loading import Network
 
@@ -34,8 +35,24 @@ def describers(
 ) -> dict[str, Describe]:
     """The methods by name: each network's pooled features, BRISQUE, and the pixels' gradients.
 
-    Each maps images (3, H, W), RGB in [0, 1], of any sizes, to rows (N, d). `layers` is how many
-    layers of each network are pooled (`spread_layers`).
+    Parameters
+    ----------
+    networks
+        Super-resolution networks and classifiers; a classifier does not enlarge the images here.
+    layers
+        How many layers of each network are pooled (`spread_layers`), 1 or more.
+    device
+        "auto" (a GPU where there is one), "cpu" or "cuda".
+
+    Returns
+    -------
+    dict of str to callable
+        Each maps images (3, H, W), RGB in [0, 1], of any sizes, to rows (N, d).
+
+    Raises
+    ------
+    DDRError
+        For fewer than one layer.
     """
 
     def pooled(network: Network) -> Describe:
@@ -48,7 +65,13 @@ def describers(
 
 
 def spread_layers(network: Network, n: int) -> list[str]:
-    """n blocks of the network's trunk, evenly spread, the last the deepest; all if it has fewer."""
+    """n blocks of the network's trunk, evenly spread, the last the deepest; all if it has fewer.
+
+    Raises
+    ------
+    DDRError
+        For an `n` below 1.
+    """
     if n < 1:
         raise DDRError(f"{n} layers: pool one at least, the deepest")
     ends = np.linspace(0, len(network.trunk), min(n, len(network.trunk)) + 1)[1:]
@@ -58,12 +81,32 @@ def spread_layers(network: Network, n: int) -> list[str]:
 def pooled_features(
     images: Iterable[Tensor], network: Network, layers: Sequence[str], device: str = "auto"
 ) -> np.ndarray:
-    """The feature maps of a network, pooled over each image (3, H, W): rows (N, d), float32.
+    """The feature maps of a network, pooled over each image.
 
     From a super-resolution network the `profile` of the energies of all channels: log of the
     standard deviation over the image. (A channel's mean follows the brightness and colour of the
-    picture.) From a classifier the means of all channels, as its own last layer pools them. Raises
-    DDRError where features are not finite.
+    picture.) From a classifier the means of all channels, as its own last layer pools them.
+
+    Parameters
+    ----------
+    images
+        (3, H, W) each, RGB in [0, 1], of any sizes.
+    network
+        What is looked into.
+    layers
+        Names from `network.layers` or `network.inside`, whose feature maps are (N, C, H, W).
+    device
+        "auto" (a GPU where there is one), "cpu" or "cuda".
+
+    Returns
+    -------
+    ndarray
+        (N, d), float32.
+
+    Raises
+    ------
+    DDRError
+        For an unknown layer, and features that are not finite.
     """
     paths = layer_paths(network, layers)
     chosen = resolve_device(device)
@@ -76,11 +119,14 @@ def pooled_features(
             module,
             network.prepare(batch.to(chosen)),
             paths,
-            lambda layer, maps: pooled.update({layer: pool(cast(Tensor, maps))}),
+            lambda layer, maps: pooled.update({layer: pool(cast(Tensor, maps).float())}),
         )
         return torch.cat([pooled[layer] for layer in paths], dim=1).cpu().numpy()
 
-    with in_parallel(network.module, chosen) as parallel_map:
+    numbers = torch.float32
+    if isinstance(images, Tensor):
+        numbers = precision(network, images, paths, chosen)
+    with in_parallel(network.module, chosen, numbers) as parallel_map:
         rows = np.concatenate(list(parallel_map(look, _batches(images))))
     if bad := np.flatnonzero(~np.isfinite(rows).all(axis=1)).tolist():
         raise DDRError(

@@ -32,7 +32,29 @@ def edit(
     """PSNR under each degradation with the embedding of each: degradation editing.
 
     The embedding is of the same photograph under the degradation given, so that it is wrong in
-    nothing else. Columns true, given (texts), content, psnr.
+    nothing else.
+
+    Parameters
+    ----------
+    network
+        A guided network.
+    truth : Tensor
+        (n, 3, H, W), RGB in [0, 1]; H and W are multiples of the network's scale.
+    degradations
+        Any number k, all different.
+    device
+        "auto" (a GPU where there is one), "cpu" or "cuda".
+
+    Returns
+    -------
+    DataFrame
+        n k^2 rows with the columns true and given (texts of the degradations), content (0 to n - 1)
+        and psnr (dB).
+
+    Raises
+    ------
+    DDRError
+        Where an oracle would have to know of other steps than blur and noise.
     """
     lr = {at: degrade(truth, at, network.scale) for at in degradations}
     n = len(truth)
@@ -47,7 +69,18 @@ def edit(
 
 
 def cost_of_error(edited: pd.DataFrame) -> Interval:
-    """The PSNR (dB) that a wrong embedding costs, mean over all wrong ones, over contents."""
+    """The PSNR that a wrong embedding costs, mean over all wrong ones.
+
+    Parameters
+    ----------
+    edited
+        As `edit` gives it, with two degradations or more.
+
+    Returns
+    -------
+    Interval
+        In dB, over contents.
+    """
     right = edited[edited.true == edited.given].set_index(["content", "true"]).psnr
     wrong = edited[edited.true != edited.given].set_index(["content", "true"]).psnr
     lost = right.reindex(wrong.index).sub(wrong).groupby("content").mean()
@@ -55,10 +88,28 @@ def cost_of_error(edited: pd.DataFrame) -> Interval:
 
 
 def readable(embeddings: np.ndarray, degree: np.ndarray, content: np.ndarray) -> Interval:
-    """How much of a degree (N,) can be read linearly off embeddings (N, E): R squared.
+    """How much of a degree can be read linearly off embeddings: R squared.
 
-    By ridge regression, tested on contents that it was not fitted to; with its interval over them.
-    DDRError where there are fewer than two contents or degrees.
+    By ridge regression, tested on contents that it was not fitted to.
+
+    Parameters
+    ----------
+    embeddings : ndarray
+        (N, E).
+    degree : ndarray
+        (N,), such as the sigma of a blur; two different ones at least.
+    content : ndarray
+        (N,), labels; two different ones at least.
+
+    Returns
+    -------
+    Interval
+        1 or less, over contents; 0 where the mean degree would do as well.
+
+    Raises
+    ------
+    DDRError
+        Where there are fewer than two contents or degrees.
     """
     contents = np.unique(content)
     if len(contents) < 2 or np.ptp(degree) == 0:

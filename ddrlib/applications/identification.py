@@ -35,10 +35,15 @@ Methods = Mapping[str, np.ndarray]
 
 
 def type_head(kind: str = "linear") -> Pipeline:
-    """A classifier of standardised features: "linear" or "svm"; DDRError for another word.
+    """A classifier of standardised features: "linear" or "svm".
 
     Linear is discriminant analysis with the covariances shrunk as Ledoit and Wolf (2004) have it:
     few examples of many features need that, and there is nothing to tune. The SVM's kernel is RBF.
+
+    Raises
+    ------
+    DDRError
+        For another word.
     """
     linear = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
     heads = {"linear": linear, "svm": SVC(C=10)}
@@ -53,7 +58,22 @@ def level_head() -> Pipeline:
 
 
 class Identifier:
-    """Type and level of distortions: a classifier, and for each type a regression of its level."""
+    """Type and level of distortions: a classifier, and for each type a regression of its level.
+
+    Parameters
+    ----------
+    features : ndarray
+        (N, d), to learn from.
+    labels
+        Their types and levels, a row for each image.
+    head
+        "linear" or "svm", the classifier.
+
+    Raises
+    ------
+    DDRError
+        For another head.
+    """
 
     def __init__(self, features: np.ndarray, labels: pd.DataFrame, head: str = "linear") -> None:
         self.types = type_head(head).fit(features, labels.type)
@@ -63,7 +83,7 @@ class Identifier:
         }
 
     def identify(self, features: np.ndarray) -> list[tuple[str, float]]:
-        """The type of each row, and the level that it has if it is of that type."""
+        """The type of each row of features (N, d), and the level that it has if it is of that type."""
         types = self.types.predict(features)
         levels = np.empty(len(types))
         for kind in np.unique(types):
@@ -82,7 +102,29 @@ class Split(NamedTuple):
 
 
 def random_splits(labels: pd.DataFrame, n: int, learned: int, seed: int = 0) -> list[Split]:
-    """n random splits, with so many to learn from; DDRError if none is left for a test."""
+    """Random splits of the references, each with so many to learn from and the others for the test.
+
+    Parameters
+    ----------
+    labels
+        With the column `reference`.
+    n
+        How many splits.
+    learned
+        How many references to learn from, fewer than there are.
+    seed
+        Of the splits.
+
+    Returns
+    -------
+    list of Split
+        The references in the order in which they were drawn.
+
+    Raises
+    ------
+    DDRError
+        Where no reference is left for a test.
+    """
     references = np.unique(labels.reference)
     if learned >= len(references):
         raise DDRError(
@@ -115,6 +157,16 @@ def over_splits(values: Sequence[float]) -> Interval:
     """The mean over splits, and the range in which 95 % of the splits lie.
 
     This is not the interval of the mean, which more splits of the same photographs would narrow.
+
+    Parameters
+    ----------
+    values
+        One for each split.
+
+    Returns
+    -------
+    Interval
+        Its `n` is the number of splits.
     """
     low, high = np.quantile(values, [0.025, 0.975])
     return Interval(float(np.mean(values)), float(low), float(high), len(values))
@@ -130,9 +182,33 @@ def few_shot(
     shots: Sequence[int],
     head: str = "linear",
 ) -> pd.DataFrame:
-    """Type accuracy (split, method, shots, reference, accuracy) from the first references of a split.
+    """Type accuracy, learned from the first references of a split.
 
-    A shot is a reference with all its distorted versions; an accuracy is over all versions of one.
+    A shot is a reference with all its distorted versions; an accuracy is over all versions of one
+    reference.
+
+    Parameters
+    ----------
+    methods
+        Features (N, d) by method.
+    labels
+        Of the N images, with the columns `reference` and `type`.
+    splits
+        As `random_splits` gives them.
+    shots
+        Numbers of references to learn from, up to those of a split.
+    head
+        "linear" or "svm", the classifier.
+
+    Returns
+    -------
+    DataFrame
+        Columns split, method, shots, reference and accuracy (0 to 1).
+
+    Raises
+    ------
+    DDRError
+        For another head.
     """
 
     def judge(split: Split) -> Iterator[tuple]:
@@ -151,11 +227,27 @@ def few_shot(
 def zero_shot(
     methods: Methods, labels: pd.DataFrame, splits: Sequence[Split], level: int = 3
 ) -> pd.DataFrame:
-    """Type accuracy (split, method, level, reference, accuracy) from one example of each type.
+    """Type accuracy, learned from one example of each type.
 
     The examples are the versions of a split's first reference at the level nearest to `level`.
     Features are standardised by them alone, and an image is of the type of the nearest one: with
     one example a type, the nearest centroid.
+
+    Parameters
+    ----------
+    methods
+        Features (N, d) by method.
+    labels
+        Of the N images, with the columns `reference`, `type` and `level`.
+    splits
+        As `random_splits` gives them.
+    level
+        That of the examples.
+
+    Returns
+    -------
+    DataFrame
+        Columns split, method, level, reference and accuracy (0 to 1).
     """
 
     def judge(split: Split) -> Iterator[tuple]:
@@ -175,10 +267,22 @@ def zero_shot(
 
 
 def advantage(found: pd.DataFrame, method: str, other: str) -> Interval:
-    """The accuracy of `method` less that of `other`, paired, 95 % over references.
+    """The accuracy of one method less that of another, paired.
 
     References are what an experiment draws; splits only deal them out again, so that more splits
     make no interval narrower.
+
+    Parameters
+    ----------
+    found
+        As `few_shot` or `zero_shot` gives it, or some of its rows.
+    method, other
+        Methods in it.
+
+    Returns
+    -------
+    Interval
+        From -1 to 1, over references.
     """
     keys = [name for name in found.columns if name not in ("method", "accuracy")]
     accuracy = found.set_index(["method", *keys]).accuracy
@@ -189,9 +293,28 @@ def advantage(found: pd.DataFrame, method: str, other: str) -> Interval:
 def cross_validated(
     methods: Methods, labels: pd.DataFrame, heads: Sequence[str] = ("linear",), folds: int = 5
 ) -> dict[tuple[str, str], np.ndarray]:
-    """By method and head: the type (N,) of each image, read by what learned from other references.
+    """The type of each image, read by what learned from other references.
 
-    With fewer references than `folds`, each is a fold of its own.
+    Parameters
+    ----------
+    methods
+        Features (N, d) by method.
+    labels
+        Of the N images, with the columns `reference` and `type`.
+    heads
+        Of "linear" and "svm", the classifiers.
+    folds
+        How many; with fewer references, each is a fold of its own.
+
+    Returns
+    -------
+    dict of (str, str) to ndarray
+        By method and head: (N,), types.
+
+    Raises
+    ------
+    DDRError
+        For another head.
     """
     cv = GroupKFold(min(folds, labels.reference.nunique()))
     runs = {
@@ -205,13 +328,40 @@ def cross_validated(
 
 
 def type_accuracy(labels: pd.DataFrame, predicted: np.ndarray) -> Interval:
-    """The share of images whose type is right, 95 % over references."""
+    """The share of images whose type is right.
+
+    Parameters
+    ----------
+    labels
+        Of the N images, with the columns `reference` and `type`.
+    predicted : ndarray
+        (N,), types.
+
+    Returns
+    -------
+    Interval
+        From 0 to 1, over references.
+    """
     by_reference = (labels.type == predicted).groupby(labels.reference).mean()
     return mean_interval(by_reference, by_reference.index)
 
 
 def confusion(labels: pd.DataFrame, predicted: np.ndarray) -> pd.DataFrame:
-    """Of the images of each type (rows), the shares that are taken for each type (columns)."""
+    """Which types are taken for which.
+
+    Parameters
+    ----------
+    labels
+        Of the N images, with the column `type`.
+    predicted : ndarray
+        (N,), types.
+
+    Returns
+    -------
+    DataFrame
+        Of the images of each type (rows), the shares that are taken for each type (columns); each
+        row sums to 1.
+    """
     types = pd.unique(labels.type)
     counts = pd.crosstab(labels.type, predicted, normalize="index")
     return counts.reindex(index=types, columns=types, fill_value=0).rename_axis(
@@ -223,11 +373,24 @@ def confusion(labels: pd.DataFrame, predicted: np.ndarray) -> pd.DataFrame:
 
 
 def degree_order(methods: Methods, labels: pd.DataFrame, splits: Sequence[Split]) -> pd.DataFrame:
-    """How far predicted levels follow true ones: (split, method, type, rho).
+    """How far predicted levels follow true ones.
 
     Spearman's rho over the images of a type with a split's tested references, whose level a
-    regression (`level_head`) learned from the images of that type with all references learned from;
-    0 where it predicts one level for all.
+    regression (`level_head`) learned from the images of that type with all references learned from.
+
+    Parameters
+    ----------
+    methods
+        Features (N, d) by method.
+    labels
+        Of the N images, with the columns `reference`, `type` and `level`.
+    splits
+        As `random_splits` gives them.
+
+    Returns
+    -------
+    DataFrame
+        Columns split, method, type and rho (-1 to 1); 0 where one level is predicted for all.
     """
 
     def judge(split: Split) -> Iterator[tuple]:

@@ -38,10 +38,28 @@ TYPES: dict[str, tuple[float, ...]] = {
 def distorted_set(
     images: Tensor, types: Mapping[str, Sequence[float]] = TYPES, seed: int = 0
 ) -> tuple[Tensor, pd.DataFrame]:
-    """Distort images (n, 3, H, W), RGB in [0, 1], at their own size.
+    """Distort images at their own size.
 
-    `types` gives for each type of `ddrlib.degrade.steps` its degrees, weakest first. Returns the
-    distorted images (N, 3, H, W), and their labels: `type`, `level` (from 1), `reference` (0..n-1).
+    Parameters
+    ----------
+    images : Tensor
+        (n, 3, H, W), RGB in [0, 1].
+    types
+        For each type, a name from `ddrlib.degrade.steps.KINDS`, its degrees, weakest first.
+    seed
+        Of what is random.
+
+    Returns
+    -------
+    distorted : Tensor
+        (N, 3, H, W), RGB in [0, 1], type by type, degree by degree.
+    labels : DataFrame
+        N rows with the columns type, level (from 1) and reference (0 to n - 1).
+
+    Raises
+    ------
+    DDRError
+        For an unknown type, and a degree out of range.
     """
     distorted, labels = [], []
     for kind, degrees in types.items():
@@ -52,9 +70,24 @@ def distorted_set(
 
 
 def overview(labels: pd.DataFrame, levels: Sequence[int]) -> pd.DataFrame:
-    """Where the versions of the first reference are: row numbers, levels down and types across.
+    """Where the versions of the first reference are.
 
-    Types without all of the levels are left out; DDRError where that leaves none.
+    Parameters
+    ----------
+    labels
+        With the columns `reference`, `type` and `level`.
+    levels
+        Those wanted.
+
+    Returns
+    -------
+    DataFrame
+        Row numbers, levels down and types across; types without all of the levels are left out.
+
+    Raises
+    ------
+    DDRError
+        Where that leaves no type.
     """
     first = labels[labels.reference == labels.reference.iloc[0]].reset_index(names="row")
     table = first.pivot_table(index="level", columns="type", values="row", aggfunc="first")
@@ -85,8 +118,23 @@ COLUMNS = ["path", "reference", "type", "level"]
 def read_set(table: str | Path) -> tuple[ImageFiles, pd.DataFrame]:
     """The images of a table, read when they are asked for, and their labels.
 
-    The table is a CSV file with the columns `path`, `reference`, `type` and `level`. Raises DDRError
-    where it is missing, damaged or incomplete, or images that it lists are missing.
+    Parameters
+    ----------
+    table
+        A CSV file with the columns `path` (relative to it), `reference`, `type` and `level`.
+
+    Returns
+    -------
+    images : ImageFiles
+        (3, H, W) each, RGB in [0, 1].
+    labels : DataFrame
+        A row for each image: reference, type, level.
+
+    Raises
+    ------
+    DDRError
+        Where the table is missing, damaged or incomplete, lists fewer than two types or an image
+        twice, or images that it lists are missing.
     """
     path = Path(table).expanduser()
     if not path.is_file():

@@ -26,7 +26,10 @@ KEPT = {"statement", "verdict", "criterion", "evidence"}
 
 
 def verdict(holds: bool | Sequence[bool], not_tested: str = "") -> str:
-    """One of `VERDICTS`: partly supported where only some of several parts hold."""
+    """One of `VERDICTS`: partly supported where only some of several parts hold.
+
+    "not tested" where `not_tested` says why, or there is no part.
+    """
     parts = list(holds) if isinstance(holds, Sequence) else [holds]
     if not_tested or not parts:
         return NOT_TESTED
@@ -42,21 +45,21 @@ def claim(
     evidence: str,
     not_tested: str = "",
 ) -> None:
-    """Show and keep a verdict.
+    """Show and keep a verdict: supported, partly supported, not supported or not tested.
 
     Parameters
     ----------
-    key : str
+    key
         A name for the claim, unique within the chapter.
-    statement : str
+    statement
         The claim in one sentence, as it would read if it were true.
-    holds : bool or sequence of bool
+    holds
         Whether this run's figures meet the criterion; for a claim of several parts, each part.
-    criterion : str
+    criterion
         What the figures have to show.
-    evidence : str
+    evidence
         The figures, with n and intervals.
-    not_tested : str
+    not_tested
         Which precondition of the test is not met; "" where all are.
     """
     found = verdict(holds, not_tested)
@@ -81,8 +84,12 @@ def claim(
 def claims() -> list[dict]:
     """The claims of the chapters that are done, in the order of the book.
 
-    Each has chapter, key, statement, verdict, criterion and evidence. A chapter that kept its claims
-    in another form, as an earlier version did, counts as not run.
+    A chapter that kept its claims in another form, as an earlier version did, counts as not run.
+
+    Returns
+    -------
+    list of dict
+        Each with the texts chapter, key, statement, verdict, criterion and evidence.
     """
     return [
         {"chapter": stamp["chapter"], "key": key, **claim}

@@ -36,6 +36,7 @@ class Chapter:
 
     @property
     def name(self) -> str:
+        """The name of the notebook's file without its ending, such as "06_spectrum"."""
         return self.path.stem
 
     @property
@@ -45,7 +46,13 @@ class Chapter:
 
 
 def read_chapters(book: Path = BOOK) -> list[Chapter]:
-    """The chapters in the order in which they run."""
+    """The chapters of a folder, in the order in which they run: those that sum up last.
+
+    Raises
+    ------
+    DDRError
+        Where there is none, a notebook is damaged, or its parameters are not plain values.
+    """
     chapters = [_read_chapter(path) for path in sorted(book.glob("*.ipynb"))]
     if not chapters:
         raise DDRError(f"{book} holds no chapter (NAME.ipynb): is the repository complete?")
@@ -84,7 +91,13 @@ def _parameters(notebook: nbformat.NotebookNode, where: str) -> dict[str, Any]:
 
 
 def select(chapters: Sequence[Chapter], names: Sequence[str]) -> list[Chapter]:
-    """The chapters called by number ("2", "02") or by the beginning of their name; all for none."""
+    """The chapters called by number ("2", "02") or by the beginning of their name; all for none.
+
+    Raises
+    ------
+    DDRError
+        For a name that no chapter has, or more than one.
+    """
     called = [_called(text, chapters) for text in names] or chapters
     return [chapter for chapter in chapters if chapter in called]
 
@@ -113,6 +126,12 @@ def settle(
 
     The profile, which is checked as a whole, goes over the defaults, `device` over the profile and
     `overrides` over all.
+
+    Raises
+    ------
+    DDRError
+        For an unknown profile, chapter or parameter, a value of another type than the default's,
+        and a file or folder that does not exist.
     """
     settings = {chapter.name: dict(chapter.parameters) for chapter in chapters}
     path = find_profile(profile, chapters[0].path.parent)

@@ -1,4 +1,4 @@
-"""What made it: every figure and table says which inputs, code and machine it comes from."""
+"""Figures and tables as a page shows them: each with a caption, its file, and what made it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import os
 import time
 from base64 import b64encode
 from html import escape
-from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 from ddrlib.book.records import describe, in_words
 from ddrlib.book.results import Run, now
+from ddrlib.book.tables import as_csv, as_html
 from ddrlib.files import DATA, write_atomically
 from ddrlib.machine import device_name, environment
 
@@ -25,12 +25,30 @@ DPI = 110
 _started = time.perf_counter()
 
 
-def show_figure(fig: Figure, name: str, alt: str, **made_by: Any) -> None:
-    """Show a figure with one line under it that says what made it; keep NAME.png and NAME.json.
+def show_figure(fig: Figure, name: str, alt: str, caption: str = "", **made_by: Any) -> None:
+    """Show a figure with its caption and, folded, what made it; keep NAME.png and NAME.json.
 
-    `name` is unique in its chapter and safe in a file name. `alt` says in words what is to be seen.
-    `made_by` is what the figure depends on, by name (`networks=`, `contents=`, `seeds=`,
-    `images=` ...): networks are recorded with their weights' SHA-256, pictures with their hash.
+    Parameters
+    ----------
+    fig
+        What is shown; it is closed.
+    name
+        Unique in its chapter and safe in a file name.
+    alt
+        Describes the figure to those who do not see it, and asserts no result.
+    caption
+        Read beside the figure: its first sentence says what is to be seen, the others how to read
+        it.
+    **made_by
+        What the figure depends on, by name (`networks=`, `contents=`, `seeds=`, `images=` ...):
+        networks are recorded with their weights' SHA-256, pictures with their hash.
+
+    Raises
+    ------
+    ValueError
+        Where `ddr run` finds the name twice in a chapter.
+    DDRError
+        Where the files cannot be written.
     """
     from matplotlib import pyplot
 
@@ -44,48 +62,38 @@ def show_figure(fig: Figure, name: str, alt: str, **made_by: Any) -> None:
         f'<img src="{source}" alt="{escape(alt)}" '
         f'style="width: {width / DPI:.2f}in; max-width: 100%; height: auto">'
     )
-    _show(run, name, picture, {"figure": name, "alt": alt}, made_by)
+    below = f'<p class="ddr-caption">{escape(caption)}</p>' if caption else ""
+    what = {"figure": name, "alt": alt, "caption": caption}
+    _show(run, name, picture, below, what, made_by)
 
 
 def show_table(table: pd.DataFrame, name: str, caption: str, **made_by: Any) -> None:
-    """Show a table as `show_figure` shows a figure; keep NAME.csv and NAME.json.
+    """Show a table with its caption, rounded; keep NAME.csv, unrounded, and NAME.json.
 
-    An index other than 0, 1, 2 ... heads the rows. Cells that are neither numbers nor texts, such
-    as intervals, are shown as `str` writes them. The CSV holds their numbers: see `in_numbers`.
+    Parameters
+    ----------
+    table
+        Of numbers, intervals and texts; an index other than 0, 1, 2 ... heads the rows. See
+        `ddrlib.book.tables` for intervals.
+    name
+        Unique in its chapter and safe in a file name.
+    caption
+        Read above the table.
+    **made_by
+        As `show_figure` takes it.
+
+    Raises
+    ------
+    ValueError
+        Where `ddr run` finds the name twice in a chapter.
+    DDRError
+        Where the files cannot be written.
     """
     run = Run.current()
-    headed = type(table.index).__name__ != "RangeIndex"
-    _keep(run, f"{name}.csv", in_numbers(table).map(_cell).to_csv(index=headed).encode())
-    table = table.map(_cell)
-    one_head = table.rename_axis(index=None, columns=table.index.name)
-    html = one_head.to_html(index=headed, border=0, float_format="{:.3g}".format, na_rep="")
-    head, body = html.split("<tbody>")
-    head = head.replace("<th>", '<th scope="col">')
-    head = head.replace("<thead>", f"<caption>{escape(caption)}</caption>\n  <thead>")
-    body = body.replace("<th>", '<th scope="row">')
-    _show(run, name, f"{head}<tbody>{body}", {"table": name, "alt": caption}, made_by)
-
-
-def in_numbers(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with columns NAME, NAME_low and NAME_high in place of one that holds intervals.
-
-    An interval is what has a `value`, `low` and `high`, or an `interval` that has. Other cells of
-    such a column stay in NAME.
-    """
-    columns = {}
-    for name, cells in table.items():
-        found = [getattr(cell, "interval", cell) for cell in cells]
-        columns[name] = [cell.value if hasattr(cell, "low") else cell for cell in found]
-        if any(hasattr(cell, "low") for cell in found):
-            for end in ("low", "high"):
-                columns[f"{name}_{end}"] = [getattr(cell, end, None) for cell in found]
-    return type(table)(columns, index=table.index)
-
-
-def _cell(cell: Any) -> Any:
-    if cell is None:
-        return ""
-    return cell if isinstance(cell, Number | str) else str(cell)
+    path = _keep(run, f"{name}.csv", as_csv(table))
+    link = "" if run.interactive else f'<a href="{path}">All digits (CSV)</a>'
+    what = {"table": name, "alt": caption, "caption": caption}
+    _show(run, name, as_html(table, caption), link, what, made_by)
 
 
 def _png(fig: Figure) -> tuple[bytes, int]:
@@ -112,8 +120,8 @@ def _keep(run: Run, file_name: str, content: bytes) -> str:
     return f"figures/{run.chapter}/{file_name}"
 
 
-def _show(run: Run, name: str, html: str, what: dict, made_by: dict) -> None:
-    """Keep the record of a figure or table and show it with its line."""
+def _show(run: Run, name: str, html: str, below: str, what: dict, made_by: dict) -> None:
+    """Keep the record of a figure or table and show it, `below` it what a reader wants to know."""
     from IPython.display import publish_display_data
 
     made_by = {key: describe(value) for key, value in made_by.items()}
@@ -133,14 +141,15 @@ def _show(run: Run, name: str, html: str, what: dict, made_by: dict) -> None:
     path = _keep(run, f"{name}.json", json.dumps(record, indent=2).encode())
     line = "; ".join(f"{key.replace('_', ' ')}: {in_words(item)}" for key, item in made_by.items())
     link = "" if run.interactive else f' · <a href="{path}">the whole record</a>'
-    caption = f"Made with {escape(line) or 'no other input'}{link}"
-    caption = f'<figcaption class="ddr-made"><small>{caption}</small></figcaption>'
+    made = f"Made with {escape(line) or 'no other input'}{link}"
+    made = f'<details class="ddr-made"><summary>How it was made</summary>{made}</details>'
     # Names are no formulas, even with a "$" in them.
     figure = '<figure class="ddr-figure mathjax_ignore tex2jax_ignore">'
+    caption = f"<figcaption>{below}{made}</figcaption>"
     publish_display_data(
         {
             "text/html": f"{figure}\n{html}\n{caption}\n</figure>",
-            "text/plain": what["alt"],
+            "text/plain": what["caption"] or what["alt"],
         }
     )
 

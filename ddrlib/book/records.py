@@ -50,7 +50,7 @@ def in_words(record: Any) -> str:
     match record:
         case {"name": name}:
             return str(name)
-        case {"sha256": sha256, **rest}:
+        case {"sha256": str(sha256), **rest}:
             return " ".join([*map(in_words, rest.values()), f"(SHA-256 {sha256[:8]}…)"])
         case dict():
             return ", ".join(f"{key} {in_words(item)}" for key, item in record.items())

@@ -55,6 +55,7 @@ class Run:
 
     @property
     def interactive(self) -> bool:
+        """Whether the notebook is open in somebody's Jupyter, not run by `ddr run`."""
         return self.chapter == "interactive"
 
 
@@ -90,8 +91,17 @@ def now() -> str:
 def stamps(executed: Path | None = None) -> list[dict]:
     """The stamps of the chapters that are done, in the order of the book.
 
-    Each holds chapter, profile, parameters, seconds, peak_memory_mb (peak_gpu_mb), device,
-    finished, environment, claims, and `made_from` and `outputs` with their hashes.
+    Parameters
+    ----------
+    executed
+        The folder of the executed chapters; that of the current run by default.
+
+    Returns
+    -------
+    list of dict
+        Each with chapter, profile, parameters, seconds, peak_memory_mb (peak_gpu_mb), device,
+        finished (UTC), environment, claims, and `made_from` and `outputs` with their hashes. A
+        stamp that is damaged is left out.
     """
     folder = executed or Run.current().executed
     found = (read_stamp(path.parent) for path in sorted(folder.glob(f"*/{STAMP}")))

@@ -6,10 +6,11 @@ one before as a whole: whenever the program is killed, a chapter is done or not 
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from ddrlib.book.records import describe
 from ddrlib.book.results import CLOSING_MIME, STAMP, Run, discard, read_stamp, write_stamp
 from ddrlib.errors import DDRError, few, out_of_memory
 from ddrlib.files import BUILD, locked, source_hash
-from ddrlib.machine import computing_versions, processor
+from ddrlib.machine import computing_versions, precision_wanted, processor
 
 NOT_RUN, REPLACED = "not run", ".replaced-"
 
@@ -41,11 +42,43 @@ def run_chapters(
     force: bool = False,
     book: Path = BOOK,
     build: Path = BUILD,
+    after: Callable[[float], None] | None = None,
 ) -> list[str]:
-    """Run the chapters named (all for none) where they have changed; returns those that failed.
+    """Run the chapters named where they have changed.
 
     A failure is printed and the rest goes on, except for the chapters that sum up the others.
-    Raises DDRError, before anything runs, for a chapter, profile or parameter that does not exist.
+    After each chapter it is said how long those left took when they ran last.
+
+    Parameters
+    ----------
+    names
+        Numbers, or beginnings of names; all chapters for none.
+    profile
+        The name of a file in `book/profiles`.
+    overrides
+        Values of parameters, over those of the profile.
+    device
+        "auto" (a GPU where there is one), "cpu" or "cuda".
+    force
+        Run them although nothing has changed.
+    book
+        The folder of the notebooks.
+    build
+        The folder that keeps the executed ones.
+    after
+        Called after each chapter that ran but the last, with the seconds that those left took when
+        they ran last: infinite where one never did.
+
+    Returns
+    -------
+    list of str
+        The names of the chapters that failed.
+
+    Raises
+    ------
+    DDRError
+        Before anything runs, for a chapter, profile or parameter that does not exist, and where
+        another run is at work.
     """
     chapters = read_chapters(book)
     chosen = select(chapters, names)
@@ -53,6 +86,17 @@ def run_chapters(
     executed = executed_folder(profile, build)
     failed: list[str] = []
     order = [chapter.name for chapter in chapters]
+
+    def made_from(chapter: Chapter) -> dict[str, Any]:
+        before = order[: order.index(chapter.name)] if chapter.sums_up else []
+        return sources(chapter) | {
+            "parameters": _decisive(settings[chapter.name]),
+            "chapters": {name: fingerprint(executed / name / STAMP) for name in before},
+        }
+
+    def to_do(chapter: Chapter) -> bool:
+        return force or bool(outdated(executed / chapter.name, made_from(chapter)))
+
     with nobody_running(executed):
         _sweep(executed, order)
         print(f"{profile} profile on {_device(device)}", flush=True)
@@ -60,23 +104,35 @@ def run_chapters(
             if failed and chapter.sums_up:
                 break
             print(f"[{i + 1}/{len(chosen)}] {chapter.name} … ", end="", flush=True)
-            before = order[: order.index(chapter.name)] if chapter.sums_up else []
-            made_from = sources(chapter) | {
-                "parameters": _decisive(settings[chapter.name]),
-                "chapters": {name: fingerprint(executed / name / STAMP) for name in before},
-            }
-            if not force and not outdated(executed / chapter.name, made_from):
+            if not to_do(chapter):
                 print("unchanged", flush=True)
                 continue
             start = time.monotonic()
-            failure = _run(chapter, settings[chapter.name], made_from, profile, executed)
-            seconds = f"{time.monotonic() - start:.0f} s"
+            failure = _run(chapter, settings[chapter.name], made_from(chapter), profile, executed)
+            left = sum(_last_seconds(executed / c.name) for c in chosen[i + 1 :] if to_do(c))
+            seconds = f"{time.monotonic() - start:.0f} s{_in_words(left)}"
             print(f"failed after {seconds}\n{failure}" if failure else seconds, flush=True)
             if failure:
                 failed.append(chapter.name)
+            elif after and i + 1 < len(chosen):
+                after(left)
         if chosen[-1].sums_up:
             name_outdated(executed, [chapter for chapter in chapters if not chapter.sums_up])
     return failed
+
+
+def _last_seconds(folder: Path) -> float:
+    """How long a chapter took when it ran last; infinite where it never did."""
+    return (read_stamp(folder) or {}).get("seconds", math.inf)
+
+
+def _in_words(left: float) -> str:
+    """How long the chapters that are left take, where that is known and long."""
+    if not 30 <= left < math.inf:
+        return ""
+    return (
+        f"; the rest took {f'{left:.0f} s' if left < 100 else f'{left / 60:.0f} minutes'} last time"
+    )
 
 
 def nobody_running(executed: Path) -> AbstractContextManager:
@@ -107,7 +163,7 @@ def _sweep(executed: Path, names: Sequence[str]) -> None:
 def sources(chapter: Chapter) -> dict[str, Any]:
     """What a chapter is made from, as far as its notebook and the installation say."""
     code = [source_hash(cell.source) for cell in chapter.notebook.cells if cell.cell_type == "code"]
-    return {"code": code, "versions": computing_versions()}
+    return {"code": code, "versions": computing_versions(), "precision": precision_wanted()}
 
 
 def _decisive(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,33 +28,60 @@ from ddrlib.errors import DDRError
 from ddrlib.files import ROOT, locked, source_hash
 
 CONFIG = ROOT / "_config.yml"
+LATER = """```{note}
+This chapter is being computed or waits for its turn: here is its text; its figures come with it.
+Load the page again in a few minutes.
+```"""
 
 
 class BuildError(Exception):
     """The pages do not build: one line per warning. The command line exits with 1."""
 
 
-def build_site(executed: Path, out: Path) -> Path:
-    """Compile the book into the folder `out` and return the path of its index.html.
+def build_site(executed: Path, out: Path, finished: bool = True) -> Path:
+    """Compile the book, and return the path of its index.html.
 
-    `executed` is what `ddr run` leaves: a folder with a stamp for every chapter. Text comes from
-    book/, code and outputs from there; chapters that are older than their sources are named.
-    Warnings are errors. `out` is a link to the pages, which changes when the new ones are whole: a
-    build that fails or is killed leaves the old ones. The staged sources of one that failed stay
-    in `out`.building/src to look at.
+    Text comes from book/, code and outputs from the executed chapters; those that are older than
+    their sources are named. Warnings are errors. A build that fails or is killed leaves the old
+    pages; the staged sources of one that failed stay in `out`.building/src to look at.
 
-    Raises DDRError for a chapter that is missing, unlisted, not yet run or damaged, and BuildError.
+    Parameters
+    ----------
+    executed
+        What `ddr run` leaves: a folder with a stamp for every chapter.
+    out
+        A link to the pages, which changes when the new ones are whole.
+    finished
+        False while the chapters still run: a page says of those that were never run that they come
+        later, and warnings are let pass.
+
+    Returns
+    -------
+    Path
+        That of index.html in `out`.
+
+    Raises
+    ------
+    DDRError
+        For a chapter that is missing, unlisted, not yet run or damaged.
+    BuildError
+        Where the pages do not build.
     """
     lock = out.with_name(f".{out.name}.lock")
     with locked(lock, f"another `ddr build` is at work in {out.parent}: wait for it"):
         work = out.with_name(f"{out.name}.building")
         shutil.rmtree(work, ignore_errors=True)
         chapters = read_chapters(BOOK)
-        with nobody_running(executed):
-            _check_pages(executed, chapters)
-            name_outdated(executed, chapters)
-            _stage(executed, chapters, work / "src")
-        _compile(work / "src", work / "html")
+        done = [c for c in chapters if finished or read_stamp(executed / c.name)]
+        with nobody_running(executed) if finished else contextlib.nullcontext():
+            _check_pages(executed, done)
+            if finished:
+                name_outdated(executed, chapters)
+            _stage(executed, done, work / "src")
+        for chapter in chapters:
+            if chapter not in done:
+                nbformat.write(_announced(chapter.notebook), work / "src" / chapter.path.name)
+        _compile(work / "src", work / "html", strict=finished)
         _publish(work / "html", out)
         shutil.rmtree(work)
     return out / "index.html"
@@ -93,10 +120,18 @@ def _stage(executed: Path, chapters: list[Chapter], source: Path) -> None:
             shutil.copytree(done / "figures", figures, dirs_exist_ok=True)
 
 
+def _announced(notebook: NotebookNode) -> NotebookNode:
+    """A chapter that never ran, with a note below its title."""
+    note = nbformat.v4.new_markdown_cell(LATER)
+    return NotebookNode(notebook, cells=[*notebook.cells[:1], note, *notebook.cells[1:]])
+
+
 def merged(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
     """The cells of the source with the outputs of the run; the executed ones, if code has changed.
 
     The cell of parameters that papermill added follows that of their defaults, shown in the same way.
+    Cells with the tag "answer", which a notebook can only compute late, follow the first cell: the
+    question.
     """
     code = [cell for cell in executed.cells if cell.cell_type == "code"]
     added = [cell for cell in code if "injected-parameters" in cell.metadata.get("tags", [])]
@@ -116,6 +151,9 @@ def merged(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
                 for parameters in added:
                     parameters.metadata.tags = [*parameters.metadata.tags, *_display(cell)]
                 result.cells += added
+    answers = [cell for cell in result.cells if "answer" in cell.metadata.get("tags", [])]
+    others = [cell for cell in result.cells if cell not in answers]
+    result.cells = [*others[:1], *answers, *others[1:]]
     return result
 
 
@@ -124,7 +162,7 @@ def _display(cell: NotebookNode) -> list[str]:
     return [tag for tag in cell.metadata.tags if tag.startswith("hide-")]
 
 
-def _compile(source: Path, html: Path) -> None:
+def _compile(source: Path, html: Path, strict: bool) -> None:
     """Run jupyter-book on the staged folder."""
     from jupyter_book.sphinx import build_sphinx
 
@@ -141,7 +179,7 @@ def _compile(source: Path, html: Path) -> None:
                 "external_toc_path": str(source / "_toc.yml"),
                 "latex_individualpages": False,
             },
-            warningiserror=True,
+            warningiserror=strict,
             keep_going=True,
         )
     if isinstance(status, OSError | KeyboardInterrupt):

@@ -48,7 +48,23 @@ logger = logging.getLogger(__name__)
 
 
 def load_image(path: str | Path) -> Tensor:
-    """Read one image as RGB (3, H, W), float32 in [0, 1]; the log says what was converted."""
+    """Read one image file; the log says what was converted.
+
+    Parameters
+    ----------
+    path
+        A file of one of `FORMATS`.
+
+    Returns
+    -------
+    Tensor
+        (3, H, W), sRGB, float32 in [0, 1], upright.
+
+    Raises
+    ------
+    DDRError
+        As `read_pixels` does.
+    """
     pixels, changes = read_pixels(Path(path))
     if changes:
         _say_once(f"{path}: {', '.join(changes)}")
@@ -79,10 +95,16 @@ def is_image(path: Path) -> bool:
 def read_pixels(path: Path) -> tuple[np.ndarray, list[str]]:
     """Read an image file.
 
+    Parameters
+    ----------
+    path
+        A file of one of `FORMATS`, known by its content.
+
     Returns
     -------
-    pixels : array (H, W, 3), uint8
-        sRGB, upright; transparency is laid on white, of several frames it is the first.
+    pixels : ndarray
+        (H, W, 3), uint8, sRGB, upright; transparency is laid on white, of several frames it is the
+        first.
     changes : list of str
         What was converted, and what the file says of its values that was not applied.
 

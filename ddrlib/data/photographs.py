@@ -29,15 +29,22 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Patches:
-    """Square patches with their labels.
+    """Square patches of photographs with their labels; `len` is the number N of patches.
 
     Attributes
     ----------
-    images : tensor (N, 3, S, S), float32 in [0, 1]
-    content : array (N,), the numbers 0..N-1
-    category : array (N,) of str, what a patch shows, "" where that is not known
-    source : array (N,) of str, the file it was cut from, relative to its folder
-    split, seed : what `load_patches` was asked for
+    images : Tensor
+        (N, 3, S, S), RGB, float32 in [0, 1].
+    content : ndarray
+        (N,), the numbers 0 to N - 1.
+    category : ndarray
+        (N,) of str, what a patch shows; "" where that is not known.
+    source : ndarray
+        (N,) of str, the file it was cut from, relative to its folder, with forward slashes.
+    split : str
+        What `load_patches` was asked for.
+    seed : int
+        With which the patches were drawn.
     """
 
     images: Tensor
@@ -68,21 +75,30 @@ def load_patches(
 
     Parameters
     ----------
-    split : str or path
+    split
         A split ("eval" and "train", which are shipped, "div2k-valid" and "div2k-train", see
-        `fetch_div2k`), an image file, or a folder, searched with its sub-folders; the category of
-        a photograph is the first sub-folder. Hidden files and exact copies do not count.
-    n, size : int
-        How many patches, and their pixels a side.
-    skip_bad : bool
-        Leave out an image that cannot be used (damaged, too large, smaller than `size`) and say
-        so in the log; otherwise it is an error.
+        `fetch_div2k`), an image file, or a folder, searched with its sub-folders; the category of a
+        photograph is the first sub-folder. Hidden files and exact copies do not count.
+    n
+        How many patches, 1 or more.
+    size
+        Their side in pixels, 2 or more.
+    seed
+        Of what is drawn.
+    skip_bad
+        Leave out an image that cannot be used (damaged, too large, smaller than `size`) and say so
+        in the log; otherwise it is an error.
+
+    Returns
+    -------
+    Patches
+        All different, in the order in which they were drawn.
 
     Raises
     ------
     DDRError
-        Where there are fewer patches than `n`, an image cannot be used, or the photographs of a
-        split are not the ones that belong to it.
+        Where there are fewer patches than `n`, an image cannot be used, there is no such split or
+        folder, or the photographs of a split are not the ones that belong to it.
     """
     if n < 1 or size < 2:
         raise DDRError(f"n={n} patches of size={size} pixels: ask for one at least, of 2 at least")
@@ -112,9 +128,23 @@ def load_patches(
 
 
 def load_photos(split: str | Path = "train") -> list[tuple[str, Tensor]]:
-    """File names and pixels (3, H, W), uint8, of all photographs of a split or folder, by name.
+    """The whole photographs of a split or folder, sorted by name, exact copies left out.
 
-    Takes and raises what `load_patches` does.
+    Parameters
+    ----------
+    split
+        As `load_patches` takes it.
+
+    Returns
+    -------
+    list of (str, Tensor)
+        Name of the file, relative to its folder, and pixels (3, H, W), sRGB, uint8.
+
+    Raises
+    ------
+    DDRError
+        Where an image cannot be used, there is no such split or folder, or the photographs of a
+        split are not the ones that belong to it.
     """
     decoded = _decode(split, 1, skip_bad=False)
     return [(photo.name, torch.from_numpy(pixels).permute(2, 0, 1)) for photo, pixels in decoded]

@@ -50,7 +50,14 @@ class Photo(NamedTuple):
 
 
 def find_photos(split: str | Path) -> list[Photo]:
-    """The photographs of a split, a folder or a file, sorted by name."""
+    """The photographs of a split, a folder or a file, sorted by name.
+
+    Raises
+    ------
+    DDRError
+        Where there is no such split or folder, it holds no photograph, a shipped photograph is not
+        as shipped, or DIV2K is incomplete and cannot be fetched.
+    """
     if isinstance(split, str) and split in SPLITS:
         if Path(split).exists():
             logger.warning("%s: the split of this name; for the folder write ./%s", split, split)
@@ -149,11 +156,34 @@ def counted(reasons: Counter[str]) -> str:
 def fetch_div2k(
     split: str = "valid", folder: str | Path | None = None, base_url: str = DIV2K_URL
 ) -> Path:
-    """The folder `DIV2K_{split}_HR` (0801.png, …), complete.
+    """The folder of the DIV2K photographs (0801.png, …), complete; fetched where it is missing.
 
-    Where it is missing in `folder` (by default the cache), the archive (valid: 449 MB, train:
-    3.5 GB) is fetched, checked and unpacked; the folder appears whole or not at all. Raises DDRError
-    where photographs are missing, or the archive cannot be fetched or is not the one known.
+    The folder appears whole or not at all.
+
+    Parameters
+    ----------
+    split
+        "valid" (100 photographs, an archive of 449 MB) or "train" (800, 3.5 GB).
+    folder
+        Where `DIV2K_{split}_HR` lies or is put; by default `div2k` in the cache.
+    base_url
+        Where the archive is.
+
+    Returns
+    -------
+    Path
+        The folder `DIV2K_{split}_HR`.
+
+    Raises
+    ------
+    DDRError
+        Where photographs are missing in the folder, or the archive cannot be fetched or has another
+        SHA-256 than the one known.
+
+    References
+    ----------
+    Agustsson and Timofte, "NTIRE 2017 challenge on single image super-resolution: dataset and
+    study", CVPR workshops 2017.
     """
     if split not in DIV2K:
         raise DDRError(f"DIV2K split {split!r}: {did_you_mean(split, DIV2K)}")

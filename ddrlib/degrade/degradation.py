@@ -35,6 +35,16 @@ class Degradation:
 
     A value: equal degradations are equal and hashable, and `parse(str(d)) == d`. Without steps it
     is `clean`: bicubic downsampling alone.
+
+    Parameters
+    ----------
+    steps
+        Instances of the kinds in `ddrlib.degrade.steps`; none for `clean`.
+
+    Raises
+    ------
+    DDRError
+        Where an HR-side step follows an LR-side one.
     """
 
     steps: tuple[Step, ...] = ()
@@ -60,9 +70,18 @@ BLOCK = 64  # images degraded at a time: bounds the memory
 def parse(text: str | Degradation) -> Degradation:
     """Read a degradation from its text: "clean", or steps like "blur2+noise10+jpeg50".
 
-    A step is a name and a degree. The names are the keys of `ddrlib.degrade.steps.KINDS`: blur,
-    lens, motion on the HR side; noise, impulse, contrast, quantize, jpeg, jp2k (JPEG 2000), fading
-    on the LR side. Case and spaces do not matter. A `Degradation` is returned as it is.
+    Parameters
+    ----------
+    text
+        Steps joined by +, each a name and a degree. The names are the keys of
+        `ddrlib.degrade.steps.KINDS`: blur, lens, motion on the HR side; noise, impulse, contrast,
+        quantize, jpeg, jp2k (JPEG 2000), fading on the LR side. Case and spaces do not matter. A
+        `Degradation` is returned as it is.
+
+    Returns
+    -------
+    Degradation
+        Whose `str` is the canonical text.
 
     Raises
     ------
@@ -100,23 +119,25 @@ def degrade(hr: Tensor, degradation: str | Degradation, scale: int = 4, seed: in
 
     Parameters
     ----------
-    hr : tensor (N, 3, H, W)
-        RGB in [0, 1]; H and W are multiples of `scale`.
-    degradation : str or Degradation
-    scale : int
-        By which the images are reduced; 1 leaves them at their size.
-    seed : int
-        Of what is random.
+    hr : Tensor
+        (N, 3, H, W), floating-point RGB in [0, 1]; H and W are multiples of `scale`.
+    degradation
+        A degradation or its text, which `parse` reads.
+    scale
+        Ratio of HR to LR sides; 1 leaves the images at their size.
+    seed
+        Of what is random. An image gets the same noise in every batch and on every device.
 
     Returns
     -------
-    tensor (N, 3, H / scale, W / scale), float32
-        Multiples of 1/255, on the device of `hr`.
+    Tensor
+        (N, 3, H / scale, W / scale), float32 multiples of 1/255 in [0, 1], on the device of `hr`.
 
     Raises
     ------
     DDRError
-        Where the images or the degradation are not of this kind.
+        For images of another shape or type, sides that are no multiples of `scale`, and a
+        degradation that `parse` refuses.
     """
     if hr.ndim != 4 or hr.shape[1] != 3 or not hr.is_floating_point():
         raise DDRError(
@@ -142,10 +163,32 @@ def _degrade(hr: Tensor, degradation: Degradation, scale: int, seed: int) -> Ten
 
 
 def downsample(images: Tensor, scale: int = 4) -> Tensor:
-    """Antialiased bicubic reduction (Keys' a = -0.5, widened by `scale`), clamped to [0, 1].
+    """Reduce images by antialiased bicubic interpolation, clamped to [0, 1].
 
     As Pillow's and MATLAB's `imresize`; at the borders the weights that fall outside the image are
     left out, as in Pillow, where MATLAB mirrors.
+
+    Parameters
+    ----------
+    images : Tensor
+        (N, C, H, W), in [0, 1]; H and W are multiples of `scale`.
+    scale
+        Ratio of the sides before and after.
+
+    Returns
+    -------
+    Tensor
+        (N, C, H / scale, W / scale), not rounded.
+
+    Raises
+    ------
+    DDRError
+        For sides that are no multiples of `scale`.
+
+    References
+    ----------
+    Keys, "Cubic convolution interpolation for digital image processing", IEEE TASSP 1981, with a =
+    -0.5; the kernel is widened by `scale`.
     """
     height, width = images.shape[-2:]
     if height % scale or width % scale:
@@ -154,7 +197,25 @@ def downsample(images: Tensor, scale: int = 4) -> Tensor:
 
 
 def upsample(images: Tensor, scale: int = 4) -> Tensor:
-    """Bicubic enlargement (Keys' a = -0.5, as Pillow's), clamped to [0, 1]."""
+    """Enlarge images by bicubic interpolation, clamped to [0, 1].
+
+    Parameters
+    ----------
+    images : Tensor
+        (N, C, H, W), in [0, 1].
+    scale
+        Ratio of the sides after and before.
+
+    Returns
+    -------
+    Tensor
+        (N, C, scale H, scale W), not rounded.
+
+    References
+    ----------
+    Keys, "Cubic convolution interpolation for digital image processing", IEEE TASSP 1981, with a =
+    -0.5, as in Pillow.
+    """
     height, width = images.shape[-2:]
     return _bicubic(images, (height * scale, width * scale))
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def gaussian_kernel(sigma: float) -> np.ndarray:
-    """Gaussian weights (k, k) out to ceil(4 sigma), sum 1."""
+    """Gaussian weights (k, k) of standard deviation `sigma` in pixels, out to ceil(4 sigma), sum 1."""
     radius = math.ceil(4 * sigma)
     offset = np.arange(-radius, radius + 1)
     weights = np.exp(-0.5 * (offset / sigma) ** 2) if radius else np.ones(1)
@@ -19,7 +19,7 @@ def gaussian_kernel(sigma: float) -> np.ndarray:
 
 
 def disc_kernel(radius: float) -> np.ndarray:
-    """A disc (k, k) whose rim pixels count by how far they lie inside, sum 1."""
+    """A disc (k, k) of `radius` pixels whose rim pixels count by how far they lie inside, sum 1."""
     reach = math.ceil(radius)
     offset = np.arange(-reach, reach + 1)
     weights = np.clip(radius + 0.5 - np.hypot(offset, offset[:, None]), 0, 1)
@@ -27,7 +27,10 @@ def disc_kernel(radius: float) -> np.ndarray:
 
 
 def line_kernel(length: float, angle: float) -> np.ndarray:
-    """A line through the centre (k, k): each pixel's share of its length; `angle` in radians."""
+    """A line through the centre (k, k), sum 1: each pixel's share of its `length` in pixels.
+
+    `angle` is in radians; 0 is horizontal.
+    """
     reach = math.ceil((length - 1) / 2)
     points = 64 * math.ceil(length)
     along = ((np.arange(points) + 0.5) / points - 0.5) * length

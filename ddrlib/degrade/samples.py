@@ -14,12 +14,29 @@ from ddrlib.degrade.degradation import degrade, parse
 from ddrlib.errors import DDRError
 
 
-@dataclass(frozen=True, eq=False)
-class Samples:
-    """Every patch under every degradation, as a network sees them.
+class Design:
+    """n contents, each under k degradations: N = n k samples.
 
-    Of the N = n k samples, sample i shows the content i % n under the degradation
-    `degradations[i // n]`.
+    Sample i shows the content i % n under the degradation `degradations[i // n]`.
+    """
+
+    n: int
+    degradations: tuple[str, ...]
+
+    @property
+    def content(self) -> np.ndarray:
+        """(N,), which content each sample shows, 0 to n - 1."""
+        return np.tile(np.arange(self.n), len(self.degradations))
+
+    @property
+    def degradation(self) -> np.ndarray:
+        """(N,), the number of each sample's degradation, 0 to k - 1."""
+        return np.repeat(np.arange(len(self.degradations)), self.n)
+
+
+@dataclass(frozen=True, eq=False)
+class Samples(Design):
+    """Every patch under every degradation, as a network sees them; `Samples.of` makes them.
 
     Attributes
     ----------
@@ -28,7 +45,7 @@ class Samples:
     degradations : tuple of str
         The k degradations, all different.
     scale : int
-        Ratio of the sides of high and low resolution.
+        Ratio of HR to LR sides.
     images : Tensor
         (N, 3, H / scale, W / scale), RGB in [0, 1].
     """
@@ -42,12 +59,29 @@ class Samples:
     def of(
         cls, patches: Patches, degradations: Sequence[str], scale: int = 4, seed: int = 0
     ) -> Samples:
-        """Degrade every patch in every way; `seed` is that of noise.
+        """Degrade every patch in every way.
+
+        Parameters
+        ----------
+        patches
+            Two contents or more, their sides multiples of `scale`.
+        degradations
+            Two or more texts that `parse` reads, all different.
+        scale
+            Ratio of HR to LR sides.
+        seed
+            Of what is random in the degradations.
+
+        Returns
+        -------
+        Samples
+            In the order of `degradations`, and within each in that of the patches.
 
         Raises
         ------
         DDRError
-            For fewer than two patches or two different degradations, and as `degrade` does.
+            For fewer than two patches, fewer than two degradations or two equal ones, and as
+            `degrade` does.
         """
         names = tuple(str(parse(degradation)) for degradation in degradations)
         if len(patches) < 2 or len(names) < 2 or len(set(names)) < len(names):
@@ -59,21 +93,27 @@ class Samples:
         return cls(patches, names, scale, images)
 
     @property
-    def n(self) -> int:
+    def n(self) -> int:  # type: ignore[override]
         """The number of contents."""
         return len(self.patches)
 
-    @property
-    def content(self) -> np.ndarray:
-        """(N,): which content each sample shows."""
-        return np.tile(np.arange(self.n), len(self.degradations))
-
-    @property
-    def degradation(self) -> np.ndarray:
-        """(N,): the number of each sample's degradation."""
-        return np.repeat(np.arange(len(self.degradations)), self.n)
-
     def under(self, degradation: str) -> Tensor:
-        """The images (n, 3, h, w) of one degradation."""
+        """The images of one degradation.
+
+        Parameters
+        ----------
+        degradation
+            One of `degradations`, in the same spelling.
+
+        Returns
+        -------
+        Tensor
+            (n, 3, H / scale, W / scale), RGB in [0, 1], in the order of the patches.
+
+        Raises
+        ------
+        ValueError
+            For a degradation that the samples do not have.
+        """
         first = self.n * self.degradations.index(degradation)
         return self.images[first : first + self.n]

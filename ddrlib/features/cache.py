@@ -23,13 +23,13 @@ logger = logging.getLogger(__name__)
 
 @functools.cache
 def files_hash(*paths: Path) -> str:
-    """What Python files say, their comments and layout apart, as one hash."""
+    """What Python files say, their comments and layout apart, as one hash (SHA-256, hexadecimal)."""
     code = [source_hash(path.read_text(encoding="utf-8")) for path in sorted(paths)]
     return hashlib.sha256("\n".join(code).encode()).hexdigest()
 
 
 def load_arrays(key: str) -> dict[str, np.ndarray] | None:
-    """The arrays kept under a key; None where there are none, or they are damaged."""
+    """The arrays kept under a key, by name; None where there are none, or they are damaged."""
     path = _entry(key)
     try:
         with zipfile.ZipFile(path) as archive:

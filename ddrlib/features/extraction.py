@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ddrlib.errors import DDRError, did_you_mean, guarded
 from ddrlib.features.forward import in_parallel, watch
+from ddrlib.features.precision import precision
 from ddrlib.features.rows import Rows, to_rows
 from ddrlib.zoo.loading import Network
 
@@ -39,14 +40,19 @@ def extract(
 ) -> dict[str, np.ndarray]:
     """The features of images, in memory.
 
-    They are computed in float32 and kept in float16, or in float32 where float16 has not the range.
+    They are computed in float32, or in bfloat16 where that makes no difference (`precision`), and
+    kept in float16, or in float32 where float16 has not the range.
 
     Parameters
     ----------
+    network
+        What is looked into.
     images : Tensor
         (N, 3, H, W), low-resolution RGB in [0, 1].
-    layers : sequence of str, optional
-        Names of `network.layers`; all by default.
+    layers
+        Names from `network.layers` or `network.inside`; all of `network.layers` by default.
+    device
+        "auto" (a GPU where there is one), "cpu" or "cuda".
 
     Returns
     -------
@@ -57,7 +63,8 @@ def extract(
     Raises
     ------
     DDRError
-        For an unknown layer, and one that does not give a finite row for each image.
+        For an unknown layer or device, a network that fails on the images, and a layer that does
+        not give a finite row for each image.
     """
     rows = extract_rows(network, images, layers, device, Rows)
     return {layer: kept.array for layer, kept in rows.items()}
@@ -70,16 +77,33 @@ def extract_rows(
     device: str | torch.device,
     kind: type[Rows],
 ) -> dict[str, Rows]:
-    """`extract` into rows of this kind, in memory or on disk."""
+    """`extract` into rows of this kind, in memory or on disk: a `Rows` (N, D) for each layer."""
     rows = {layer: kind(layer, len(images)) for layer in layer_paths(network, layers)}
     _fill(rows, network, images, resolve_device(device))
     return rows
 
 
 def super_resolve(network: Network, images: Tensor, device: str | torch.device = "auto") -> Tensor:
-    """What the network makes of LR images (N, 3, H, W): (N, 3, scale H, scale W), on the CPU.
+    """What a network makes of LR images.
 
-    Both are RGB in [0, 1].
+    Parameters
+    ----------
+    network
+        A super-resolution network.
+    images : Tensor
+        (N, 3, H, W), low-resolution RGB in [0, 1].
+    device
+        "auto" (a GPU where there is one), "cpu" or "cuda".
+
+    Returns
+    -------
+    Tensor
+        (N, 3, scale H, scale W), RGB clipped to [0, 1], on the CPU.
+
+    Raises
+    ------
+    DDRError
+        For a device that is unknown or not there.
     """
     device = resolve_device(device)
 
@@ -99,9 +123,14 @@ def _batch_size(device: torch.device) -> int:
 
 
 def layer_paths(network: Network, layers: Sequence[str] | None = None) -> dict[str, str]:
-    """Paths of layers' submodules, in order of depth; DDRError if unknown.
+    """Paths of layers' submodules, in order of depth.
 
-    A layer is one of `network.layers`, all of them by default, or `network.inside` one of them.
+    A layer is a name from `network.layers`, all of them by default, or from `network.inside`.
+
+    Raises
+    ------
+    DDRError
+        For an unknown layer.
     """
     if layers is None:
         return network.layers
@@ -133,7 +162,8 @@ def _fill(
         watch(module, batch, paths, take)
         return found
 
-    with in_parallel(network.module, device) as parallel_map:
+    numbers = precision(network, images, paths, device)
+    with in_parallel(network.module, device, numbers) as parallel_map:
         try:
             (first,) = parallel_map(look, [(0, 1)])
         except DDRError:

@@ -58,10 +58,13 @@ class _AllSeen(Exception):
 
 
 @contextmanager
-def in_parallel(module: nn.Module, device: torch.device) -> Iterator[Callable]:
+def in_parallel(
+    module: nn.Module, device: torch.device, precision: torch.dtype = torch.float32
+) -> Iterator[Callable]:
     """Within it, a map of function(copy of the module, item) over items, results in their order.
 
-    Inference, in true float32, also on a GPU or within autocast. On a CPU each core works through
+    Inference, in true float32, also on a GPU or within autocast, or with its convolutions and matrix
+    products in bfloat16 (`ddrlib.features.precision`). On a CPU each core works through
     items of its own, with one thread and its own copy of the module (whose forward need not be safe
     to run twice at a time): faster than to share out each operation, by far where some cores are
     busy. Only a few results are kept for a caller who is slow to take them. The module itself stays
@@ -73,10 +76,14 @@ def in_parallel(module: nn.Module, device: torch.device) -> Iterator[Callable]:
         for copy in copies:
             idle.put(copy)
 
+        autocast = partial(
+            torch.autocast, device.type, torch.bfloat16, enabled=precision == torch.bfloat16
+        )
+
         def work(function: Callable, item: object) -> object:
             copy = idle.get()
             try:
-                with torch.inference_mode(), torch.autocast(device.type, enabled=False):
+                with torch.inference_mode(), autocast():
                     return function(copy, item)
             finally:
                 idle.put(copy)

@@ -25,8 +25,9 @@ from torch import Tensor
 
 from ddrlib.errors import DDRError
 from ddrlib.features.cache import files_hash, load_arrays, save_arrays
-from ddrlib.features.extraction import extract_rows, layer_paths
+from ddrlib.features.extraction import extract_rows, layer_paths, resolve_device
 from ddrlib.features.rows import FileRows, Rows
+from ddrlib.machine import bfloat16_allowed
 from ddrlib.zoo.loading import Network
 
 BLOCK_VALUES = 2**21  # of a column block: 16 MiB in float64
@@ -35,7 +36,7 @@ SOURCES = tuple(Path(__file__).parent.glob("*.py"))
 
 
 class LayerGram(NamedTuple):
-    """The centred Gram matrix (N, N) of a layer's features, and how many numbers each image has."""
+    """The centred Gram matrix (N, N) of a layer's features, and how many values D each image has."""
 
     gram: np.ndarray
     dim: int
@@ -48,22 +49,33 @@ def layer_grams(
     *,
     device: str | torch.device = "auto",
 ) -> dict[str, LayerGram]:
-    """The Gram matrices of layers (default: all) of a network for images, in order of depth.
+    """The Gram matrices of layers of a network for images.
 
     Those that an earlier run computed are read from the cache. All others share one forward pass.
 
     Parameters
     ----------
+    network
+        What is looked into.
     images : Tensor
         (N, 3, H, W), low-resolution RGB in [0, 1].
+    layers
+        Names from `network.layers` or `network.inside`; all of `network.layers` by default.
+    device
+        "auto" (a GPU where there is one), "cpu" or "cuda".
+
+    Returns
+    -------
+    dict of str to LayerGram
+        By layer, in order of depth.
 
     Raises
     ------
     DDRError
-        For an unknown layer, one that does not give a finite row for each image, one that gives the
-        same for all images, and a full disk.
+        For an unknown layer or device, a layer that does not give a finite row for each image, one
+        that gives the same for all images, and a full disk.
     """
-    keys = _keys(network, images, layers)
+    keys = _keys(network, images, layers, resolve_device(device))
     kept = {layer: load_arrays(key) for layer, key in keys.items()}
     found = {
         layer: LayerGram(arrays["gram"], int(arrays["dim"]))
@@ -85,9 +97,12 @@ def layer_grams(
     return {layer: found[layer] for layer in keys}
 
 
-def _keys(network: Network, images: Tensor, layers: Sequence[str] | None) -> dict[str, str]:
+def _keys(
+    network: Network, images: Tensor, layers: Sequence[str] | None, device: torch.device
+) -> dict[str, str]:
     """What identifies the Gram matrix of each layer: a hash of all that it depends on."""
-    made_by = [files_hash(*SOURCES), network.identity, tuple(images.shape)]
+    rounded = bfloat16_allowed(device)
+    made_by = [files_hash(*SOURCES), network.identity, tuple(images.shape), rounded]
     common = hashlib.blake2b(repr(made_by).encode(), digest_size=16)
     common.update(images.cpu().contiguous().numpy().data)
     keys = {}
@@ -99,11 +114,21 @@ def _keys(network: Network, images: Tensor, layers: Sequence[str] | None) -> dic
 
 
 def gram(features: np.ndarray | Rows) -> np.ndarray:
-    """The centred Gram matrix (N, N), float64, of features (N, D) in any float type.
+    """The centred Gram matrix of features.
 
     Blocks of columns are converted, centred and multiplied in float64: float32 products would be a
     little faster, but their rounding is a share of the largest eigenvalue, which spoils the scores
     of the weak components (squaring the features squares their condition number).
+
+    Parameters
+    ----------
+    features : ndarray or Rows
+        (N, D), any float type.
+
+    Returns
+    -------
+    ndarray
+        (N, N), float64: the inner products of the rows, each less the mean row.
     """
     n, dim = features.shape
     width = max(BLOCK_VALUES // n, 1)
@@ -121,12 +146,12 @@ def gram(features: np.ndarray | Rows) -> np.ndarray:
 
 
 def columns(features: np.ndarray | Rows, start: int, stop: int) -> np.ndarray:
-    """Columns start..stop - 1 of features, in memory."""
+    """Columns start to stop - 1 of features (N, D), in memory."""
     return features.columns(start, stop) if isinstance(features, Rows) else features[:, start:stop]
 
 
 def subgram(gram: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """The centred Gram matrix of the chosen samples alone, centred about their own mean."""
+    """The centred Gram matrix (M, M) of the M chosen samples alone, centred about their own mean."""
     chosen = gram[np.ix_(index, index)]
     means = chosen.mean(axis=0)
     return chosen - means - means[:, None] + means.mean()

@@ -19,10 +19,14 @@ FLOAT16_RANGE = (1e-3, 65504.0)
 
 
 def to_rows(layer: str, output: object, span: tuple[int, int], dtype: np.dtype) -> np.ndarray:
-    """A copy of what a layer gives for images span[0]..span[1] - 1, as rows (images, D).
+    """A copy of what a layer gives for images span[0] to span[1] - 1, as rows (images, D).
 
-    They are float16 where `dtype` is and that holds them, else float32. DDRError unless there is a
-    row of finite numbers for each image.
+    They are float16 where `dtype` is and that holds them, else float32.
+
+    Raises
+    ------
+    DDRError
+        Unless there is a row of finite numbers for each image.
     """
     first, last = span
     if not isinstance(output, Tensor) or output.ndim < 2 or len(output) != last - first:
@@ -57,6 +61,7 @@ class Rows:
 
     @property
     def complete(self) -> bool:
+        """Whether all n rows are there."""
         return self.count == self.n
 
     def add(self, rows: np.ndarray, first: int) -> None:
@@ -81,7 +86,7 @@ class Rows:
         self.array[self.count : self.count + len(rows)] = rows
 
     def columns(self, start: int, stop: int) -> np.ndarray:
-        """Columns start..stop - 1 of all rows."""
+        """Columns start to stop - 1 of all rows."""
         return self.array[:, start:stop]
 
 
@@ -113,6 +118,7 @@ class FileRows(Rows):
             ) from None
 
     def columns(self, start: int, stop: int) -> np.ndarray:
+        """Columns start to stop - 1 of all rows, read from the file."""
         stop = min(stop, self.shape[1])
         size = self.dtype.itemsize
         values = np.empty((self.n, stop - start), self.dtype)

@@ -23,18 +23,20 @@ def pixels(images: Tensor) -> np.ndarray:
 
 
 def high_pass(images: Tensor) -> np.ndarray:
-    """What a fixed filter and a rectifier make of images: |x - mean of the 3 x 3 pixels around|.
+    """What a fixed filter and a rectifier make of images (N, 3, H, W): (N, 3 H W), 0 or more.
 
-    Nothing is learned or deep about it, yet it takes the picture away and leaves how strong fine
-    structure is: a layer shows something of its own where it sorts better than this. Borders are
-    reflected.
+    |x - mean of the 3 x 3 pixels around|, borders reflected. Nothing is learned or deep about it,
+    yet it takes the picture away and leaves how strong fine structure is: a layer shows something
+    of its own where it sorts better than this.
     """
     around = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="reflect"), 3, stride=1)
     return pixels((images - around).abs())
 
 
 def standardised_brisque(images: Tensor) -> np.ndarray:
-    """The 36 statistics of `brisque`, each less its mean and divided by its standard deviation."""
+    """The 36 statistics (N, 36) of `brisque`, each less its mean and divided by its standard
+    deviation.
+    """
     return scale(brisque(images))
 
 
@@ -46,5 +48,16 @@ CONTROLS: dict[str, Callable[[Tensor], np.ndarray]] = {
 
 
 def controls(samples: Samples) -> list[Layer]:
-    """Each control on the images that networks get, as a layer (not embedded)."""
+    """Each control on the images that networks get, as a layer (not embedded).
+
+    Parameters
+    ----------
+    samples
+        Their images of 4 x 4 pixels or more.
+
+    Returns
+    -------
+    list of Layer
+        Named "pixels", "high-pass" and "BRISQUE", in this order.
+    """
     return [Layer.of(name, control(samples.images), samples) for name, control in CONTROLS.items()]

@@ -16,16 +16,46 @@ BORDER = 4
 
 
 def psnr(images: Tensor, truth: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio in dB (N,), over all channels; infinite for identical images."""
+    """Peak signal-to-noise ratio of each image, over all channels.
+
+    Parameters
+    ----------
+    images : Tensor
+        (N, 3, H, W), RGB; clipped to [0, 1].
+    truth : Tensor
+        (N, 3, H, W), RGB in [0, 1]; H and W more than 8, of which 4 pixels at each side do not
+        count.
+
+    Returns
+    -------
+    Tensor
+        (N,), in dB; infinite for identical images.
+    """
     images, truth = _inside(images.clamp(0, 1)), _inside(truth)
     return -10 * (images - truth).square().mean(dim=(1, 2, 3)).log10()
 
 
 def ssim(images: Tensor, truth: Tensor) -> Tensor:
-    """Structural similarity (N,), at most 1, by scikit-image: the mean of the three channels'.
+    """Structural similarity of each image, the mean of its three channels.
 
-    With the window of Wang et al. 2004, a Gaussian of sigma 1.5 cut off at 11 x 11 pixels; images
-    have to be at least as large within the border.
+    Parameters
+    ----------
+    images : Tensor
+        (N, 3, H, W), RGB; clipped to [0, 1].
+    truth : Tensor
+        (N, 3, H, W), RGB in [0, 1]; H and W 19 or more, of which 4 pixels at each side do not
+        count.
+
+    Returns
+    -------
+    Tensor
+        (N,), -1 to 1.
+
+    References
+    ----------
+    Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to
+    structural similarity", IEEE TIP 2004: a Gaussian window of sigma 1.5 cut off at 11 x 11 pixels.
+    Computed by scikit-image.
     """
     pairs = (_inside(batch).float().cpu().numpy() for batch in (images.clamp(0, 1), truth))
     similarity = partial(

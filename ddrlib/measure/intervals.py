@@ -7,6 +7,7 @@ than their range.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from scipy.stats import rankdata
 
 
 class Interval(NamedTuple):
-    """A value with its 95 % interval and the number of contents it rests on."""
+    """A value with the ends of its 95 % interval and the number of contents (or rows) it rests on."""
 
     value: float
     low: float
@@ -23,7 +24,7 @@ class Interval(NamedTuple):
     n: int
 
     def __str__(self) -> str:
-        return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
+        return in_brackets(self.value, self.low, self.high)
 
 
 class Spread(NamedTuple):
@@ -38,7 +39,25 @@ class Spread(NamedTuple):
     n: int
 
     def __str__(self) -> str:
-        return f"{self.value:.3g}" + f" [{self.low:.3g}, {self.high:.3g}]" * (self.n > 1)
+        return in_brackets(*self[:3]) if self.n > 1 else f"{self.value:,.{decimals(self.value)}f}"
+
+
+def decimals(*numbers: float) -> int:
+    """How many decimals to print numbers with that are compared: 3 below 1, 2 below 100, else none.
+
+    The largest decides for all, so that they are aligned. Whole numbers have none.
+    """
+    finite = [abs(number) for number in numbers if math.isfinite(number)]
+    largest = max(finite, default=0.0)
+    if largest >= 100 or all(number == int(number) for number in finite):
+        return 0
+    return 2 if largest >= 1 else 3
+
+
+def in_brackets(value: float, low: float, high: float) -> str:
+    """`value [low, high]`, in equally many decimals."""
+    digits = decimals(value, low, high)
+    return f"{value:,.{digits}f} [{low:,.{digits}f}, {high:,.{digits}f}]"
 
 
 def bootstrap(
@@ -50,14 +69,34 @@ def bootstrap(
 ) -> Interval:
     """A statistic with its 95 % percentile bootstrap interval over contents, freed of its bias.
 
-    `statistic` takes counts (B, contents), how often each content is drawn in each of B resamples
-    (in order of the sorted labels; a content drawn twice is two distinct contents), and returns
-    (B,). Its value is that of each content counted once. The same seed gives the same resamples.
-
     Resampling adds the contents' scatter once more to what lies between degradations, so a small
     share or CHI comes out too large in every resample. That bias, the resamples' mean less the
-    value, is taken off the percentiles (Efron and Tibshirani 1993, chapter 10). The interval stays
-    within `bounds`, the range of the statistic.
+    value, is taken off the percentiles.
+
+    Parameters
+    ----------
+    statistic
+        Takes counts (B, contents), how often each content is drawn in each of B resamples (in order
+        of the sorted labels; a content drawn twice is two distinct contents), and returns (B,). Its
+        value is that of each content counted once.
+    content : ndarray
+        Labels of the contents; only how many different ones there are counts.
+    n
+        How many resamples.
+    seed
+        The same seed gives the same resamples.
+    bounds
+        The range of the statistic, which the interval does not leave.
+
+    Returns
+    -------
+    Interval
+        Its `n` is the number of contents.
+
+    References
+    ----------
+    Efron and Tibshirani, "An Introduction to the Bootstrap", Chapman and Hall 1993, chapters 10
+    (bias) and 13 (percentiles).
     """
     contents = len(np.unique(content))
     shares = np.full(contents, 1 / contents)
@@ -70,23 +109,58 @@ def bootstrap(
 
 
 def mean_interval(values: np.ndarray, content: np.ndarray) -> Interval:
-    """The mean of one value per content (in the order of the sorted labels), with its interval."""
+    """The mean of one value per content, with its 95 % bootstrap interval over contents.
+
+    Parameters
+    ----------
+    values : ndarray
+        (n,), in the order of the sorted labels.
+    content : ndarray
+        (n,), the labels, all different.
+
+    Returns
+    -------
+    Interval
+        In the unit of the values.
+    """
     values = np.asarray(values, dtype=np.float64)
     return bootstrap(lambda counts: counts @ values / counts.sum(axis=1), content)
 
 
 def over_seeds(values: Sequence[float]) -> Spread:
-    """How a figure spreads over training seeds."""
+    """How a figure spreads over training seeds.
+
+    Parameters
+    ----------
+    values
+        One or more, a value for each training.
+
+    Returns
+    -------
+    Spread
+        Their mean, smallest, largest and number.
+    """
     return Spread(float(np.mean(values)), min(values), max(values), len(values))
 
 
 def spearman(x: np.ndarray, y: np.ndarray, within: bool = False) -> Interval:
-    """Spearman's rank correlation of x and y (N, L), with a 95 % bootstrap interval over the rows.
+    """Spearman's rank correlation with a 95 % bootstrap interval over the rows.
 
     The points of a row (one network at L levels) are no independent evidence: rows are resampled
-    whole, and the interval's `n` is their number. `within` ranks each column (all networks at one
-    level) for itself and averages the L correlations: what is then left out is that both grow with
-    the level.
+    whole.
+
+    Parameters
+    ----------
+    x, y : ndarray
+        (N, L) each, or (N,) unless `within`.
+    within
+        Rank each column (all networks at one level) for itself and average the L correlations: what
+        is then left out is that both grow with the level.
+
+    Returns
+    -------
+    Interval
+        From -1 to 1, 0 for constants; its `n` is N.
     """
     x, y = np.asarray(x), np.asarray(y)
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from ddrlib.degrade.samples import Samples
+from ddrlib.degrade.samples import Design, Samples
 from ddrlib.features.grams import gram, layer_grams, subgram
 from ddrlib.measure.intervals import Interval, bootstrap
 from ddrlib.measure.metrics import FACTORS, TwoWay, VarianceSplit, calinski_harabasz, permutation_p
@@ -24,6 +24,7 @@ from ddrlib.zoo.loading import Network
 
 NEIGHBOURS = 10
 COMPONENTS = 300  # of the published SRGA, where there are samples enough
+CHI_CONTENTS = 60  # with fewer, t-SNE shows no clusters where there are some
 one_core = threadpool_limits.wrap(limits=1, user_api="blas")  # best for many small products
 
 
@@ -31,8 +32,14 @@ one_core = threadpool_limits.wrap(limits=1, user_api="blas")  # best for many sm
 class Chi:
     """The Calinski-Harabasz index of a layer's t-SNE projections, one for each t-SNE seed.
 
-    `interval` is that of their mean, over contents, the projections being given. `wd` and `bd` are
-    means of the dispersions within and between the groups.
+    Attributes
+    ----------
+    values : tuple of float
+        0 or more; about 1 where the labels say nothing of the points.
+    wd, bd : float
+        Means over the projections of the dispersions within and between the groups.
+    interval : Interval
+        That of the mean of `values`, over contents, the projections being given.
     """
 
     values: tuple[float, ...]
@@ -42,6 +49,7 @@ class Chi:
 
     @property
     def mean(self) -> float:
+        """The mean over t-SNE seeds."""
         return self.interval.value
 
     @property
@@ -50,27 +58,28 @@ class Chi:
         return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else math.nan
 
     def __str__(self) -> str:
-        low, high = self.interval[1:3]
-        return f"{self.mean:.3g} ± {self.sd:.2g} [{low:.3g}, {high:.3g}]"
+        return str(self.interval)
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class Layer(Design):
     """A layer's features of n contents under k degradations.
 
-    Sample i shows the content i % n under the degradation `degradations[i // n]`. What is measured
-    is computed when it is asked for, once. All intervals are 95 % bootstrap intervals over
-    contents.
+    What is measured is computed when it is asked for, once. All intervals are 95 % bootstrap
+    intervals over contents.
 
     Attributes
     ----------
     name : str
+        As the network calls the layer.
     dim : int
-        Values that the layer gives for an image.
+        How many values the layer gives for an image.
     gram : ndarray
-        (N, N), the centred Gram matrix, N = n k.
+        (N, N), the centred Gram matrix, float64, N = n k.
     n : int
+        The number of contents.
     degradations : tuple of str
+        The k degradations, all different.
     embeddings : ndarray
         (seeds, N, 2), t-SNE projections; none until `embedded`.
     """
@@ -84,21 +93,44 @@ class Layer:
 
     @classmethod
     def of(cls, name: str, features: np.ndarray, samples: Samples) -> Layer:
-        """From the features (N, D) of samples."""
+        """The layer that gives these features.
+
+        Parameters
+        ----------
+        name
+            What it is called.
+        features : ndarray
+            (N, D), any float type, a row for each sample.
+        samples
+            The N samples, in their order.
+
+        Returns
+        -------
+        Layer
+            Not embedded.
+        """
         return cls(name, features.shape[1], gram(features), samples.n, samples.degradations)
 
-    @property
-    def content(self) -> np.ndarray:
-        """(N,): which content each sample shows."""
-        return np.tile(np.arange(self.n), len(self.degradations))
-
-    @property
-    def degradation(self) -> np.ndarray:
-        """(N,): the number of each sample's degradation."""
-        return np.repeat(np.arange(len(self.degradations)), self.n)
-
     def only(self, degradations: Sequence[str], n: int | None = None) -> Layer:
-        """The same layer under these degradations alone, in this order; with the first n contents."""
+        """The same layer under some degradations alone, its Gram matrix centred anew.
+
+        Parameters
+        ----------
+        degradations
+            Some of the layer's, in the order wanted.
+        n
+            How many contents, the first ones; all by default.
+
+        Returns
+        -------
+        Layer
+            Not embedded.
+
+        Raises
+        ------
+        ValueError
+            For a degradation that the layer does not have.
+        """
         n = n or self.n
         firsts = [self.n * self.degradations.index(name) for name in degradations]
         index = np.add.outer(firsts, np.arange(n)).ravel()
@@ -108,12 +140,12 @@ class Layer:
 
     @cached_property
     def scores(self) -> np.ndarray:
-        """(N, 50 or fewer): principal component scores, the strongest component first."""
+        """(N, 50 or fewer), principal component scores, the strongest component first."""
         return pca(self.gram).scores
 
     @cached_property
     def design(self) -> TwoWay:
-        """The two-way sums of squares."""
+        """The two-way sums of squares, from which variance components and their intervals follow."""
         return TwoWay.of(self.gram, self.content, self.degradation)
 
     @cached_property
@@ -121,8 +153,8 @@ class Layer:
     def variance(self) -> VarianceSplit[Interval]:
         """Unbiased variance components as shares of their sum: degradation, content, rest.
 
-        A factor without effect has 0 on average, whatever the number of contents; see
-        `ddrlib.measure.metrics.variance_components`.
+        A factor without effect has 0 on average, whatever the number of contents, and may have
+        less; see `ddrlib.measure.metrics.variance_components`.
         """
         component = self.design.component
         over_contents = partial(bootstrap, content=np.arange(self.n), bounds=(-np.inf, 1))
@@ -131,10 +163,11 @@ class Layer:
     @cached_property
     @one_core
     def knn_degradation(self) -> Interval:
-        """The share of a sample's 10 nearest neighbours that have its degradation.
+        """The share (0 to 1) of a sample's 10 nearest neighbours that have its degradation.
 
         With fewer than 11 contents there are as many neighbours as others of a degradation.
         Neighbours are those in the full sample: a content drawn twice would be its own neighbour.
+        Distances are those of `ddrlib.measure.neighbours.knn_hits`.
         """
         hits = self.knn_by_content
         return bootstrap(lambda counts: counts @ hits / self.n, np.arange(self.n), bounds=(0, 1))
@@ -142,7 +175,7 @@ class Layer:
     @cached_property
     @one_core
     def knn_by_content(self) -> np.ndarray:
-        """(n,): `knn_degradation` of the samples of each content."""
+        """(n,), `knn_degradation` of the samples of each content."""
         hits = knn_hits(self.gram, self.degradation, min(NEIGHBOURS, self.n - 1))
         return hits.reshape(-1, self.n).mean(axis=0)
 
@@ -154,13 +187,36 @@ class Layer:
     @cached_property
     @one_core
     def p(self) -> float:
-        """p of the permutation test of the share of degradation."""
+        """p of the permutation test of the share of degradation, from 0.001 to 1.
+
+        See `ddrlib.measure.metrics.permutation_p`.
+        """
         return permutation_p(self.gram, self.content, self.degradation)
 
     def srga(self, degradation: str) -> Interval:
-        """SRGA of a degradation against the first one (Liu et al. 2023; see `ddrlib.measure.srga`).
+        """SRGA of a degradation against the layer's first one.
 
         Signs of components, which matter a little, are those of `ddrlib.measure.projection.pca`.
+
+        Parameters
+        ----------
+        degradation
+            One of `degradations`.
+
+        Returns
+        -------
+        Interval
+            0 or more; 0 where the fitted distributions are the same.
+
+        Raises
+        ------
+        ValueError
+            For a degradation that the layer does not have.
+
+        References
+        ----------
+        Liu et al., "Evaluating the generalization ability of super-resolution networks", IEEE TPAMI
+        2023; see `ddrlib.measure.srga`.
         """
         components = min(COMPONENTS, self.n - 1)
         reference, test = (
@@ -172,17 +228,35 @@ class Layer:
     # On t-SNE projections
 
     def embedded(self, seeds: int, perplexity: float = 30.0) -> Layer:
-        """The same layer with its t-SNE projections of the seeds 0..seeds - 1."""
+        """The same layer with t-SNE projections.
+
+        Parameters
+        ----------
+        seeds
+            One or more; the projections have the seeds 0 to `seeds` - 1.
+        perplexity
+            Of t-SNE, 1 or more; lowered to a third of the other samples where it is above.
+
+        Returns
+        -------
+        Layer
+            Its `embeddings` are (seeds, N, 2).
+
+        Raises
+        ------
+        DDRError
+            For fewer than 4 samples, a perplexity below 1, and features that are all the same.
+        """
         return next(embedded_each([self], seeds, perplexity))
 
     @cached_property
     def chi_degradation(self) -> Chi:
-        """CHI of the projections by degradation."""
+        """CHI of the projections by degradation; the layer has to be embedded."""
         return self._chi("degradation", self.degradation)
 
     @cached_property
     def chi_content(self) -> Chi:
-        """CHI of the projections by content."""
+        """CHI of the projections by content; the layer has to be embedded."""
         return self._chi("content", self.content)
 
     @cached_property
@@ -204,7 +278,13 @@ class Layer:
         )
 
     def summary(self) -> dict[str, object]:
-        """The measures under the names that tables give them."""
+        """The measures under the names that tables give them; the layer has to be embedded.
+
+        Returns
+        -------
+        dict of str to Interval or Chi
+            Components of degradation and content, neighbours, CHI by degradation and content.
+        """
         return {
             "component of degradation": self.variance.degradation,
             "component of content": self.variance.content,
@@ -214,7 +294,14 @@ class Layer:
         }
 
     def intervals(self) -> dict[str, Interval]:
-        """All measures that have an interval, by name."""
+        """All measures that have an interval; the layer has to be embedded.
+
+        Returns
+        -------
+        dict of str to Interval
+            The keys are chi_degradation, chi_content, component_degradation, component_content,
+            component_rest and knn_degradation.
+        """
         return {
             "chi_degradation": self.chi_degradation.interval,
             "chi_content": self.chi_content.interval,
@@ -223,20 +310,73 @@ class Layer:
         }
 
 
+def too_few_for_chi(n: int) -> str:
+    """Why a claim that rests on CHI cannot be tested on n contents; "" where it can be.
+
+    A network whose CHI is 528 on 100 contents and 207 on 60 has 2.9 on 24 and 4.2 on 16, while its
+    variance components are the same for all of them.
+    """
+    if n >= CHI_CONTENTS:
+        return ""
+    return f"CHI shows no clusters on fewer than {CHI_CONTENTS} contents, and this run has {n}"
+
+
 def layers_of(
     network: Network,
     samples: Samples,
     layers: Sequence[str] | None = None,
     device: str | torch.device = "auto",
 ) -> list[Layer]:
-    """Layers (default: all) of a network in order of depth, not embedded; errors: `layer_grams`."""
+    """Measured layers of a network, not embedded.
+
+    Parameters
+    ----------
+    network
+        Of the scale of `samples`.
+    samples
+        Their images are what it is given.
+    layers
+        Names from `network.layers` or `network.inside`; all of `network.layers` by default.
+    device
+        "auto" (a GPU where there is one), "cpu" or "cuda".
+
+    Returns
+    -------
+    list of Layer
+        In order of depth.
+
+    Raises
+    ------
+    DDRError
+        As `ddrlib.features.grams.layer_grams` does.
+    """
     found = layer_grams(network, samples.images, layers, device=device)
     of = samples.n, samples.degradations
     return [Layer(name, dim, matrix, *of) for name, (matrix, dim) in found.items()]
 
 
 def embedded_each(layers: Sequence[Layer], seeds: int, perplexity: float = 30.0) -> Iterator[Layer]:
-    """`Layer.embedded` of each, as they come; all t-SNE runs side by side."""
+    """Layers with their t-SNE projections; all t-SNE runs go side by side.
+
+    Parameters
+    ----------
+    layers
+        Any number, of any networks.
+    seeds
+        One or more; the projections of each have the seeds 0 to `seeds` - 1.
+    perplexity
+        Of t-SNE, 1 or more; lowered to a third of the other samples where it is above.
+
+    Yields
+    ------
+    Layer
+        In the order given, each as soon as it is done.
+
+    Raises
+    ------
+    DDRError
+        As `Layer.embedded` does.
+    """
     runs = tsne_each(
         [
             (layer.scores, seed, usable_perplexity(len(layer.gram), perplexity))

@@ -23,11 +23,22 @@ from ddrlib.zoo.loading import Network
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """A network measured on samples, layer by layer in order of depth.
+    """A network measured on samples, layer by layer; `measurement["LRL_10"]` is that layer.
 
-    `measurement["LRL_10"]` is that layer; `trunk` names the measured layers of the network's stack
-    of blocks, the last of them the deepest. `perplexity` is that used, which is lower than that
-    asked for where there are few samples.
+    Attributes
+    ----------
+    network : str
+        Its name.
+    samples : Samples
+        What it was measured on.
+    seeds : int
+        How many t-SNE runs each layer has.
+    perplexity : float
+        That used, which is lower than that asked for where there are few samples.
+    layers : list of Layer
+        In order of depth, embedded.
+    trunk : list of str
+        The measured layers of the network's stack of blocks, the last of them the deepest.
     """
 
     network: str
@@ -44,6 +55,7 @@ class Measurement:
 
     @property
     def degradations(self) -> tuple[str, ...]:
+        """The degradations, the first of which is the reference of SRGA."""
         return self.samples.degradations
 
     def __getitem__(self, name: str) -> Layer:
@@ -54,13 +66,43 @@ class Measurement:
         raise DDRError(f"layer {name!r} of {self.network} was not measured; there are: {measured}")
 
     def srga(self, layer: str) -> dict[str, Interval]:
-        """SRGA at a layer of each degradation but the first, against the first."""
+        """SRGA at a layer of each degradation but the first, against the first.
+
+        Parameters
+        ----------
+        layer
+            The name of a measured layer.
+
+        Returns
+        -------
+        dict of str to Interval
+            By degradation; 0 or more each.
+
+        Raises
+        ------
+        DDRError
+            For a layer that was not measured.
+        """
         return {name: self[layer].srga(name) for name in self.degradations[1:]}
 
     def record(self, srga_layer: str | None = None) -> dict:
         """All numbers with their intervals, as plain values; some may be infinite or NaN.
 
-        With `srga_layer` the key "srga" holds the indices at that layer.
+        Parameters
+        ----------
+        srga_layer
+            The name of a measured layer, whose SRGA the key "srga" then holds; by default there is
+            none.
+
+        Returns
+        -------
+        dict
+            network, n, degradations, seeds, perplexity, and layers, a dictionary for each.
+
+        Raises
+        ------
+        DDRError
+            For a layer that was not measured.
         """
         record = {
             "network": self.network,
@@ -99,20 +141,34 @@ def measure(
 
     Parameters
     ----------
-    layers : sequence of str, optional
-        Names of `network.layers`; all by default.
-    seeds : int
-        t-SNE runs with the seeds 0..seeds - 1, all side by side through joblib, whose
+    network
+        What is measured.
+    patches
+        Two contents or more, their sides multiples of the network's scale.
+    degradations
+        Two or more different ones; SRGA compares with the first.
+    layers
+        Names from `network.layers` or `network.inside`; all of `network.layers` by default.
+    seeds
+        t-SNE runs with the seeds 0 to `seeds` - 1, all side by side through joblib, whose
         `parallel_config` can send them to a cluster.
-    perplexity : float
-        Of t-SNE; lowered to a third of the samples where it is above.
-    progress : callable, optional
+    perplexity
+        Of t-SNE, 1 or more; lowered to a third of the other samples where it is above.
+    device
+        "auto" (a GPU where there is one), "cpu" or "cuda".
+    progress
         Takes a line of text for each layer.
+
+    Returns
+    -------
+    Measurement
+        Its layers in order of depth, embedded.
 
     Raises
     ------
     DDRError
-        For fewer than two contents or degradations, no seed, and as `layer_grams` does.
+        For fewer than two contents or degradations, no seed, a perplexity below 1, and as
+        `ddrlib.features.grams.layer_grams` does.
     """
     if seeds < 1:
         raise DDRError(f"{seeds} t-SNE seeds: measuring needs one at least")
@@ -129,7 +185,18 @@ def measure(
 
 
 def last_hidden(network: Network) -> str:
-    """The last layer before the output, where there is one: that which SRGA was made for."""
+    """The last layer before the output, the one that SRGA was made for.
+
+    Parameters
+    ----------
+    network
+        With one layer or more.
+
+    Returns
+    -------
+    str
+        Its name; that of the output where there is no other.
+    """
     hidden = [layer for layer, path in network.layers.items() if path]
     return (hidden or list(network.layers))[-1]
 

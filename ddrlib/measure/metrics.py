@@ -22,7 +22,11 @@ T = TypeVar("T")
 
 
 class Dispersion(NamedTuple):
-    """The Calinski-Harabasz index and its dispersions (in the unit of the points, squared)."""
+    """The Calinski-Harabasz index, 0 or more, with the dispersions that it is made of.
+
+    `wd` is the dispersion within the groups, `bd` that between them, both in the unit of the
+    points, squared.
+    """
 
     chi: float
     wd: float
@@ -43,12 +47,33 @@ class VarianceSplit(Generic[T]):
 
 
 def calinski_harabasz(points: np.ndarray, labels: np.ndarray) -> Dispersion:
-    """CHI of points (N, d) grouped by labels (Calinski and Harabasz 1974; the paper's measure).
+    """The Calinski-Harabasz index (CHI) of labelled points, the paper's measure of separation.
 
-    BD = sum_g n_g |mean_g - mean|^2, WD = sum_g sum_(i in g) |x_i - mean_g|^2 and
-    CHI = (BD / (k - 1)) / (WD / (N - k)) for k groups. CHI is about 1 where labels say nothing of
-    the points, infinite where each group is one point, and 0 where all points are one.
-    Raises DDRError unless 2 <= k < N.
+    With BD = sum_g n_g |mean_g - mean|^2 and WD = sum_g sum_(i in g) |x_i - mean_g|^2, CHI is
+    (BD / (k - 1)) / (WD / (N - k)) for k groups of N points.
+
+    Parameters
+    ----------
+    points : ndarray
+        (N, d), in any unit.
+    labels : ndarray
+        (N,), with 2 to N - 1 different values.
+
+    Returns
+    -------
+    Dispersion
+        CHI is about 1 where labels say nothing of the points, infinite where the points of each
+        group are one, and 0 where all points are one.
+
+    Raises
+    ------
+    DDRError
+        For fewer than 2 groups, or as many as there are points.
+
+    References
+    ----------
+    Calinski and Harabasz, "A dendrite method for cluster analysis", Communications in Statistics
+    1974; Liu et al., arXiv 2108.00406.
     """
     groups, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
     n, k = len(points), len(groups)
@@ -85,7 +110,13 @@ class TwoWay:
 
     @classmethod
     def of(cls, gram: np.ndarray, content: np.ndarray, degradation: np.ndarray) -> TwoWay:
-        """From a centred Gram matrix; DDRError unless each content has each degradation once."""
+        """From a centred Gram matrix (N, N) and the labels (N,) of its samples.
+
+        Raises
+        ------
+        DDRError
+            Unless each content is there under each degradation exactly once.
+        """
         cells = _cells(content, degradation)
         k = len(cells)
         blocks = gram[cells[:, None, :, None], cells[None, :, None, :]]  # (k, k, n, n)
@@ -157,9 +188,26 @@ def variance_split(
 ) -> VarianceSplit[float]:
     """How the sum of squares of the features divides: two-way analysis of variance, one per cell.
 
-    With G centred: SS total = trace G and SS of a factor = sum over its levels of 1'G1 / (samples
-    of the level). Labels without effect get (k - 1) / (N - 1) and (n - 1) / (N - 1) on average.
-    Raises DDRError for a design that is not balanced, or features that are all equal.
+    With G centred, SS total is the trace of G, and SS of a factor is the sum over its levels of
+    1'G1 / (samples of the level).
+
+    Parameters
+    ----------
+    gram : ndarray
+        (N, N), a centred Gram matrix, N = n k.
+    content, degradation : ndarray
+        (N,), labels; each content is there under each degradation exactly once.
+
+    Returns
+    -------
+    VarianceSplit
+        Shares from 0 to 1. Labels without effect get (k - 1) / (N - 1) for degradation and
+        (n - 1) / (N - 1) for content on average.
+
+    Raises
+    ------
+    DDRError
+        For a design that is not balanced, or features that are all equal.
     """
     return _split(TwoWay.share, gram, content, degradation)
 
@@ -171,8 +219,25 @@ def variance_components(
 
     With k degradations of n contents and the mean squares MS_d = SS_d / (k - 1),
     MS_c = SS_c / (n - 1) and MS_r = SS_rest / ((k - 1) (n - 1)), the components are
-    (MS_d - MS_r) / n, (MS_c - MS_r) / k and MS_r. Labels without effect get 0 on average, whatever
-    n and k, and may get less than 0. Raises DDRError where `variance_split` does.
+    (MS_d - MS_r) / n, (MS_c - MS_r) / k and MS_r.
+
+    Parameters
+    ----------
+    gram : ndarray
+        (N, N), a centred Gram matrix, N = n k.
+    content, degradation : ndarray
+        (N,), labels; each content is there under each degradation exactly once.
+
+    Returns
+    -------
+    VarianceSplit
+        Together 1. Labels without effect get 0 on average, whatever n and k, and may get less than
+        0.
+
+    Raises
+    ------
+    DDRError
+        For a design that is not balanced, or features that are all equal.
 
     References
     ----------
@@ -201,11 +266,32 @@ def _check_variance(gram: np.ndarray) -> None:
 def permutation_p(
     gram: np.ndarray, content: np.ndarray, degradation: np.ndarray, n: int = 999, seed: int = 0
 ) -> float:
-    """How often chance makes the degradations differ as much: p from 1 / (n + 1) to 1.
+    """How often chance makes the degradations differ as much.
 
     Degradation labels are shuffled within each content, which leaves the contents' sum of squares
-    and the total as they are; the statistic is the share of degradation in the variance, and
-    p = (1 + number of shuffles that reach it) / (1 + n).
+    and the total as they are; the statistic is the share of degradation in the variance, and p is
+    (1 + number of shuffles that reach it) / (1 + n).
+
+    Parameters
+    ----------
+    gram : ndarray
+        (N, N), a centred Gram matrix.
+    content, degradation : ndarray
+        (N,), labels; each content is there under each degradation exactly once.
+    n
+        How many shuffles.
+    seed
+        Of the shuffles.
+
+    Returns
+    -------
+    float
+        From 1 / (1 + n) to 1.
+
+    Raises
+    ------
+    DDRError
+        For a design that is not balanced, or features that are all equal.
     """
     _check_variance(gram)
     cells = _cells(content, degradation)

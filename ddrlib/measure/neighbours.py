@@ -10,12 +10,35 @@ from ddrlib.errors import DDRError
 
 
 def knn_hits(gram: np.ndarray, labels: np.ndarray, k: int = 10) -> np.ndarray:
-    """The share (N,) of each sample's k nearest neighbours, itself excluded, with its label.
+    """The share of each sample's nearest neighbours, itself excluded, that have its label.
 
     Distances are locally scaled, |x_i - x_j|^2 / (s_i s_j) with s_i the distance of x_i to its own
-    k-th neighbour (Zelnik-Manor and Perona 2004), as t-SNE too gives each sample its own unit. By
-    the plain distance in so many dimensions the samples close to the mean, in SR networks the
-    blurred ones, would be everybody's neighbours (hubs), however clear the groups.
+    k-th neighbour, as t-SNE too gives each sample its own unit. By the plain distance in so many
+    dimensions the samples close to the mean, in SR networks the blurred ones, would be everybody's
+    neighbours (hubs), however clear the groups.
+
+    Parameters
+    ----------
+    gram : ndarray
+        (N, N), a centred Gram matrix.
+    labels : ndarray
+        (N,).
+    k
+        How many neighbours, 1 to N - 1.
+
+    Returns
+    -------
+    ndarray
+        (N,), multiples of 1 / k from 0 to 1.
+
+    Raises
+    ------
+    DDRError
+        For a `k` out of range.
+
+    References
+    ----------
+    Zelnik-Manor and Perona, "Self-tuning spectral clustering", NIPS 2004, section 2.
     """
     return (labels[_neighbours(gram, k)] == labels[:, None]).mean(axis=1)
 
@@ -35,7 +58,7 @@ def _neighbours(gram: np.ndarray, k: int) -> np.ndarray:
 
 
 class LabelPurity(NamedTuple):
-    """Purity by labels of the contents, its mean over shuffled labels, and p of a permutation test."""
+    """Purity by labels (0 to 1), its mean over shuffled labels, and p of the permutation test."""
 
     value: float
     chance: float
@@ -47,8 +70,31 @@ def label_purity(
 ) -> LabelPurity:
     """Do samples of one label, such as the category of a photograph, lie together?
 
-    The purity, the mean of `knn_hits`, held against n shuffles of the labels:
-    p = (1 + number of shuffles that reach it) / (1 + n).
+    The purity, the mean of `knn_hits`, is held against shuffles of the labels: p = (1 + number of
+    shuffles that reach it) / (1 + n).
+
+    Parameters
+    ----------
+    gram : ndarray
+        (N, N), a centred Gram matrix.
+    labels : ndarray
+        (N,).
+    k
+        How many neighbours, 1 to N - 1.
+    n
+        How many shuffles.
+    seed
+        Of the shuffles.
+
+    Returns
+    -------
+    LabelPurity
+        Its p is 1 / (1 + n) or more.
+
+    Raises
+    ------
+    DDRError
+        For a `k` out of range.
     """
     neighbours = _neighbours(gram, k)
     rng = np.random.default_rng(seed)

@@ -62,7 +62,8 @@ def _scene_statistics(x: np.ndarray) -> np.ndarray:
 def fit_aggd(x: np.ndarray) -> np.ndarray:
     """Asymmetric generalised Gaussians fitted by moments to the values of each x[i], as (N, 4).
 
-    Shape, mean, left variance E [x^2 | x < 0], right variance E [x^2 | x > 0] (Lasmar et al. 2009).
+    Shape, mean, left variance E [x^2 | x < 0], right variance E [x^2 | x > 0] (Lasmar et al., ICIP
+    2009).
     """
     x = x.reshape(len(x), -1)
     left, right = (
@@ -78,7 +79,7 @@ def fit_aggd(x: np.ndarray) -> np.ndarray:
 
 
 def gradient_statistics(images: Tensor) -> np.ndarray:
-    """24 statistics of the raw pixels' differences to their neighbours, across and down.
+    """24 statistics (N, 24) of the raw pixels' differences to their neighbours, across and down.
 
     Of each colour and direction: mean absolute value, standard deviation and kurtosis as
     logarithms, and the skewness.

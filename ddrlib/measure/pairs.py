@@ -21,6 +21,11 @@ class Pairs:
     Each pair is looked at alone: the same contents under the one and under the other degradation,
     with the variance component of the degradation and the purity of the nearest neighbours. In an
     ordered series the distance of a pair is the number of steps between the two.
+
+    Parameters
+    ----------
+    layer
+        Under two degradations or more, for a series in its order.
     """
 
     def __init__(self, layer: Layer) -> None:
@@ -31,11 +36,33 @@ class Pairs:
         }
 
     def component(self, i: int, j: int) -> Interval:
-        """The variance component of the degradation between i and j."""
+        """The variance component of the degradation between two degradations.
+
+        Parameters
+        ----------
+        i, j
+            Their numbers in `layer.degradations`, not the same.
+
+        Returns
+        -------
+        Interval
+            A share, 1 or less; 0 on average where degradation has no effect.
+
+        Raises
+        ------
+        KeyError
+            For equal numbers, and one that is out of range.
+        """
         return self._mean_component([(min(i, j), max(i, j))])
 
     def table(self) -> pd.DataFrame:
-        """The components as a symmetric table with an empty diagonal."""
+        """The components of all pairs as a table.
+
+        Returns
+        -------
+        DataFrame
+            (k, k), symmetric, rows and columns named by the degradations; the diagonal is NaN.
+        """
         names = list(self.layer.degradations)
         table = np.full((len(names), len(names)), np.nan)
         for i, j in self.pairs:
@@ -43,11 +70,23 @@ class Pairs:
         return pd.DataFrame(table, index=names, columns=names)
 
     def components(self) -> dict[int, Interval]:
-        """By distance: the mean component of the pairs so far apart."""
+        """The mean component of the pairs that are so many steps apart.
+
+        Returns
+        -------
+        dict of int to Interval
+            By distance, 1 to k - 1.
+        """
         return {steps: self._mean_component(pairs) for steps, pairs in self._apart.items()}
 
     def neighbours(self) -> dict[int, Interval]:
-        """By distance: the mean share of a sample's nearest neighbours that have its degradation."""
+        """The mean share of a sample's nearest neighbours that have its degradation, by distance.
+
+        Returns
+        -------
+        dict of int to Interval
+            By distance, 1 to k - 1; shares from 0 to 1.
+        """
         means = {
             steps: np.mean([self.pairs[pair].knn_by_content for pair in pairs], axis=0)
             for steps, pairs in self._apart.items()
@@ -64,8 +103,11 @@ class Pairs:
     def monotonicity(self) -> Interval:
         """Spearman's rho of distance and component over all pairs.
 
-        Largest where the component grows with every step; less than 1 even then, since distances
-        are tied and components are not.
+        Returns
+        -------
+        Interval
+            Largest where the component grows with every step; less than 1 even then, since
+            distances are tied and components are not.
         """
         steps = _standard_ranks(np.array([j - i for i, j in self.pairs])[:, None])
         best = (np.sort(steps, axis=0) * _standard_ranks(np.arange(len(steps))[:, None])).mean()

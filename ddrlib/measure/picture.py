@@ -40,13 +40,15 @@ class Picture:
 
     @classmethod
     def of(cls, name: str, features: np.ndarray, samples: Samples) -> Picture:
-        """From feature maps (N, C H W) of the size of the input images."""
+        """From feature maps (N, C H W), a row for each sample, of the height and width of the input
+        images.
+        """
         rest = beyond(features, samples.images)
         return cls(Layer.of(name, features, samples), Layer.of(name, rest, samples))
 
     @property
     def explained(self) -> Interval:
-        """The share of the variance of the features that the input pixels explain, 95 % interval."""
+        """The share (0 to 1) of the variance of the features that the input pixels explain."""
 
         def share(counts: np.ndarray) -> np.ndarray:
             return 1 - self.rest.design.sums(counts)[2] / self.whole.design.sums(counts)[2]
@@ -57,16 +59,49 @@ class Picture:
 def look_beyond(
     network: Network, samples: Samples, layer: str, device: str | torch.device = "auto"
 ) -> Picture:
-    """A layer of a network, one that works at the size of the input, with and without the image."""
+    """A layer of a network with and without what the input pixels explain.
+
+    Parameters
+    ----------
+    network
+        Of the scale of `samples`.
+    samples
+        Their images are what it is given.
+    layer
+        The name of one that works at the size of the input, such as a block of the trunk.
+    device
+        "auto" (a GPU where there is one), "cpu" or "cuda".
+
+    Returns
+    -------
+    Picture
+        The layer, and the rest of it.
+
+    Raises
+    ------
+    DDRError
+        For an unknown layer, and one that does not give a finite row for each image.
+    """
     features = extract(network, samples.images, [layer], device=device)[layer]
     return Picture.of(layer, features, samples)
 
 
 def beyond(features: np.ndarray, images: Tensor) -> np.ndarray:
-    """Feature maps (N, C H W) less what can be read linearly off the 3 x 3 input pixels around.
+    """Feature maps less what can be read linearly off the 3 x 3 input pixels around each position.
 
-    Least squares over all positions of all images (N, 3, H, W) together. A trunk that carries the
-    picture has it in nearly all of its variance; this is what it has beyond it.
+    Least squares over all positions of all images together.
+
+    Parameters
+    ----------
+    features : ndarray
+        (N, C H W), maps of the height and width of the images.
+    images : Tensor
+        (N, 3, H, W), the inputs.
+
+    Returns
+    -------
+    ndarray
+        (N, C H W), float32, the residuals.
     """
     maps = torch.from_numpy(features).view(len(images), -1, images[0, 0].numel())
 

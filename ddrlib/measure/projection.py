@@ -11,7 +11,15 @@ from threadpoolctl import threadpool_limits
 
 @dataclass(frozen=True)
 class PCA:
-    """Scores (N, n), strongest component first, and each one's share of the total variance (n,)."""
+    """Principal component scores, and how much of the variance each component explains.
+
+    Attributes
+    ----------
+    scores : ndarray
+        (N, n), the strongest component first.
+    explained_variance_ratio : ndarray
+        (n,), shares of the total variance.
+    """
 
     scores: np.ndarray
     explained_variance_ratio: np.ndarray
@@ -21,8 +29,19 @@ class PCA:
 def pca(gram: np.ndarray, n_components: int = 50) -> PCA:
     """Exact principal components of the samples behind a centred Gram matrix.
 
-    At most `n_components`; fewer where the samples span fewer dimensions (none where all are one).
     The sign of a component is free: here its largest score in absolute value is positive.
+
+    Parameters
+    ----------
+    gram : ndarray
+        (N, N), centred.
+    n_components
+        How many at most; fewer where the samples span fewer dimensions (none where all are one).
+
+    Returns
+    -------
+    PCA
+        In float64.
     """
     n = len(gram)
     first = max(n - n_components, 0)

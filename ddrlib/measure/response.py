@@ -16,8 +16,9 @@ import torch
 
 from ddrlib.degrade.samples import Samples
 from ddrlib.features.cache import files_hash, load_arrays, save_arrays
-from ddrlib.features.extraction import extract
+from ddrlib.features.extraction import extract, resolve_device
 from ddrlib.features.grams import SOURCES, gram
+from ddrlib.machine import bfloat16_allowed
 from ddrlib.measure import fidelity, picture
 from ddrlib.measure.fidelity import psnr
 from ddrlib.measure.intervals import mean_interval
@@ -34,10 +35,18 @@ PLACES = (TRUNK, BEYOND, LAST, OUTPUT)
 
 @dataclass(frozen=True, eq=False)
 class Response:
-    """A network on n contents under k degradations, the first of which is the reference.
+    """A network on n contents under k degradations; `response[TRUNK]` is the layer of that place.
 
-    `places` holds a layer for each place; `response[TRUNK]` is that one. `psnr` (k, n) is in dB
-    against the ground truth.
+    Attributes
+    ----------
+    network : str
+        Its name.
+    samples : Samples
+        The first of whose degradations is the reference.
+    places : dict of str to Layer
+        A layer for each of `PLACES`.
+    psnr : ndarray
+        (k, n), of the restored images against the ground truth, in dB.
     """
 
     network: str
@@ -51,8 +60,12 @@ class Response:
     def table(self) -> pd.DataFrame:
         """A row per degradation, the reference among them: it is compared with itself.
 
-        Columns: SRGA at the last feature map; the components of degradation in the trunk and of
-        content in the last feature map, of reference and degradation together; PSNR and its loss.
+        Returns
+        -------
+        DataFrame
+            Columns: network, degradation; SRGA at the last feature map; the components of
+            degradation in the trunk and of content in the last feature map, of reference and
+            degradation together; PSNR and its loss, both in dB. Measures are `Interval`.
         """
         contents = np.arange(self.samples.n)
         reference = self.samples.degradations[0]
@@ -74,12 +87,31 @@ class Response:
 
 
 def respond(network: Network, samples: Samples, device: str | torch.device = "auto") -> Response:
-    """Run the network on the same contents under every degradation; kept in the cache.
+    """Run a network on the same contents under every degradation; kept in the cache.
 
-    The last feature map, the layer before the output, is the one that SRGA was made for. The trunk
-    has to work at the size of the input. Features are held in memory, all of one network at a time.
+    Features are held in memory, all of one network at a time.
+
+    Parameters
+    ----------
+    network
+        Its trunk works at the size of the input. The last feature map, the layer before the output,
+        is the one that SRGA was made for.
+    samples
+        Of the network's scale; the first degradation is the reference.
+    device
+        "auto" (a GPU where there is one), "cpu" or "cuda".
+
+    Returns
+    -------
+    Response
+        Its layers are not embedded.
+
+    Raises
+    ------
+    DDRError
+        For a layer that does not give a finite row for each image.
     """
-    key = _key(network, samples)
+    key = _key(network, samples, bfloat16_allowed(resolve_device(device)))
     kept = load_arrays(key)
     if kept is None:
         kept = _respond(network, samples, device)
@@ -108,11 +140,12 @@ def _respond(
     }
 
 
-def _key(network: Network, samples: Samples) -> str:
+def _key(network: Network, samples: Samples, rounded: bool) -> str:
     """What identifies a response: a hash of all that it depends on."""
     made_by = (
         files_hash(*map(Path, (__file__, fidelity.__file__, picture.__file__)), *SOURCES),
         network.identity,
+        rounded,
     )
     digest = hashlib.blake2b(repr((made_by, list(network.layers.items()))).encode(), digest_size=16)
     for images in (samples.images, samples.patches.images):

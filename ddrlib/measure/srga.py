@@ -36,8 +36,18 @@ logger = logging.getLogger(__name__)
 class SRGA:
     """The index of a test set, and how it came about.
 
-    `n` samples of the test set, `components` of each set; `sigma` and `shape` of the test set's
-    generalised Gaussian; `kl`, its divergence from the reference's; srga = log10(kl + 1e-5) + 5.
+    Attributes
+    ----------
+    n : int
+        Samples of the test set.
+    components : int
+        Principal components used of each set.
+    sigma, shape : float
+        Of the test set's generalised Gaussian.
+    kl : float
+        Divergence of the test set's distribution from the reference's, 0 or more.
+    srga : float
+        log10(kl + 1e-5) + 5, 0 or more.
     """
 
     n: int
@@ -53,15 +63,25 @@ def srga(reference: np.ndarray, test: np.ndarray, components: int = 300) -> SRGA
 
     Parameters
     ----------
-    reference, test : arrays (N, D)
-        Their numbers of samples may differ.
-    components : int
+    reference, test : ndarray
+        (N, D), of the same layer; their numbers of samples may differ.
+    components
         How many principal components of each are used; fewer where there are not so many.
+
+    Returns
+    -------
+    SRGA
+        The index and what it was computed from.
 
     Raises
     ------
     DDRError
         Where features are not comparable numbers: see `check_features`.
+
+    References
+    ----------
+    Liu et al., "Evaluating the generalization ability of super-resolution networks", IEEE TPAMI
+    2023, as their published script computes it.
     """
     check_features(reference, "the reference")
     check_features(test, "the test set", reference.shape[1])
@@ -71,7 +91,7 @@ def srga(reference: np.ndarray, test: np.ndarray, components: int = 300) -> SRGA
 
 
 def srga_of_scores(reference: np.ndarray, test: np.ndarray) -> SRGA:
-    """SRGA from the `principal_scores` of both sets: as many components as both have."""
+    """SRGA from the `principal_scores` (N, k) of both sets: as many components as both have."""
     components = min(reference.shape[1], test.shape[1])
     p, q = (_fit(scores[:, :components]) for scores in (reference, test))
     kl = ggd_kl(p, q)
@@ -123,7 +143,7 @@ def _fit(scores: np.ndarray) -> GGD:
 
 
 def inliers(values: np.ndarray) -> np.ndarray:
-    """Which values lie less than 5 standard deviations from the mean, both of all values."""
+    """Which values (n,) lie less than 5 standard deviations from the mean, both of all of them."""
     from_mean = values - values.mean()
     return np.abs(from_mean) < OUTLIER * np.sqrt(from_mean @ from_mean / len(values))
 
@@ -141,7 +161,22 @@ def _blocks(features: np.ndarray) -> Iterator[np.ndarray]:
 def read_features(path: Path, dim: int | None = None) -> np.ndarray:
     """Open a `.npy` file of features (N, D); their columns are read when they are needed.
 
-    Raises DDRError where it is none, or where `check_features` does.
+    Parameters
+    ----------
+    path
+        The file; pickles and archives are refused.
+    dim
+        The D that it has to have; any by default.
+
+    Returns
+    -------
+    ndarray
+        (N, D), mapped, read-only.
+
+    Raises
+    ------
+    DDRError
+        Where it is no such file, or `check_features` refuses it.
     """
     if not path.is_file():
         raise DDRError(f"{path}: no such file")
@@ -158,10 +193,22 @@ def _map(path: Path) -> np.ndarray:
 
 
 def check_features(features: np.ndarray, name: str, dim: int | None = None) -> None:
-    """Raise DDRError, with the name in it, where features are no (N, D) that SRGA can be taken of.
+    """Refuse features that SRGA cannot be taken of.
 
-    They have to be real numbers, finite, not all alike and between 1e-30 and 1e30 at their largest,
-    N 2 or more, and D the reference's, `dim`.
+    Parameters
+    ----------
+    features : ndarray
+        (N, D), N 2 or more: real numbers, finite, not all alike, between 1e-30 and 1e30 at their
+        largest.
+    name
+        What the message calls them.
+    dim
+        The D of the reference; any by default.
+
+    Raises
+    ------
+    DDRError
+        With `name` in it, where they are none of this kind.
     """
     if features.ndim != 2 or len(features) < 2 or features.dtype.kind not in "fiu":
         raise DDRError(

@@ -32,9 +32,14 @@ _fast = njit(nogil=True, fastmath=True, error_model="numpy")
 
 
 def usable_perplexity(n: int, perplexity: float) -> float:
-    """The perplexity, lowered to a third of the neighbours that each of `n` samples has, if above.
+    """The perplexity, lowered to a third of the n - 1 other samples where it is above.
 
     Perplexity is about the number of neighbours that count, and t-SNE looks at three times as many.
+
+    Raises
+    ------
+    DDRError
+        For a perplexity below 1, or fewer than 4 samples.
     """
     if perplexity < 1 or n < 4:
         raise DDRError(
@@ -44,11 +49,33 @@ def usable_perplexity(n: int, perplexity: float) -> float:
 
 
 def tsne(scores: np.ndarray, seed: int = 0, perplexity: float = 30.0) -> np.ndarray:
-    """The t-SNE projection (N, 2), float32, of PCA scores (N, n), the same for the same seed.
+    """The t-SNE projection of PCA scores, the same for the same seed.
 
     It starts from a random layout, not from the first two components: the spread over seeds then
-    says how far the picture depends on t-SNE's own choice among local optima. A perplexity that is
-    too large for N is lowered (`usable_perplexity`).
+    says how far the picture depends on t-SNE's own choice among local optima.
+
+    Parameters
+    ----------
+    scores : ndarray
+        (N, n), N 4 or more.
+    seed
+        Of the random layout.
+    perplexity
+        1 or more; lowered where it is too large for N (`usable_perplexity`).
+
+    Returns
+    -------
+    ndarray
+        (N, 2), float32.
+
+    Raises
+    ------
+    DDRError
+        For fewer than 4 samples, a perplexity below 1, and samples that are all the same.
+
+    References
+    ----------
+    van der Maaten and Hinton, "Visualizing data using t-SNE", JMLR 2008.
     """
     if scores.shape[1] == 0:
         raise DDRError("t-SNE: all samples have the same features; leave this layer out")
@@ -62,7 +89,7 @@ def tsne(scores: np.ndarray, seed: int = 0, perplexity: float = 30.0) -> np.ndar
 
 
 def tsne_each(tasks: Sequence[tuple[np.ndarray, int, float]]) -> Iterator[np.ndarray]:
-    """`tsne(scores, seed, perplexity)` of each task, in their order, as they come.
+    """`tsne(scores, seed, perplexity)` of each task, (N, 2) each, in their order, as they come.
 
     Those that an earlier run computed are read from the cache. The others run side by side through
     joblib, in threads; its `parallel_config` can send them elsewhere.

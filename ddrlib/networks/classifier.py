@@ -9,11 +9,16 @@ from ddrlib.degrade.degradation import upsample
 
 
 class EfficientNetLite0(EfficientNet):
-    """ImageNet classifier, 1,000 logits (Tan and Le, 2019), as efficientnet-lite-pytorch has it.
+    """ImageNet classifier: images (N, 3, H, W) to 1,000 logits.
 
-    The package's module with two changes: it takes any image size, and the stem's and the head's
-    activation, one shared module there, are two, so that a hook can tell them apart. Fresh weights
-    are PyTorch's defaults.
+    The module of efficientnet-lite-pytorch with two changes: it takes any image size, and the
+    stem's and the head's activation, one shared module there, are two, so that a hook can tell them
+    apart. Fresh weights are PyTorch's defaults.
+
+    References
+    ----------
+    Tan and Le, "EfficientNet: rethinking model scaling for convolutional neural networks", ICML
+    2019.
     """
 
     scale = 4
@@ -30,7 +35,7 @@ class EfficientNetLite0(EfficientNet):
         return {"stem": "stem", **blocks, "head": "head", "pool": "_avg_pooling", "logits": ""}
 
     def prepare(self, images: Tensor) -> Tensor:
-        """LR images in [0, 1] -> bicubic x4, in the range EfficientNet-Lite was trained on.
+        """LR images (N, 3, H, W) in [0, 1], enlarged four times, in the range of EfficientNet-Lite.
 
         That range is (255 x - 127) / 128, the constants of the original TensorFlow model.
         """

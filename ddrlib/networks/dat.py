@@ -10,9 +10,6 @@ from ddrlib.networks.layers import convolution
 
 RGB_MEAN = (0.4488, 0.4371, 0.4040)  # taken off the input, added to the output
 
-# (..., heads, depth, rows, h, columns, w) <-> (..., rows, columns, heads, h, w, depth)
-IN_IMAGE, IN_WINDOWS = (-4, -2, -6, -3, -1, -5), (-6, -5, -4, -3, -2, -1)
-
 
 class ChannelNorm(nn.LayerNorm):
     """Layer normalisation of maps (N, C, H, W) over their channels, place by place."""
@@ -22,7 +19,10 @@ class ChannelNorm(nn.LayerNorm):
 
 
 class Aggregation(nn.Module):
-    """Attention and a depthwise convolution side by side, each weighted by what the other sees."""
+    """Attention and a depthwise convolution side by side, each weighted by what the other sees.
+
+    Maps (N, C, H, W) to one like them.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -61,28 +61,33 @@ class SpatialAggregation(Aggregation):
         self.heads, self.window, self.shifted = heads, window, shifted
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Attention within windows: maps (N, C, H, W), padded to whole windows and cut again."""
         height, width = query.shape[-2:]
         side = max(self.window)  # of a square that whole windows of both kinds fill
-        padding = (0, -width % side, 0, -height % side)
-        wide, high = F.pad(torch.stack([query, key, value]), padding).chunk(2, dim=2)
+        padding = (0, 0, 0, -width % side, 0, -height % side)
+        # Channels last: cutting windows then copies runs of numbers, not single ones.
+        qkv = F.pad(torch.stack([maps.movedim(1, -1) for maps in (query, key, value)]), padding)
+        wide, high = qkv.chunk(2, dim=-1)
         attended = [self._within(wide, self.window), self._within(high, self.window[::-1])]
-        return torch.cat(attended, dim=1)[..., :height, :width]
+        return torch.cat(attended, dim=-1)[:, :height, :width].movedim(-1, 1)
 
     def _within(self, qkv: Tensor, window: tuple[int, int]) -> Tensor:
-        """Attention within windows of one kind, queries, keys and values being (3, N, C / 2, H, W).
+        """Attention within windows of one kind, queries, keys and values being (3, N, H, W, C / 2).
 
         To shift the windows by half their size, the image is rolled under them; places that meet
         only because they were rolled around its edge do not see each other.
         """
-        size = qkv.shape[-2], qkv.shape[-1]
+        size = qkv.shape[1:4]
         shift = [side // 2 * self.shifted for side in window]
-        rolled = qkv.roll([-step for step in shift], dims=(-2, -1))
-        query, key, value = _windows(rolled, window, self.heads // 2)
-        region = _windows(_regions(size, window, shift).to(qkv.device), window, heads=1)
-        attended = F.scaled_dot_product_attention(query, key, value, region == region.mT)
-        return _image(attended, size, window).roll(shift, dims=(-2, -1))
+        query, key, value = _windows(
+            qkv.roll([-step for step in shift], dims=(2, 3)), window, self.heads // 2
+        )
+        apart = _apart(size[1:], window, shift).to(query) if self.shifted else None
+        attended = F.scaled_dot_product_attention(query, key, value, apart)
+        return _image(attended, size, window).roll(shift, dims=(1, 2))
 
     def weights(self, attended: Tensor, convolved: Tensor) -> tuple[Tensor, Tensor]:
+        """One a channel for the attended maps, one a place for the convolved ones."""
         return self.channel_interaction(convolved), self.spatial_interaction(attended)
 
 
@@ -94,12 +99,14 @@ class ChannelAggregation(Aggregation):
         self.temperature = nn.Parameter(torch.ones(heads, 1, 1))
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Attention between channels: maps (N, C, H, W) to one like them."""
         heads = (len(self.temperature), -1)
         q, k, v = (maps.flatten(2).unflatten(1, heads) for maps in (query, key, value))
         likeness = F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).mT
         return ((likeness * self.temperature).softmax(dim=-1) @ v).reshape(value.shape)
 
     def weights(self, attended: Tensor, convolved: Tensor) -> tuple[Tensor, Tensor]:
+        """One a place for the attended maps, one a channel for the convolved ones."""
         return self.spatial_interaction(convolved), self.channel_interaction(attended)
 
 
@@ -134,12 +141,17 @@ class Block(nn.Module):
 
 
 class DATLight(nn.Module):
-    """DAT-light (Chen et al., ICCV 2023): blocks with spatial and with channel attention by turns.
+    """DAT-light: blocks with spatial and with channel attention by turns.
 
-    There is no image-level residual, only two feature-level skips: one around the blocks and one
-    around all between the first convolution and the upsampling. Fresh weights are PyTorch's
-    defaults. At 60 channels and 18 blocks: 572,424 parameters, and 342 more in the published file,
-    which cannot have an effect (`SpatialAggregation`).
+    LR images (N, 3, H, W) to images (N, 3, 4 H, 4 W). There is no image-level residual, only two
+    feature-level skips: one around the blocks and one around all between the first convolution and
+    the upsampling. Fresh weights are PyTorch's defaults. At 60 channels and 18 blocks: 572,424
+    parameters, and 342 more in the published file, which cannot have an effect
+    (`SpatialAggregation`).
+
+    References
+    ----------
+    Chen et al., "Dual aggregation transformer for image super-resolution", ICCV 2023.
     """
 
     scale = 4
@@ -201,22 +213,33 @@ def _three_convs(channels: int) -> nn.Sequential:
 
 
 def _windows(maps: Tensor, window: tuple[int, int], heads: int) -> Tensor:
-    """Maps (..., C, H, W) as (..., windows, heads, places in a window, channels of a head)."""
+    """Maps (M, N, H, W, C) as (M, windows, N heads, places in a window, channels of a head).
+
+    These are the four axes, and M, for which PyTorch has a fast attention; the windows come first,
+    so that what a mask says of one holds for all images.
+    """
     height, width = window
-    cut = maps.unflatten(-1, (-1, width)).unflatten(-3, (-1, height)).unflatten(-5, (heads, -1))
-    return cut.movedim(IN_IMAGE, IN_WINDOWS).flatten(-3, -2).flatten(-5, -4)
+    cut = maps.unflatten(4, (heads, -1)).unflatten(3, (-1, width)).unflatten(2, (-1, height))
+    rows_and_columns_first = cut.permute(0, 2, 4, 1, 6, 3, 5, 7)
+    return rows_and_columns_first.flatten(5, 6).flatten(3, 4).flatten(1, 2)
 
 
-def _image(windows: Tensor, size: tuple[int, int], window: tuple[int, int]) -> Tensor:
-    """The maps (..., C, H, W) of that size that `_windows` has cut."""
-    cut = windows.unflatten(-2, window).unflatten(-5, (size[0] // window[0], -1))
-    return cut.movedim(IN_WINDOWS, IN_IMAGE).flatten(-2).flatten(-3, -2).flatten(-4, -3)
+def _image(windows: Tensor, size: torch.Size, window: tuple[int, int]) -> Tensor:
+    """The maps (N, H, W, C) of that size (N, H, W) that `_windows` has cut."""
+    n, height, _ = size
+    cut = windows.unflatten(2, window).unflatten(1, (n, -1)).unflatten(0, (height // window[0], -1))
+    return cut.permute(2, 0, 4, 1, 5, 3, 6).flatten(5, 6).flatten(3, 4).flatten(1, 2)
 
 
-def _regions(size: tuple[int, int], window: tuple[int, int], shift: list[int]) -> Tensor:
-    """A map (1, H, W) for an image rolled by `shift`: neighbours with one number always were."""
+def _apart(size: torch.Size, window: tuple[int, int], shift: list[int]) -> Tensor:
+    """What is added to the likeness of places (windows, 1, places, places): 0, or -infinity.
+
+    The latter where two were not in one piece of the image (H, W) before it was rolled by `shift`.
+    """
     rows, columns = (
         (place >= len(place) - side).int() + (place >= len(place) - step).int()
         for place, side, step in zip(map(torch.arange, size), window, shift, strict=True)
     )
-    return (3 * rows[:, None] + columns)[None]
+    piece = (3 * rows[:, None] + columns)[None, None, ..., None]
+    (piece,) = _windows(piece, window, heads=1)
+    return torch.zeros(()).where(piece == piece.mT, -torch.inf)

@@ -13,7 +13,7 @@ from ddrlib.networks.srresnet import ResidualBlock, SRResNet, Trunk
 
 
 class AffineBlock(ResidualBlock):
-    """A residual block whose inner features an embedding scales and shifts, channel by channel."""
+    """A residual block whose inner features an embedding (N, E) scales and shifts by channel."""
 
     def __init__(self, channels: int, embedding: int) -> None:
         super().__init__(channels)
@@ -25,11 +25,16 @@ class AffineBlock(ResidualBlock):
 
 
 class StyleBlock(ResidualBlock):
-    """A residual block of style-modulated convolutions (StyleGAN2: modulate, then demodulate).
+    """A residual block of style-modulated convolutions, the style from an embedding (N, E).
 
-    Scaling the input channels by the style s and normalising the output channels equals convolving
-    each image with weights of its own, s_i w_oi / sqrt(sum_i (s_i |w_oi|)^2); a gain puts back the
-    norm that the weights had, so that a style of ones leaves the convolution as it is.
+    Modulate, then demodulate: scaling the input channels by the style s and normalising the output
+    channels equals convolving each image with weights of its own, s_i w_oi /
+    sqrt(sum_i (s_i |w_oi|)^2); a gain puts back the norm that the weights had, so that a style of
+    ones leaves the convolution as it is.
+
+    References
+    ----------
+    Karras et al., "Analyzing and improving the image quality of StyleGAN", CVPR 2020.
     """
 
     def __init__(self, channels: int, embedding: int) -> None:
@@ -60,16 +65,27 @@ def _unmodulated(embedding: int, channels: int) -> nn.Linear:
 class GuidedSRResNet(SRResNet):
     """An SRResNet that an embedding informs of the degradation (the paper's blind SR).
 
-    guide : where the embedding comes from
-        "frozen"   the deep features of another network of the same size (`guide_from`): a trained
-                   one for DDR, one with random weights as the control
-        "learned"  the same trunk, trained end to end with the rest: no DDR, same capacity
-        "oracle"   the true degradation, given to `forward`
-    modulation : "affine" (`AffineBlock`) or "style" (`StyleBlock`)
-    embedding : its size
-
     Pooling is global, so that an image of any size gives an embedding of the same size. The weights
     of a frozen trunk are no part of `state_dict()`: they are the other network's.
+
+    Parameters
+    ----------
+    channels, blocks, global_residual
+        As in `SRResNet`.
+    guide
+        Where the embedding comes from. "frozen": the deep features of another network of the same
+        size (`guide_from`), a trained one for DDR, one with random weights as the control.
+        "learned": the same trunk, trained end to end with the rest: no DDR, same capacity.
+        "oracle": the true degradation, given to `forward`.
+    modulation
+        "affine" (`AffineBlock`) or "style" (`StyleBlock`).
+    embedding
+        The size E of the embedding.
+
+    Raises
+    ------
+    DDRError
+        For another guide or modulation.
     """
 
     guides: ClassVar = ("frozen", "learned", "oracle")
@@ -121,7 +137,13 @@ class GuidedSRResNet(SRResNet):
         )
 
     def guide_from(self, network: SRResNet) -> None:
-        """Take the trunk of a network of the same size as the source of the embedding."""
+        """Take the trunk of a network of the same size as the source of the embedding.
+
+        Raises
+        ------
+        DDRError
+            For a network whose trunk has other weights.
+        """
         own = dict(self.trunk.named_buffers())
         state, parts = network.state_dict(), ("conv_first.", "body.")
         given = {key: value for key, value in state.items() if key.startswith(parts)}
@@ -135,20 +157,36 @@ class GuidedSRResNet(SRResNet):
 
     @torch.no_grad()
     def calibrate(self, images: Tensor) -> None:
-        """Standardise a frozen trunk's features, channel by channel, by their statistics on `images`.
+        """Standardise a frozen trunk's features by their statistics on images (N, 3, H, W).
 
-        The features of a trained and of a random trunk differ in scale by orders of magnitude, so
-        that a comparison of guides would be one of scales. The statistics stay fixed: how an image's
-        features differ from the usual is the very signal.
+        Channel by channel. The features of a trained and of a random trunk differ in scale by
+        orders of magnitude, so that a comparison of guides would be one of scales. The statistics
+        stay fixed: how an image's features differ from the usual is the very signal.
         """
         features = self.trunk(images)
         self.mean.copy_(features.mean(dim=(0, 2, 3))[:, None, None])
         self.std.copy_(features.std(dim=(0, 2, 3))[:, None, None].clamp(min=1e-4))
 
     def embed(self, x: Tensor, degradation: Tensor | None = None) -> Tensor:
-        """The embedding (N, E) of LR images (N, 3, H, W).
+        """The embedding of LR images.
 
-        The oracle takes it from `degradation` (N, 2): blur in HR pixels, noise of 255.
+        Parameters
+        ----------
+        x : Tensor
+            (N, 3, H, W), RGB in [0, 1].
+        degradation : Tensor, optional
+            (N, 2), blur in HR pixels and noise of 255, from which the oracle takes it; others do
+            not use it.
+
+        Returns
+        -------
+        Tensor
+            (N, E).
+
+        Raises
+        ------
+        DDRError
+            Where the oracle is not given the degradation.
         """
         if self.guide == "frozen":
             return self.encoder((self.trunk(x) - self.mean) / self.std)
@@ -161,8 +199,28 @@ class GuidedSRResNet(SRResNet):
     def forward(
         self, x: Tensor, degradation: Tensor | None = None, embedding: Tensor | None = None
     ) -> Tensor:
-        """Super-resolve `x`; an `embedding` given, (N, E) or (1, E) for all images, replaces its own
-        (degradation editing)."""
+        """Super-resolve LR images.
+
+        Parameters
+        ----------
+        x : Tensor
+            (N, 3, H, W), RGB in [0, 1].
+        degradation : Tensor, optional
+            As `embed` takes it.
+        embedding : Tensor, optional
+            (N, E), or (1, E) for all images, in place of its own (degradation editing).
+
+        Returns
+        -------
+        Tensor
+            (N, 3, 4 H, 4 W), not clipped.
+
+        Raises
+        ------
+        DDRError
+            For images or embeddings of another shape, and where the oracle is not given the
+            degradation.
+        """
         if x.ndim != 4 or x.shape[1] != 3:
             raise DDRError(
                 f"images of shape {tuple(x.shape)}: the guided network takes RGB images "

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 
 def convolution(in_channels: int, out_channels: int, kernel: int = 3) -> nn.Conv2d:
+    """A convolution with bias, of an odd kernel, padded with zeros so that maps keep their size."""
     return nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2)
 
 
@@ -32,7 +33,10 @@ class ActivatedConv(nn.Conv2d):
 
 
 class DenseBlock(nn.Module):
-    """Residual dense block: activated convolutions, each seeing all before; fused, scaled, added."""
+    """Residual dense block: activated convolutions, each seeing all before; fused, scaled, added.
+
+    Maps (N, C, H, W) to one like them.
+    """
 
     def __init__(
         self,

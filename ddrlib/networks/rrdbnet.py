@@ -8,7 +8,10 @@ from ddrlib.networks.layers import ActivatedConv, DenseBlock, convolution
 
 
 class RRDB(nn.Module):
-    """Residual in residual: three dense blocks, a fifth of what they give added to the input."""
+    """Residual in residual: three dense blocks, a fifth of what they give added to the input.
+
+    Maps (N, C, H, W) to one like them.
+    """
 
     def __init__(self, channels: int, growth: int, slope: float) -> None:
         super().__init__()
@@ -21,7 +24,9 @@ class RRDB(nn.Module):
 
 
 class RRDBTrunk(nn.Module):
-    """What lies below the upsampling: LR images to deep features, with a skip around all blocks."""
+    """What lies below the upsampling: LR images to deep features (N, C, H, W), a skip around all
+    blocks.
+    """
 
     scale = 4
 
@@ -43,10 +48,15 @@ class RRDBTrunk(nn.Module):
 
 
 class RRDBNet(RRDBTrunk):
-    """ESRGAN's generator, x4 (Wang et al., 2018), as Real-ESRGAN (Wang et al., 2021) trained it.
+    """ESRGAN's generator, x4: LR images (N, 3, H, W) to (N, 3, 4 H, 4 W).
 
     Its convolutions are registered in the order in which they run, so that a file that only lists
     them in that order (ncnn) can be read into it. Fresh weights are PyTorch's defaults.
+
+    References
+    ----------
+    Wang et al., "ESRGAN: enhanced super-resolution generative adversarial networks", ECCV workshops
+    2018; trained by Wang et al., "Real-ESRGAN", ICCV workshops 2021.
     """
 
     def __init__(self, channels: int = 64, blocks: int = 23, growth: int = 32) -> None:
@@ -69,7 +79,8 @@ class RRDBNet(RRDBTrunk):
 class RRDN(RRDBTrunk):
     """ESRGAN's trunk with ReLUs and one pixel shuffle, x4, in the form published for UpscalerJS.
 
-    Fresh weights are PyTorch's defaults. At 32 channels and 10 blocks: 4,176,100 parameters.
+    LR images (N, 3, H, W) to (N, 3, 4 H, 4 W). Fresh weights are PyTorch's defaults. At 32 channels
+    and 10 blocks: 4,176,100 parameters.
     """
 
     def __init__(self, channels: int = 32, blocks: int = 10, growth: int = 32) -> None:

@@ -25,9 +25,18 @@ OF_SPLITS = ("pi", 95)  # bands and bars hold 95 % of the splits
 def along_depth(measurements: Sequence[Measurement]) -> Figure:
     """How each network's features are organised, layer by layer.
 
-    Above: CHI of the t-SNE projection by degradation and by content (mean and standard deviation
-    over t-SNE seeds; linear below 1, logarithmic above). Below: the components of feature
-    variance, which no projection has touched, with 95 % intervals over contents.
+    Parameters
+    ----------
+    measurements
+        One network or more, each with its layers embedded.
+
+    Returns
+    -------
+    Figure
+        A column per network. Above: CHI of the t-SNE projection by degradation and by content (mean
+        and standard deviation over t-SNE seeds; linear below 1, logarithmic above). Below: the
+        components of feature variance, which no projection has touched, with 95 % intervals over
+        contents.
     """
     rows = ["CHI of the projection", "component of variance"]
     fig, axes = grid(rows, [m.network for m in measurements], (4.6, 2.9), sharey="row")
@@ -80,10 +89,22 @@ def _with_band(
 
 
 def growth(logs: pd.DataFrame, panels: Mapping[str, tuple[str, str]]) -> Figure:
-    """Training logs: one panel for each (measure, layer), one line for each network.
+    """Training logs: one panel for each measure, one line for each network.
 
-    Lines are means over training seeds, bands run from the smallest to the largest. The iteration
-    axis is logarithmic beyond 10, so that iteration 0, the random network, has a place.
+    Parameters
+    ----------
+    logs
+        Columns iteration, layer, measure and value (`ddrlib.training.log.read_log`), and network;
+        several trainings of a network have the same iterations.
+    panels
+        By title: the measure and the layer of a panel.
+
+    Returns
+    -------
+    Figure
+        Lines are means over training seeds, bands run from the smallest to the largest. The
+        iteration axis is logarithmic beyond 10, so that iteration 0, the random network, has a
+        place.
     """
     fig, axes = grid(["", ""], [""] * -(-len(panels) // 2), (4.5, 2.8), sharex=True)
     for ax, (title, (measure, layer)) in zip(axes.flat, panels.items(), strict=False):
@@ -102,16 +123,27 @@ def growth(logs: pd.DataFrame, panels: Mapping[str, tuple[str, str]]) -> Figure:
         ax.set(title=title, ylabel="")
         if measure.startswith("chi"):
             ax.set_yscale("symlog", linthresh=1)
+            ax.set_ylim(bottom=0)  # CHI is never less
     legend(fig, axes.flat[: len(panels)])
     return fig
 
 
 def distance_curves(pairs: Mapping[Place, Pairs], controls: Sequence[str] = ()) -> Figure:
-    """How well two degrees are told apart against the steps between them, one panel for each kind.
+    """How well two degrees are told apart against the steps between them.
 
-    `pairs` by (what was measured, kind). Above: the component of degradation; below: the purity of
-    the nearest neighbours, its chance dotted. Both are means over the pairs equally far apart with
-    95 % intervals over contents. Controls are drawn dashed.
+    Parameters
+    ----------
+    pairs
+        By (what was measured, kind of degradation).
+    controls
+        Those of what was measured that are drawn dashed.
+
+    Returns
+    -------
+    Figure
+        A column per kind. Above: the component of degradation; below: the purity of the nearest
+        neighbours, its chance dotted. Both are means over the pairs equally far apart with 95 %
+        intervals over contents.
     """
     sources, kinds = (list(dict.fromkeys(names)) for names in zip(*pairs, strict=True))
     rows = ["component of degradation", "neighbours of the same degree"]
@@ -134,10 +166,21 @@ def distance_curves(pairs: Mapping[Place, Pairs], controls: Sequence[str] = ()) 
 
 
 def response_curves(table: pd.DataFrame, measure: str, x: str, row: str, column: str) -> Figure:
-    """A measure along `x`: one panel for each (row, column), one colour for each way of training.
+    """A measure against a number, one panel for each pair of a row and a column.
 
-    `table` has an `Interval` in the column `measure`, and the columns network and training. Of the
-    networks of a panel trained alike the first is drawn with its intervals, the others thinly.
+    Parameters
+    ----------
+    table
+        With an `Interval` in the column `measure`, the columns network and training, and those that
+        the other arguments name.
+    measure, x, row, column
+        Names of columns: what is drawn upwards, what across, and by what the panels are divided.
+
+    Returns
+    -------
+    Figure
+        One colour for each way of training. Of the networks of a panel trained alike the first is
+        drawn with its intervals, the others thinly.
     """
     panels = dict(list(table.groupby([row, column], sort=False)))
     fig, axes = grid_of(panels, (3.3, 2.4), sharey="row")
@@ -156,10 +199,18 @@ def response_curves(table: pd.DataFrame, measure: str, x: str, row: str, column:
 
 
 def against_loss(table: pd.DataFrame) -> Figure:
-    """The loss of PSNR against measures, one panel for each.
+    """The loss of PSNR against measures.
 
-    `table`: one row for each network, degradation and measure, with the columns training, value
-    and "loss of PSNR".
+    Parameters
+    ----------
+    table
+        One row for each network, degradation and measure, with the columns measure, training,
+        degradation, value and "loss of PSNR" (dB).
+
+    Returns
+    -------
+    Figure
+        A panel per measure: colours are ways of training, markers degradations.
     """
     panels = dict(list(table.groupby("measure", sort=False)))
     fig, axes = grid([""], [""] * len(panels), (3.3, 3.0), sharey=True)
@@ -180,7 +231,21 @@ def against_loss(table: pd.DataFrame) -> Figure:
 
 
 def few_shots(found: pd.DataFrame, chance: float) -> Figure:
-    """Type accuracy against the number of reference pictures learned from, one line per method."""
+    """Type accuracy against the number of reference pictures learned from.
+
+    Parameters
+    ----------
+    found
+        Columns method, shots and accuracy (0 to 1), a row for each split: those of
+        `ddrlib.applications.identification.few_shot`, averaged over references.
+    chance
+        The accuracy of guessing, 0 to 1, drawn dotted.
+
+    Returns
+    -------
+    Figure
+        A line per method; bands hold 95 % of the splits.
+    """
     fig, ax = plt.subplots(figsize=(8, 5.2), layout="constrained")
     sns.lineplot(
         found,
@@ -206,7 +271,18 @@ def few_shots(found: pd.DataFrame, chance: float) -> Figure:
 
 
 def degree_orders(found: pd.DataFrame) -> Figure:
-    """Spearman's rho of predicted and true levels, type by type, one colour per method."""
+    """Spearman's rho of predicted and true levels, type by type.
+
+    Parameters
+    ----------
+    found
+        As `ddrlib.applications.identification.degree_order` gives it.
+
+    Returns
+    -------
+    Figure
+        A colour per method; bars hold 95 % of the splits.
+    """
     fig, ax = plt.subplots(figsize=(9.5, 4.8), layout="constrained")
     methods = found.method.nunique()
     sns.pointplot(
@@ -229,7 +305,20 @@ def degree_orders(found: pd.DataFrame) -> Figure:
 
 
 def gain_bars(intervals: Mapping[str, Interval], gains: pd.DataFrame) -> Figure:
-    """The mean gain of each method: large its interval over contents, small each training seed."""
+    """The mean gain of each method.
+
+    Parameters
+    ----------
+    intervals
+        By method, in dB.
+    gains
+        As `ddrlib.applications.blind.gains` gives it, with a column for each of them.
+
+    Returns
+    -------
+    Figure
+        A row per method: large its interval over contents, small each training seed.
+    """
     fig, ax = plt.subplots(figsize=(7.5, 0.8 + 0.5 * len(intervals)), layout="constrained")
     for row, (method, found) in enumerate(intervals.items()):
         ax.plot([found.low, found.high], [row, row], color=PALETTE[0], linewidth=2)
@@ -248,10 +337,15 @@ def trainings(values: pd.DataFrame, controls: Mapping[str, Mapping[str, float]])
 
     Parameters
     ----------
-    values : DataFrame
+    values
         Columns kind, measure, value.
-    controls : mapping
+    controls
         By measure: named values, drawn as lines that a network is held against.
+
+    Returns
+    -------
+    Figure
+        Its axes begin at 0 or at the smallest value below.
     """
     measures, kinds = (list(dict.fromkeys(values[name])) for name in ("measure", "kind"))
     fig, axes = grid([""], measures, (3.4, 0.36 * len(kinds) + 0.9), sharey=True)

@@ -22,10 +22,22 @@ def projections(
     layers: Sequence[Sequence[str]],
     labels: np.ndarray | None = None,
 ) -> Figure:
-    """t-SNE projections: a row per network, a column per layer of it, for the first t-SNE seed.
+    """t-SNE projections of layers, for the first t-SNE seed.
 
-    Coloured by degradation, with the Calinski-Harabasz index by degradation (mean over the t-SNE
-    seeds) above each panel; or by `labels`, one text per content.
+    Parameters
+    ----------
+    measurements
+        One network or more, each with its layers embedded.
+    layers
+        For each network, the names of the layers that are drawn.
+    labels : ndarray, optional
+        (n,), one text per content, by which points are coloured; by degradation without.
+
+    Returns
+    -------
+    Figure
+        A row per network, a column per layer of it. Coloured by degradation, each panel has the
+        Calinski-Harabasz index by degradation (mean over the t-SNE seeds) above it.
     """
     width = max(map(len, layers))
     fig, axes = grid([m.network for m in measurements], [""] * width, (2.6, 2.8))
@@ -48,7 +60,17 @@ def projections(
 def overlays(panels: Mapping[Place, tuple[np.ndarray, str]], degradations: Sequence[str]) -> Figure:
     """Clean and degraded features in one projection, one panel each.
 
-    A panel is its points (k n, 2), degradation by degradation, and the note below them.
+    Parameters
+    ----------
+    panels
+        By row and column: the points (k n, 2), degradation by degradation, and the note below them.
+    degradations
+        The k degradations, in the order of the points.
+
+    Returns
+    -------
+    Figure
+        Each degradation has its own colour and marker.
     """
     fig, axes = grid_of(panels, (2.4, 2.5))
     for place, (xy, note) in panels.items():
@@ -60,9 +82,18 @@ def overlays(panels: Mapping[Place, tuple[np.ndarray, str]], degradations: Seque
 
 
 def degree_series(series: Mapping[Place, Layer]) -> Figure:
-    """The first two principal components of each series of degrees, from weakest to strongest.
+    """The first two principal components of each series of degrees.
 
-    `series` by (what was measured, kind). Small dots are images, large ones the means of a degree.
+    Parameters
+    ----------
+    series
+        By (what was measured, kind of degradation): a layer under the degrees, from the weakest to
+        the strongest.
+
+    Returns
+    -------
+    Figure
+        A panel for each; small dots are images, large ones the means of a degree, joined in order.
     """
     fig, axes = grid_of(series, (3.6, 2.9))
     for place, layer in series.items():
@@ -78,9 +109,19 @@ def degree_series(series: Mapping[Place, Layer]) -> Figure:
 
 
 def embedding_maps(maps: Mapping[str, np.ndarray], degrees: Mapping[str, np.ndarray]) -> Figure:
-    """Projected embeddings, one column per method: each row coloured by another kind of degree.
+    """Projected embeddings: each row coloured by another kind of degree.
 
-    `maps` are points (N, 2) by method, `degrees` (N,) by their name and unit.
+    Parameters
+    ----------
+    maps
+        By method: points (N, 2).
+    degrees
+        By name and unit: the degrees (N,).
+
+    Returns
+    -------
+    Figure
+        A column per method, a row with its colour bar per kind of degree.
     """
     fig, axes = grid([""] * len(degrees), list(maps), (3.1, 2.7))
     for line, (label, values) in zip(axes, degrees.items(), strict=True):
@@ -91,7 +132,24 @@ def embedding_maps(maps: Mapping[str, np.ndarray], degrees: Mapping[str, np.ndar
 
 
 def heatmap(table: pd.DataFrame, label: str, fmt: str = ".2g", **options: Any) -> Figure:
-    """A matrix with its numbers written in; `label` says what they are and in which unit."""
+    """A matrix with its numbers written in.
+
+    Parameters
+    ----------
+    table
+        Rows and columns are named as in the table.
+    label
+        What the numbers are, and in which unit.
+    fmt
+        Their format.
+    **options
+        As `seaborn.heatmap` takes them.
+
+    Returns
+    -------
+    Figure
+        With a colour bar.
+    """
     rows, columns = table.shape
     fig, ax = plt.subplots(figsize=(1.6 + 0.62 * columns, 1.4 + 0.36 * rows), layout="constrained")
     written = {"annot": True, "fmt": fmt, "linewidths": 0.5}
@@ -100,7 +158,20 @@ def heatmap(table: pd.DataFrame, label: str, fmt: str = ".2g", **options: Any) -
 
 
 def pair_maps(tables: Mapping[str, pd.DataFrame], label: str) -> Figure:
-    """Symmetric matrices one above the other on one colour scale from 0, their numbers written in."""
+    """Symmetric matrices one above the other on one colour scale from 0, their numbers written in.
+
+    Parameters
+    ----------
+    tables
+        By title: matrices of one size, such as those of `ddrlib.measure.pairs.Pairs.table`.
+    label
+        What the numbers are, and in which unit.
+
+    Returns
+    -------
+    Figure
+        Entries that are NaN stay blank.
+    """
     side = len(next(iter(tables.values())))
     blank = [""] * len(tables)
     fig, axes = grid(blank, [""], (2.4 + 0.62 * side, 1.0 + 0.36 * side), sharex=True)
@@ -120,7 +191,20 @@ def pair_maps(tables: Mapping[str, pd.DataFrame], label: str) -> Figure:
 
 
 def layer_maps(tables: Mapping[str, pd.DataFrame], label: str) -> Figure:
-    """Matrices side by side on one colour scale from 0, first row lowest; `label` names the colour."""
+    """Matrices side by side on one colour scale from 0, first row lowest.
+
+    Parameters
+    ----------
+    tables
+        By title: rows are layers, in order of depth.
+    label
+        What the colours mean, and in which unit.
+
+    Returns
+    -------
+    Figure
+        With one colour bar, at the right.
+    """
     fig, axes = grid([""], list(tables), (5.0, 3.2), sharey=True)
     highest = max(table.to_numpy().max() for table in tables.values())
     for ax, table in zip(axes[0], tables.values(), strict=True):
@@ -132,7 +216,18 @@ def layer_maps(tables: Mapping[str, pd.DataFrame], label: str) -> Figure:
 
 
 def confusions(tables: Mapping[str, pd.DataFrame]) -> Figure:
-    """Confusion matrices side by side: rows are true types, numbers shares of a row in per cent."""
+    """Confusion matrices side by side.
+
+    Parameters
+    ----------
+    tables
+        By title, as `ddrlib.applications.identification.confusion` gives them.
+
+    Returns
+    -------
+    Figure
+        Rows are true types, numbers shares of a row in per cent.
+    """
     side = 0.42 * len(next(iter(tables.values()))) + 0.6
     fig, axes = grid(["type"], list(tables), (side, side), sharey=True)
     written = {"annot": True, "fmt": ".0f", "annot_kws": {"size": "x-small"}}
@@ -143,7 +238,18 @@ def confusions(tables: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def gain_maps(gains: pd.DataFrame) -> Figure:
-    """The mean gain in dB by blur and noise, one panel per method, on one scale centred at 0."""
+    """The mean gain by blur and noise.
+
+    Parameters
+    ----------
+    gains
+        As `ddrlib.applications.blind.gains` gives it, in dB.
+
+    Returns
+    -------
+    Figure
+        A panel per method, on one colour scale centred at 0.
+    """
     tables = {
         method: gain.dropna()
         .groupby(["blur", "noise"])
@@ -172,9 +278,21 @@ def pictures(
     columns: Sequence[str] = (),
     notes: Mapping[str, Sequence[str]] | None = None,
 ) -> Figure:
-    """A grid of pictures: one labelled row of (n, 3, H, W) images in [0, 1] per entry.
+    """A grid of pictures, a labelled row for each batch.
 
-    `notes` are texts below the pictures of a row, one for each.
+    Parameters
+    ----------
+    rows
+        By label: images (n, 3, H, W), RGB, clipped to [0, 1].
+    columns
+        Titles of the columns.
+    notes
+        By label: texts below the pictures of that row, one for each.
+
+    Returns
+    -------
+    Figure
+        Pixels are drawn as they are, not smoothed.
     """
     n = max(len(images) for images in rows.values())
     titles = [*columns, *[""] * n][:n]

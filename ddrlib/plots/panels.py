@@ -30,7 +30,10 @@ def literal(text: object) -> str:
 def grid(
     rows: Sequence[object], columns: Sequence[object], size: tuple[float, float], **options: Any
 ) -> tuple[Figure, np.ndarray]:
-    """Panels of `size` inches each; names of columns stand above, names of rows at the left."""
+    """Panels of `size` (width, height) inches each, axes (rows, columns).
+
+    Names of columns stand above, names of rows at the left; `options` go to `pyplot.subplots`.
+    """
     fig, axes = plt.subplots(
         len(rows),
         len(columns),
@@ -75,7 +78,7 @@ def legend(
 
 
 def points(ax: Axes, xy: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> None:
-    """A map: points (N, 2), each label in its own colour and marker."""
+    """A map of points (N, 2): each of the labels (N,), 0, 1, ..., in its own colour and marker."""
     for k, name in enumerate(names):
         x, y = xy[labels == k].T
         ax.scatter(
@@ -92,7 +95,7 @@ def points(ax: Axes, xy: np.ndarray, labels: np.ndarray, names: Sequence[str]) -
 
 
 def shaded(ax: Axes, xy: np.ndarray, values: np.ndarray) -> PathCollection:
-    """A map whose points (N, 2) are coloured by a number each; returns what a colour bar needs."""
+    """A map of points (N, 2) coloured by values (N,); returns what a colour bar needs."""
     ax.set(xticks=[], yticks=[])
     x, y = xy.T
     return ax.scatter(x, y, c=values, cmap="viridis", s=12, linewidths=0)

@@ -16,7 +16,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """Convolutions in `precision`, the same on a CPU and on a GPU; the weights stay float32."""
+    """Convolutions in `precision`, "float32" or "bfloat16", on a CPU as on a GPU; weights stay
+    float32.
+    """
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 

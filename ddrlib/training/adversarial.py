@@ -43,7 +43,9 @@ NO_CLOSER = "signal, but fresh critics know the outputs from photographs as well
 
 
 def logits(critic: nn.Module, real: Tensor, restored: Tensor) -> tuple[Tensor, Tensor]:
-    """The critic's logits of photographs and of restored images, judged in one batch."""
+    """The critic's logits (N,) of photographs and of restored images (N, 3, H, W), judged in one
+    batch.
+    """
     return critic(torch.cat([real, restored])).float().chunk(2)
 
 
@@ -66,7 +68,7 @@ def held_out(sampler: Sampler) -> Batch:
 
 @torch.no_grad()
 def accuracy(critic: nn.Module, model: nn.Module, batch: Batch) -> float:
-    """The share of photographs and of restored images that a critic is right about."""
+    """The share (0 to 1) of photographs and of restored images that a critic is right about."""
     modes = [(module, module.training) for module in (critic, model)]
     for module, _ in modes:
         module.eval()
@@ -90,18 +92,24 @@ def fresh_accuracy(
 ) -> list[float]:
     """How well fresh critics learn to know a frozen network's outputs from photographs.
 
-    The critics and their training are the same for every network (`FRESH`), so that what they
-    reach can be compared.
+    The critics and their training are the same for every network (`FRESH`), so that what they reach
+    can be compared.
 
     Parameters
     ----------
-    model : a super-resolution network of `ddrlib.networks`, in eval mode
-    photos : what the critics learn from, as `load_photos` takes it
-    blur, noise : the largest degradation of the LR images, as in a `TrainingConfig`
+    model
+        A super-resolution network of `ddrlib.networks`, in eval mode.
+    photos
+        What the critics learn from, as `load_photos` takes it.
+    blur, noise
+        The largest degradation of the LR images, as in a `TrainingConfig`.
+    device
+        Where they are trained.
 
     Returns
     -------
-    The accuracy of each critic on held-out pairs, from about 0.5 to 1.
+    list of float
+        The accuracy of each critic on held-out pairs, from about 0.5 to 1.
     """
     images, found = load_photos(photos), []
     crop, size = FRESH["patch"] * cast(int, model.scale), FRESH["batch_size"]
@@ -128,8 +136,15 @@ def verdict(logged: Sequence[float], final: Sequence[float], start: Sequence[flo
 
     Parameters
     ----------
-    logged : held-out accuracies of the training's own critic after its warm-up
-    final, start : accuracies of fresh critics on the trained network and on what it started from
+    logged
+        Held-out accuracies (0 to 1) of the training's own critic after its warm-up.
+    final, start
+        Accuracies of fresh critics on the trained network and on what it started from.
+
+    Returns
+    -------
+    dict
+        `state`, the `criterion` in words, and the figures that decided.
     """
     above, certain = (
         sum(value > bound for value in logged) / max(len(logged), 1) for bound in (CHANCE, CERTAIN)

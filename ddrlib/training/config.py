@@ -59,7 +59,10 @@ def _within(low: float, high: float, default: float) -> Any:
 class TrainingConfig:
     """One training run. Fields left out take the value of `SIZES[size]`, then the default here.
 
-    Raises DDRError for a value that is not one of its choices or not within its bounds.
+    Raises
+    ------
+    DDRError
+        For a value that is not one of its choices or not within its bounds.
     """
 
     name: str  # of the network it makes, data/networks/NAME.safetensors
@@ -101,7 +104,13 @@ class TrainingConfig:
 
 
 def config_from(values: dict, where: str) -> TrainingConfig:
-    """A checked configuration from the keys of one YAML mapping; `where` begins every complaint."""
+    """A checked configuration from the keys of one YAML mapping.
+
+    Raises
+    ------
+    DDRError
+        For an unknown key, and a value that does not fit; the message begins with `where`.
+    """
     types = typing.get_type_hints(TrainingConfig)
     if "name" not in values:
         raise DDRError(f"{where}: name is missing; it names the network that training makes")
@@ -190,8 +199,12 @@ def _coerce(value: Any, kind: type, what: str) -> Any:
 def read_configs(path: str | Path) -> list[TrainingConfig]:
     """The runs of a YAML file, in order of priority; everything is checked before anything runs.
 
-    A run that is listed twice counts where it comes first. Raises DDRError for a file that is not
-    such a configuration, with the place.
+    A run that is listed twice counts where it comes first.
+
+    Raises
+    ------
+    DDRError
+        For a file that is not such a configuration, with the place.
     """
     content = read_yaml(Path(path))
     if not isinstance(content, dict):

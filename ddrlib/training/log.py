@@ -53,16 +53,19 @@ class TrainingLog:
 
     @property
     def bicubic_psnr(self) -> float:
+        """The PSNR in dB of bicubic interpolation on the held-out photographs, their mean."""
         return float(psnr(upsample(self.held_out_lr), self.held_out).mean())
 
     def add(self, iteration: int, measure: str, value: float, layer: str = "") -> None:
+        """Append a row; values are kept with six digits."""
         self.rows.append((iteration, layer, measure, float(f"{value:.6g}")))
 
     def values(self, measure: str) -> list[tuple[int, float]]:
-        """Iteration and value of each row of a measure."""
+        """Iteration and value of each row of a measure, in order."""
         return [(row[0], row[3]) for row in self.rows if row[2] == measure]
 
     def last(self, measure: str) -> float:
+        """The most recent value of a measure."""
         return self.values(measure)[-1][1]
 
     def summary(self) -> str:
@@ -126,13 +129,42 @@ class TrainingLog:
 
 
 def gradient_energy(images: Tensor) -> float:
-    """The mean of the squared differences of neighbouring pixels of (N, 3, H, W), cut to [0, 1]."""
+    """The mean of the squared differences of neighbouring pixels, across and down.
+
+    Parameters
+    ----------
+    images : Tensor
+        (N, 3, H, W), RGB; clipped to [0, 1].
+
+    Returns
+    -------
+    float
+        From 0 to 2, the sum of both directions.
+    """
     images = images.clamp(0, 1)
     return sum(float(images.diff(dim=dim).square().mean()) for dim in (2, 3))
 
 
 def read_log(name: str, folder: Path = NETWORKS) -> pd.DataFrame:
-    """The log of a trained network: columns iteration, layer ("" for the whole), measure, value."""
+    """The log of a trained network.
+
+    Parameters
+    ----------
+    name
+        Of the network.
+    folder
+        That of its card; the log is in `logs` there.
+
+    Returns
+    -------
+    DataFrame
+        Columns iteration, layer ("" for the whole network), measure and value.
+
+    Raises
+    ------
+    DDRError
+        Where there is no such log.
+    """
     path = folder / "logs" / f"{name}.csv"
     if not path.is_file():
         raise DDRError(f"{path}: there is no training log of {name}; `ddr train` writes one")

@@ -37,11 +37,35 @@ def train(
     deadline: float | None = None,
     workspace: Path = BUILD / "training",
 ) -> bool:
-    """Train `config` to its end, or until `deadline` (of time.monotonic) or a signal.
+    """Train one network to its end, or until a deadline or a signal.
 
-    Returns whether the network is finished: its weights, card and log are then in `folder`.
-    Otherwise its checkpoint is in `workspace`/NAME, and the same call goes on from there. After
-    SIGINT or SIGTERM raises KeyboardInterrupt, with the checkpoint written.
+    Parameters
+    ----------
+    config
+        What is trained.
+    device
+        Where.
+    folder
+        Where weights, card and log are put when the network is finished, and where networks that it
+        starts from or is guided by are.
+    deadline
+        In seconds, of `time.monotonic`; none by default.
+    workspace
+        Where the checkpoint is kept, in a folder of the network's name; the same call goes on from
+        there.
+
+    Returns
+    -------
+    bool
+        Whether the network is finished.
+
+    Raises
+    ------
+    DDRError
+        Where the configuration does not fit data, networks or checkpoint, another process trains
+        the network, or the loss is not finite.
+    KeyboardInterrupt
+        After SIGINT or SIGTERM, with the checkpoint written.
     """
     here = workspace / config.name
     busy = f"{config.name}: another process is training it; wait for it to end"

@@ -13,11 +13,16 @@ CLASSIFIERS = ("efficientnet-lite0",)  # that the loss knows the stages of
 
 
 class PerceptualLoss(nn.Module):
-    """L1 distance between features of two batches of images (N, 3, H, W) in [0, 1].
+    """L1 distance between features of two batches of images (N, 3, H, W) in [0, 1], one number.
 
     The features are the classifier's last ones at strides 4 and 8: texture. Each layer's distance
     is divided by the mean magnitude of the target's features, so that the weight of the loss does
-    not depend on their scale. Raises DDRError where the classifier is not installed.
+    not depend on their scale.
+
+    Raises
+    ------
+    DDRError
+        Where the classifier is not installed.
     """
 
     def __init__(self, classifier: str) -> None:
@@ -27,6 +32,7 @@ class PerceptualLoss(nn.Module):
         self.stages = nn.ModuleList([first, nn.Sequential(*module._blocks[3:5])])
 
     def forward(self, images: Tensor, target: Tensor) -> Tensor:
+        """The loss of images against the target, 0 or more."""
         # The range of the classifier; unlike its `prepare`, at the size that the images have.
         x, y = ((255 * batch - 127) / 128 for batch in (images, target))
         loss = images.new_zeros(())

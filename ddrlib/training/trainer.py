@@ -169,7 +169,13 @@ class Trainer:
         return means
 
     def check(self) -> None:
-        """DDRError where a loss since `means`, or a weight after the last step, is NaN or infinite."""
+        """Stop a run that diverges.
+
+        Raises
+        ------
+        DDRError
+            Where a loss since `means`, or a weight after the last step, is NaN or infinite.
+        """
         if not all(x.isfinite().all() for x in (*self.sums.values(), *self.model.parameters())):
             raise DDRError(
                 f"{self.config.name}: the loss is not finite by iteration {self.iteration:,}; the "
@@ -187,7 +193,13 @@ class Trainer:
         }
 
     def load(self, state: dict, where: Path) -> None:
-        """Go on from `state`; DDRError where another configuration or other data made it."""
+        """Go on from `state`, which was found at `where`.
+
+        Raises
+        ------
+        DDRError
+            Where another configuration or other data made it.
+        """
         # Fields that are younger than the checkpoint had their default when it was made.
         config = asdict(self.config)
         made = asdict(TrainingConfig(self.config.name)) | state["config"]
@@ -229,7 +241,7 @@ def _descend(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> Non
 
 
 def learning_rate(config: TrainingConfig, iteration: int) -> float:
-    """Constant, or a half cosine from the full rate to zero."""
+    """The learning rate at an iteration: constant, or a half cosine from the full rate to zero."""
     if config.decay == "constant":
         return config.learning_rate
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * iteration / config.iterations))

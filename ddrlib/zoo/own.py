@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ddrlib.errors import DDRError, did_you_mean, guarded, optional
+from ddrlib.zoo.basicsr import msrresnet
 from ddrlib.zoo.descriptor import Descriptor
 from ddrlib.zoo.identity import package
 from ddrlib.zoo.onnx_network import read_onnx
@@ -134,13 +135,19 @@ def _frozen(module: nn.Module) -> nn.Module:
 def recognise(checkpoint: Path) -> nn.Module:
     """The module that a checkpoint belongs to, with its weights.
 
-    spandrel, which could unpickle, only gets the tensors. Raises DDRError where it is missing, does
-    not know the architecture, or finds keys missing or surplus.
+    The paper's generator is known under its names in BasicSR, all others to spandrel, which could
+    unpickle and only gets the tensors. Raises DDRError where the file is missing, the architecture
+    is not known, or keys are missing or surplus.
     """
-    state: dict[str, Tensor] | None = read_weights(checkpoint, nn.Module())
-    first = min(state or (), default="none")
+    states: list[dict[str, Tensor]] = []
+    found: dict[str, Tensor] | None = read_weights(checkpoint, nn.Module())
+    while found:
+        states.append(found)
+        found = unwrapped(found)
+    if module := next(filter(None, map(msrresnet, states)), None):
+        return module
     spandrel = optional("spandrel")
-    while state:
+    for state in states:
         try:
             return guarded(
                 f"{checkpoint} does not fit the architecture that it looks like",
@@ -150,7 +157,7 @@ def recognise(checkpoint: Path) -> nn.Module:
         except DDRError as error:
             if not isinstance(error.__cause__, spandrel.UnsupportedModelError):
                 raise
-        state = unwrapped(state)
+    first = min(states[0], default="none") if states else "none"
     raise DDRError(
         f"{checkpoint} is of no architecture that spandrel knows (its first key is {first}); "
         "give its factory and this as the checkpoint"
