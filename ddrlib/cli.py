@@ -6,6 +6,7 @@ import contextlib
 import functools
 import io
 import json
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -86,7 +87,9 @@ device_option = click.option(
     help="auto uses a GPU when there is one.",
 )
 images_option = click.option(
-    "--images", help="A folder of photographs, or eval, train, div2k-valid, div2k-train."
+    "--images",
+    default="eval",
+    help="A folder of photographs, or eval, train, div2k-valid, div2k-train.",
 )
 patches_option = click.option("--patches", type=COUNT, default=100, help="How many of them.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, not a table.")
@@ -137,7 +140,11 @@ def run(
     from ddrlib.book.run import run_chapters
     from ddrlib.files import parse_yaml
 
-    overrides = {name: parse_yaml(text, f"-p {name}") for name, text in parameters}
+    overrides: dict[str, Any] = {}
+    for name, text in parameters:
+        if name in overrides:
+            raise DDRError(f"-p {name} is given twice; give it once")
+        overrides[name] = parse_yaml(text, f"-p {name}")
     if failed := run_chapters(chapters, profile, overrides, device, force, after=after):
         raise Failure(f"failed: {', '.join(failed)}; the other chapters are kept")
 
@@ -210,7 +217,7 @@ def book(ctx: click.Context, profile: str, **options: Any) -> None:
 @json_option
 def measure(
     network: str,
-    images: str | None,
+    images: str,
     patches: int,
     skip_bad: bool,
     degradations: str,
@@ -242,10 +249,12 @@ def measure(
             None if layers == "all" else split(layers),
             **{name: value for name, value in own.items() if value is not None},
         )
-        (srga_layer,) = layer_paths(opened, [srga_layer or last_hidden(opened)])
+        (srga_layer,) = layer_paths(
+            opened, [last_hidden(opened) if srga_layer is None else srga_layer]
+        )
         found = measure_network(
             opened,
-            load_patches(images or "eval", patches, size or 32 * opened.scale, skip_bad=skip_bad),
+            load_patches(images, patches, size or 32 * opened.scale, skip_bad=skip_bad),
             split(degradations),
             seeds=seeds,
             device=device,
@@ -277,7 +286,7 @@ def measure(
 @device_option
 def explore(
     networks: tuple[str, ...],
-    images: str | None,
+    images: str,
     patches: int,
     port: int,
     no_browser: bool,
@@ -291,7 +300,7 @@ def explore(
 
     explore.explore(
         networks or explore.NETWORKS,
-        images or "",
+        images,
         patches,
         device=device,
         port=port,
@@ -355,6 +364,11 @@ def srga(reference: Path, tests: tuple[Path, ...], components: int, as_json: boo
 
 def main() -> None:
     """The entry point of the `ddr` script."""
+    for number in range(3):  # a stream that the caller closed: no file of ours may take its place
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # its encoding may lack what we print
             stream.reconfigure(errors="replace")

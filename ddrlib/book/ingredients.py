@@ -55,7 +55,7 @@ def record() -> None:
     def safe_open(filename: Any, *arguments: Any, **options: Any) -> Any:
         return opened(noted(filename), *arguments, **options)  # it is not Python that opens it
 
-    safetensors.safe_open = safe_open
+    vars(safetensors)["safe_open"] = safe_open
 
 
 def _note(event: str, arguments: tuple) -> None:
@@ -134,7 +134,7 @@ def _machine() -> list[Path]:
     """Where interpreter, packages (this one's metadata too), system and settings keep their files."""
     parts = ("bin", "etc", "include", "lib", "lib64", "share")
     python = [Path(prefix, part) for prefix in (sys.prefix, sys.base_prefix) for part in parts]
-    packages = [*site.getsitepackages(), site.getusersitepackages(), *ROOT.glob("*.egg-info")]
+    packages = [*site.getsitepackages(), site.getusersitepackages()]
     system = [
         "/proc",
         "/sys",
@@ -147,7 +147,7 @@ def _machine() -> list[Path]:
     ]
     home = Path(os.path.expanduser("~"))
     settings = [*(home / name for name in SETTINGS), *filter(Path.is_file, home.glob(".*"))]
-    return [*python, *map(Path, packages + system), *settings]
+    return [*python, *map(Path, packages + system), *ROOT.glob("*.egg-info"), *settings]
 
 
 def _source(name: str) -> Path:

@@ -13,6 +13,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from ddrlib.degrade.samples import Design, Samples
+from ddrlib.errors import DDRError
 from ddrlib.features.grams import gram, layer_grams, subgram
 from ddrlib.measure.intervals import Interval, bootstrap
 from ddrlib.measure.metrics import FACTORS, TwoWay, VarianceSplit, calinski_harabasz, permutation_p
@@ -91,6 +92,16 @@ class Layer(Design):
     degradations: tuple[str, ...]
     embeddings: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 2), np.float32))
 
+    def __post_init__(self) -> None:
+        n, k = self.n, len(self.degradations)
+        if self.gram.shape != (n * k, n * k):
+            raise DDRError(
+                f"layer {self.name}: features of {len(self.gram)} samples, not of the {n * k} of {n} "
+                f"contents under {k} degradations"
+            )
+        if not np.trace(self.gram) > 0:
+            raise DDRError(f"layer {self.name} gives the same for all samples; leave it out")
+
     @classmethod
     def of(cls, name: str, features: np.ndarray, samples: Samples) -> Layer:
         """The layer that gives these features.
@@ -131,7 +142,7 @@ class Layer(Design):
         ValueError
             For a degradation that the layer does not have.
         """
-        n = n or self.n
+        n = self.n if n is None else n
         firsts = [self.n * self.degradations.index(name) for name in degradations]
         index = np.add.outer(firsts, np.arange(n)).ravel()
         return Layer(self.name, self.dim, subgram(self.gram, index), n, tuple(degradations))

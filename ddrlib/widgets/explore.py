@@ -54,7 +54,7 @@ def explore(
     names
         What `open_network` takes.
     images
-        A folder of photographs, "" for the book's own.
+        What `load_patches` takes.
     port
         1 to 65535; one that is taken gives way to another.
 
@@ -72,7 +72,7 @@ def explore(
     if len(sources) < len(networks):
         raise DDRError(f"{', '.join(networks)}: some have the same name; rename one")
     size = patch_size([network.scale for network in networks.values()])
-    photographs = load_patches(images or "eval", patches, size)
+    photographs = load_patches(images, patches, size)
     measurements = [
         measure(
             network,
