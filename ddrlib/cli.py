@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import io
 import json
@@ -91,8 +90,13 @@ images_option = click.option(
     default="eval",
     help="A folder of photographs, or eval, train, div2k-valid, div2k-train.",
 )
-patches_option = click.option("--patches", type=COUNT, default=100, help="How many of them.")
+patches_option = click.option(
+    "--patches", type=COUNT, default=100, help="Number of patches, one of each photograph."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, not a table.")
+scheduler_option = click.option(
+    "--scheduler", metavar="ADDRESS", help="Of a Dask cluster that shares the work."
+)
 profile_option = click.option(
     "--profile", default="default", help="smoke, default, paper, or another of book/profiles."
 )
@@ -109,10 +113,10 @@ def run_options(command: Callable) -> Callable:
             type=(str, str),
             multiple=True,
             metavar="NAME VALUE",
-            help="A parameter of the chapters, VALUE as in YAML.",
+            help="A parameter of the chapters; VALUE as in YAML.",
         ),
         device_option,
-        click.option("--force", is_flag=True, help="Run chapters that have not changed too."),
+        click.option("--force", is_flag=True, help="Also run chapters that have not changed."),
     ]
     return functools.reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
 
@@ -136,7 +140,7 @@ def run(
     force: bool,
     after: Callable[[float], None] | None = None,
 ) -> None:
-    """Run the chapters that have changed: those named by number or by the beginning, or all."""
+    """Run the chapters that have changed: those named, by number or by the start of their name, or all."""
     from ddrlib.book.run import run_chapters
     from ddrlib.files import parse_yaml
 
@@ -182,42 +186,96 @@ def book(ctx: click.Context, profile: str, **options: Any) -> None:
 
 
 @cli.command()
-@click.argument("network")
+@click.option("--output", type=FILE, default=Path("ddr-book.pdf"), help="The file to write.")
+def pdf(output: Path) -> None:
+    """Print the built pages into one PDF, with Chromium or Chrome."""
+    from ddrlib.book.pdf import make_pdf
+
+    click.echo(make_pdf(BUILD / "html", output))
+
+
+@cli.command()
+@click.argument("chapter")
+@click.option(
+    "-p",
+    "grid",
+    type=(str, str),
+    multiple=True,
+    required=True,
+    metavar="NAME A,B,…",
+    help="The values of a parameter, as in YAML; several parameters make a grid.",
+)
+@profile_option
+@device_option
+@scheduler_option
+def sweep(
+    chapter: str,
+    grid: tuple[tuple[str, str], ...],
+    profile: str,
+    device: str,
+    scheduler: str | None,
+) -> None:
+    """Run CHAPTER with every combination of values, and put what it found into one table.
+
+    What is done already is not done again.
+    """
+    import pandas as pd
+
+    from ddrlib.book.sweep import sweep as sweep_chapter
+    from ddrlib.files import parse_yaml
+
+    values = {name: parse_yaml(f"[{text}]", f"-p {name}") for name, text in grid}
+    folder = sweep_chapter(chapter, values, profile, device, scheduler)
+    claims = pd.read_csv(folder / "claims.csv", dtype=str)
+    click.echo(claims.pivot(index=list(values), columns="claim", values="verdict").to_string())
+    click.echo(folder)
+
+
+@cli.command()
+@click.argument("networks", nargs=-1, required=True, metavar="NETWORK...")
 @images_option
 @patches_option
-@click.option("--skip-bad", is_flag=True, help="Leave out pictures that cannot be used.")
+@click.option("--skip-bad", is_flag=True, help="Leave out image files that cannot be used.")
 @click.option(
     "--degradations",
     metavar="A,B,…",
     default="clean,blur4,noise20",
-    help="What the photographs go through.",
+    help="The degradations, the first as the reference.",
 )
 @click.option(
     "--layers",
     metavar="A,B,…",
     default="all",
-    help="Which layers, by name or pattern; LAYER.PART is inside one.",
+    help="Layers by name or pattern; LAYER.PART is a part of one.",
 )
-@click.option("--seeds", type=COUNT, default=5, help="How many t-SNE runs.")
+@click.option("--seeds", type=COUNT, default=5, help="Number of t-SNE runs.")
 @click.option(
-    "--srga-layer", metavar="LAYER", help="Of SRGA.  [default: the last before the output]"
+    "--srga-layer",
+    metavar="LAYER",
+    help="The layer for SRGA.  [default: the last before the output]",
 )
 @click.option(
-    "--size", type=COUNT, metavar="PIXELS", help="Of a patch.  [default: 32 times the scale]"
+    "--size", type=COUNT, metavar="PIXELS", help="Side of a patch.  [default: 32 times the scale]"
 )
 @click.option("--checkpoint", type=FILE, help="Weights of your own network.")
-@click.option("--scale", type=COUNT, help="Of your own network.  [default: that of its output]")
+@click.option("--scale", type=COUNT, help="Scale of your own network.  [default: from its output]")
 @click.option(
     "--input-range",
     type=(float, float),
     metavar="BLACK WHITE",
-    help="What your own network takes for black and white.  [default: 0 1]",
+    help="The values of black and white for your own network.  [default: 0 1]",
 )
 @device_option
+@scheduler_option
 @json_option
 def measure(
+<<<<<<< HEAD
     network: str,
     images: str,
+=======
+    networks: tuple[str, ...],
+    images: str | None,
+>>>>>>> main
     patches: int,
     skip_bad: bool,
     degradations: str,
@@ -226,10 +284,11 @@ def measure(
     srga_layer: str | None,
     size: int | None,
     device: str,
+    scheduler: str | None,
     as_json: bool,
     **own: Any,
 ) -> None:
-    """Measure how NETWORK sorts its inputs, by degradation or by content, and how it generalises.
+    """Measure how each NETWORK sorts its inputs, by degradation or content, and generalises.
 
     NETWORK is one of `ddr networks`, or your own: package.module:factory, an ONNX file, a
     checkpoint that spandrel knows, or a descriptor (YAML or JSON). Layers are names or
@@ -237,12 +296,10 @@ def measure(
     """
     import pandas as pd
 
-    from ddrlib.data.photographs import load_patches
-    from ddrlib.features.extraction import layer_paths
-    from ddrlib.measure.measurement import last_hidden
-    from ddrlib.measure.measurement import measure as measure_network
-    from ddrlib.zoo.loading import open_network
+    from ddrlib.machine import spread
+    from ddrlib.measure.many import Question
 
+<<<<<<< HEAD
     with contextlib.redirect_stdout(sys.stderr):  # a network may print; stdout is the result's
         opened = open_network(
             network,
@@ -260,19 +317,36 @@ def measure(
             device=device,
             progress=say,
         )
+=======
+    question = Question(
+        images=images or "eval",
+        patches=patches,
+        size=size,
+        skip_bad=skip_bad,
+        degradations=tuple(split(degradations)),
+        layers=None if layers == "all" else tuple(split(layers)),
+        seeds=seeds,
+        srga_layer=srga_layer,
+        device=device,
+        own={name: value for name, value in own.items() if value is not None},
+    )
+    ask = question if scheduler else functools.partial(question, progress=say)
+    found = dict(spread(ask, networks, scheduler))
+    answers = [found[i] for i in range(len(networks))]
+>>>>>>> main
     if as_json:
-        _echo_json(found.record(srga_layer))
+        records = [answer.record for answer in answers]
+        _echo_json(records if len(records) > 1 else records[0])
         return
-    rows = [
-        {"layer": layer.name, "dim": layer.dim}
-        | {name: str(interval) for name, interval in layer.intervals().items()}
-        | {"p": layer.p}
-        for layer in found.layers
-    ]
-    click.echo(pd.DataFrame(rows).to_string(index=False))
-    click.echo(f"\nSRGA at {srga_layer} against {found.degradations[0]}")
-    for degradation, index in found.srga(srga_layer).items():
-        click.echo(f"{degradation}: {index}")
+    rows = pd.DataFrame([row for answer in answers for row in answer.rows])
+    click.echo(rows.drop(columns="network" if len(networks) == 1 else []).to_string(index=False))
+    for answer in answers:
+        srga = answer.record["srga"]
+        click.echo(
+            f"\nSRGA of {answer.record['network']} at {srga['layer']} against {srga['reference']}"
+        )
+        for degradation, index in answer.srga.items():
+            click.echo(f"{degradation}: {index}")
 
 
 @cli.command()
@@ -280,7 +354,10 @@ def measure(
 @images_option
 @patches_option
 @click.option(
-    "--port", type=click.IntRange(1, 65535), default=8866, help="Another where it is taken."
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8866,
+    help="Where to listen; another port if it is taken.",
 )
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 @device_option
@@ -292,7 +369,7 @@ def explore(
     no_browser: bool,
     device: str,
 ) -> None:
-    """Measure NETWORKs and explore them on a page of this machine, until Ctrl-C.
+    """Measure NETWORKs and explore them in your browser, until Ctrl-C.
 
     NETWORK is what `ddr measure` takes: one of `ddr networks`, or your own.
     """
@@ -328,12 +405,41 @@ def networks(as_json: bool) -> None:
 
 
 @cli.command()
+@click.argument("networks", nargs=-1, metavar="[NETWORK]...")
+@click.option(
+    "--folder",
+    type=FILE,
+    default=DATA / "atlas" / "networks",
+    help="Of networks that scripts/convert_atlas.py has converted.",
+)
+@click.option("--store", type=FILE, default=DATA / "atlas", help="Where the table is kept.")
+@device_option
+def atlas(networks: tuple[str, ...], folder: Path, store: Path, device: str) -> None:
+    """Measure the published networks of chapter 13 that are here, and keep them in its table.
+
+    All that are not in the table yet, or NETWORKs, anew. What is measured is kept at once; the next
+    call goes on.
+    """
+    from ddrlib.book.atlas import measure_all
+    from ddrlib.zoo.cards import NETWORKS
+
+    measure_all(networks, (NETWORKS, folder), store, device=device, progress=say)
+    click.echo(store / "atlas.csv")
+
+
+@cli.command()
 @click.argument("config", type=FILE)
-@click.option("--minutes", type=float, help="Stop cleanly after so long; the next call goes on.")
-@click.option("--only", metavar="NAME", help="Of a campaign: the networks of that name (or a*).")
+@click.option(
+    "--minutes", type=float, help="Stop cleanly after this time; the next call continues."
+)
+@click.option(
+    "--only",
+    metavar="NAME",
+    help="Only the networks of a campaign with this name, or a pattern such as a*.",
+)
 @device_option
 def train(config: Path, minutes: float | None, only: str | None, device: str) -> None:
-    """Train the networks of CONFIG, going on from where an earlier call stopped."""
+    """Train the networks of CONFIG, continuing where an earlier call stopped."""
     from ddrlib.training.campaign import train_from_config
 
     train_from_config(config, minutes, device, only)
@@ -342,7 +448,7 @@ def train(config: Path, minutes: float | None, only: str | None, device: str) ->
 @cli.command()
 @click.argument("reference", type=FILE)
 @click.argument("tests", nargs=-1, required=True, type=FILE)
-@click.option("--components", type=COUNT, default=300, help="Of the PCA.")
+@click.option("--components", type=COUNT, default=300, help="Number of principal components.")
 @json_option
 def srga(reference: Path, tests: tuple[Path, ...], components: int, as_json: bool) -> None:
     """SRGA of the features in each TEST.npy against REFERENCE.npy: smaller generalises better."""

@@ -98,8 +98,8 @@ def guarded(failure: str, function: Callable, *arguments: object, **options: obj
         raise DDRError(f"{failure}: {one_line(error)}") from error
 
 
-def optional(package: str) -> ModuleType:
-    """A package of the extra `own`, imported.
+def optional(package: str, extra: str = "own") -> ModuleType:
+    """A package of an extra of this one, imported.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def optional(package: str) -> ModuleType:
     except ModuleNotFoundError as error:
         raise DDRError(
             f"this route needs {error.name}, which is not installed: "
-            "pip install -c constraints.txt -e '.[own]'"
+            f"pip install -c constraints.txt -e '.[{extra}]'"
         ) from None
     except Exception as error:  # parts that were not built for each other raise anything
         raise DDRError(

@@ -1,4 +1,4 @@
-"""The machine and the versions a result comes from."""
+"""The machine and the versions a result comes from, and other machines that help it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from ddrlib.errors import DDRError
+from ddrlib.errors import DDRError, guarded, optional
 from ddrlib.files import ROOT
 
 # Their versions decide what a chapter computes, draws and shows.
@@ -146,3 +146,38 @@ def _commit() -> str | None:
         return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None  # no git, or an unpacked archive
+
+
+# ---- several machines ----
+
+T = TypeVar("T")
+A = TypeVar("A")
+
+
+def spread(
+    function: Callable[[T], A], items: Sequence[T], scheduler: str | None = None
+) -> Iterator[tuple[int, A]]:
+    """What a function gives for each item, with the number of the item, as they come.
+
+    Parameters
+    ----------
+    function
+        Where there is a scheduler, one that can be sent: with its items, by cloudpickle.
+    scheduler
+        The address of a Dask scheduler, whose workers see the same files: they work side by side,
+        and what a lost one was at is begun again by another. None for this process, one item after
+        another.
+
+    Raises
+    ------
+    DDRError
+        Where Dask is not installed or its scheduler not reached; and what the function raises.
+    """
+    if scheduler is None:
+        yield from ((i, function(item)) for i, item in enumerate(items))
+        return
+    dask = optional("distributed", "dask")
+    with guarded(f"no Dask scheduler at {scheduler}", dask.Client, scheduler) as client:
+        begun = {client.submit(function, item, pure=False): i for i, item in enumerate(items)}
+        for done in dask.as_completed(begun):
+            yield begun[done], done.result()

@@ -15,6 +15,7 @@ import io
 import json
 import re
 import tarfile
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -99,21 +100,25 @@ def pytorch_order(codes: Tensor, keras: str, scale: int) -> Tensor:
     return codes.permute(3, 2, 0, 1) if codes.ndim == 4 else codes
 
 
-def convert(archive: tarfile.TarFile, folder: str, card: dict) -> dict[str, Tensor]:
-    """The quantised state dict of one of the networks."""
-    graph = json.loads(archive.extractfile(f"{folder}/model.json").read())
+def convert(
+    read: Callable[[str], bytes], folder: str, architecture: str, scale: int
+) -> dict[str, Tensor]:
+    """The state dict of the network in a folder of the package; `read` gives a file's content.
+
+    Where the published weights are quantised, so are these.
+    """
+    graph = json.loads(read(f"{folder}/model.json"))
     (group,) = graph["weightsManifest"]
-    files = [archive.extractfile(f"{folder}/{path}").read() for path in group["paths"]]
-    codes = np.frombuffer(b"".join(files), np.uint8)
+    data = b"".join(read(f"{folder}/{path}") for path in group["paths"])
     state, at = {}, 0
     for entry in group["weights"]:
-        count = int(np.prod(entry["shape"]))
-        tensor = torch.from_numpy(codes[at : at + count].reshape(entry["shape"]).copy())
-        at += count
-        tensor = pytorch_order(tensor, entry["name"], card["scale"])
-        form = entry["quantization"]
-        name = pytorch_name(entry["name"], card["architecture"])
-        state |= quantised(name, tensor, form["scale"], form["min"])
+        form = entry.get("quantization")
+        count, dtype = int(np.prod(entry["shape"])), np.dtype(np.uint8 if form else np.float32)
+        values = np.frombuffer(data, dtype, count, at).reshape(entry["shape"])
+        at += values.nbytes
+        tensor = pytorch_order(torch.from_numpy(values.copy()), entry["name"], scale)
+        name = pytorch_name(entry["name"], architecture)
+        state |= quantised(name, tensor, form["scale"], form["min"]) if form else {name: tensor}
     return state
 
 
@@ -122,8 +127,12 @@ def main() -> None:
     tarball = checked(options.package, ["npm", "pack", "--silent", f"{PACKAGE}@{VERSION}"], SHA256)
     with tarfile.open(fileobj=io.BytesIO(tarball)) as archive:
         licence = archive.extractfile("package/LICENSE").read().decode()
+
+        def read(path: str) -> bytes:
+            return archive.extractfile(path).read()
+
         for path, card in NETWORKS.items():
-            state = convert(archive, MODELS + path, card)
+            state = convert(read, MODELS + path, card["architecture"], card["scale"])
             provenance = {
                 "task": "sr",
                 "source": f"npm {PACKAGE} {VERSION}, {MODELS}{path}/",

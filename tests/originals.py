@@ -48,12 +48,15 @@ def walk_keras(package: Path, model: str, image: np.ndarray) -> dict[str, np.nda
         folder = f"package/models/{model}/"
         graph = json.load(archive.extractfile(folder + "model.json"))
         (group,) = graph["weightsManifest"]
-        binary = archive.extractfile(folder + group["paths"][0]).read()
+        binary = b"".join(archive.extractfile(folder + path).read() for path in group["paths"])
     weights, rest = {}, io.BytesIO(binary)
     for entry in group["weights"]:
-        codes = np.frombuffer(rest.read(int(np.prod(entry["shape"]))), np.uint8)
-        form = entry["quantization"]
-        values = np.float64(form["scale"]) * codes + np.float64(form["min"])
+        count, form = int(np.prod(entry["shape"])), entry.get("quantization")
+        if form:
+            codes = np.frombuffer(rest.read(count), np.uint8)
+            values = np.float64(form["scale"]) * codes + np.float64(form["min"])
+        else:
+            values = np.frombuffer(rest.read(4 * count), np.float32)
         weights[entry["name"]] = torch.from_numpy(values.astype(np.float32).reshape(entry["shape"]))
     given: dict[str, torch.Tensor] = {}
     for layer in graph["modelTopology"]["model_config"]["config"]["layers"]:

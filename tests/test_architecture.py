@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
+import re
+from collections import defaultdict
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
+from importlib import import_module
 from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
 
 from ddrlib.files import ROOT
 
@@ -82,3 +88,127 @@ def test_a_folder_s_own_file_is_a_docstring():
     for path in LIBRARY.rglob("__init__.py"):
         (docstring,) = ast.parse(path.read_text()).body
         assert isinstance(docstring.value.value, str)
+
+
+def test_public_names_have_docstrings():
+    """All but `forward`, of which the class says what it maps to what."""
+    bare = [
+        f"{path.stem}.{node.name}"
+        for path, tree in _sources()
+        if path.is_relative_to(LIBRARY)
+        for scope in ast.walk(tree)
+        if isinstance(scope, ast.Module | ast.ClassDef)
+        if not getattr(scope, "name", "").startswith("_")
+        for node in scope.body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        if not node.name.startswith("_") and node.name != "forward"
+        if not ast.get_docstring(node)
+    ]
+    assert bare == []
+
+
+def test_what_chapters_use_is_documented_name_by_name():
+    """With numpydoc sections: every parameter in order, what is returned, every field of a result."""
+    used = set(_used_by_chapters())
+    assert len(used) > 60
+    records = {kind for name in used for kind in _records(name)}
+    methods = {method for kind in used | records for method in _methods(kind)}
+    faults = {f"{x.__module__}.{x.__qualname__}": _fault(x) for x in used | records | methods}
+    assert {name: fault for name, fault in faults.items() if fault} == {}
+
+
+def test_a_docstring_of_another_signature_is_noticed():
+    def swapped(a: int, b: int) -> int:
+        """Sum.
+
+        Parameters
+        ----------
+        b, a
+
+        Returns
+        -------
+        int
+        """
+
+    def silent(a: int) -> int:
+        """Nothing.
+
+        Parameters
+        ----------
+        a : int
+            A number.
+        """
+
+    assert _fault(swapped) == "Parameters ['b', 'a'], not ['a', 'b']"
+    assert _fault(silent) == "no Returns"
+
+
+def _used_by_chapters() -> Iterator[Any]:
+    """The functions and classes that chapters import, or take from a module that they import."""
+    cells = defaultdict(list)
+    for path, tree in _sources():
+        if path.suffix == ".ipynb":
+            cells[path].extend(ast.walk(tree))
+    for nodes in cells.values():
+        for node in nodes:
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ddrlib"):
+                for alias in node.names:
+                    found = _imported(node.module, alias.name)
+                    names = [n for n in nodes if isinstance(n, ast.Attribute)]
+                    if isinstance(found, ModuleType):
+                        own = [n.attr for n in names if ast.unparse(n.value) == alias.name]
+                        yield from (getattr(found, name) for name in own)
+                    elif callable(found):
+                        yield found
+
+
+def _imported(module: str, name: str) -> Any:
+    if (ROOT / module.replace(".", "/") / f"{name}.py").exists():
+        return import_module(f"{module}.{name}")
+    return getattr(import_module(module), name)
+
+
+def _records(function: Any) -> Iterator[type]:
+    """The dataclasses and named tuples of the library that a function returns."""
+    for name in re.findall(r"\w+", str(inspect.signature(function).return_annotation)):
+        kind = getattr(function, "__globals__", {}).get(name)
+        fields = getattr(kind, "__dataclass_fields__", getattr(kind, "_fields", None))
+        if fields and kind.__module__.startswith("ddrlib"):
+            yield kind
+
+
+def _methods(kind: Any) -> Iterator[Any]:
+    for name, member in vars(kind).items() if isinstance(kind, type) else ():
+        function = getattr(member, "__func__", member)
+        if isinstance(function, FunctionType) and not name.startswith("_"):
+            yield function
+
+
+def _fault(documented: Any) -> str:
+    """What a docstring lacks; "" where it has all."""
+    sections = _sections(documented.__doc__ or "")
+    signature = inspect.signature(documented)
+    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    expected = [
+        stars.get(parameter.kind, "") + name
+        for name, parameter in signature.parameters.items()
+        if name not in ("self", "cls")
+    ]
+    found = sections.get("Parameters", sections.get("Attributes", []))
+    if found != expected:
+        return f"Parameters {found}, not {expected}"
+    returns = not isinstance(documented, type) and signature.return_annotation != "None"
+    return "no Returns" if returns and not sections.keys() & {"Returns", "Yields"} else ""
+
+
+def _sections(docstring: str) -> dict[str, list[str]]:
+    """The names that each section of a numpydoc docstring lists."""
+    parts = re.split(r"^(\w+)\n-+\n", inspect.cleandoc(docstring), flags=re.MULTILINE)
+    return {
+        title: [
+            name
+            for line in re.findall(r"^\S.*", body, re.MULTILINE)
+            for name in line.partition(" : ")[0].split(", ")
+        ]
+        for title, body in zip(parts[1::2], parts[2::2], strict=True)
+    }

@@ -476,6 +476,7 @@ def test_two_runs_in_one_folder_are_refused(folder):
 # ---- the real book ----
 
 CHAPTERS = sorted(path.stem for path in BOOK.glob("*.ipynb"))
+FINDINGS = [f"{number:02}" for number in range(1, 11)]  # the chapters that ask and answer
 
 
 @pytest.fixture(scope="session")
@@ -507,6 +508,19 @@ def test_chapter_as_committed(name):
             if isinstance(node, ast.FunctionDef):
                 statements = sum(isinstance(part, ast.stmt) for part in ast.walk(node))
                 assert statements < 8, f"{node.name}: move it into ddrlib"
+
+
+@pytest.mark.parametrize("name", [name for name in CHAPTERS if name[:2] in FINDINGS])
+def test_a_chapter_asks_first_and_computes_its_answer(name):
+    """Its first cell is the question, one cell answers it, every figure says what to see."""
+    cells = nbformat.read(BOOK / f"{name}.ipynb", as_version=4).cells
+    assert "**Question.**" in cells[0].source and "{term}" not in cells[0].source.splitlines()[0]
+    answers = [cell for cell in cells if "answer" in cell.metadata.get("tags", [])]
+    assert len(answers) == 1 and "**Answer" in answers[0].source
+    for cell in cells:
+        for node in ast.walk(ast.parse(cell.source if cell.cell_type == "code" else "")):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "show_figure":
+                assert {"alt", "caption"} <= {keyword.arg for keyword in node.keywords}
 
 
 @pytest.mark.skipif(not CHAPTERS, reason="no chapters yet")

@@ -39,6 +39,15 @@ def test_four_states(monkeypatch, holds, not_tested, expected, title):
     }
 
 
+def test_a_chapter_knows_its_verdicts_and_folds_long_evidence(monkeypatch):
+    page, _ = show(monkeypatch, holds=[True, False])
+    assert claims.verdict_of("grass") == "partly supported" and "<details" not in page
+    monkeypatch.setattr(claims, "LONG", 4)
+    assert (
+        "<details><summary>The figures</summary><p><em>n = 3<" in show(monkeypatch, holds=True)[0]
+    )
+
+
 def test_the_book_lists_all_claims_and_nothing_else(monkeypatch, tmp_path):
     verdict = {"statement": "s", "verdict": "supported", "criterion": "c", "evidence": "e"}
     for chapter, kept in {

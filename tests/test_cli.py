@@ -114,7 +114,7 @@ def test_help_is_quick_because_nothing_heavy_is_imported():
     ],
 )
 def test_what_the_user_can_mend_is_one_line_and_exit_code_2(monkeypatch, error, line):
-    def fail(*args):
+    def fail(*args, **options):
         raise error
 
     monkeypatch.setattr(book, "run_chapters", fail)
@@ -138,7 +138,7 @@ def test_what_the_user_can_mend_is_one_line_and_exit_code_2(monkeypatch, error, 
     ],
 )
 def test_out_of_memory_is_one_line_and_exit_code_2(monkeypatch, error):
-    def fail(*args):
+    def fail(*args, **options):
         raise error
 
     monkeypatch.setattr(book, "run_chapters", fail)
@@ -283,7 +283,7 @@ def test_book_runs_builds_and_prints_where_to_open_it(monkeypatch):
 def test_pages_that_do_not_build_are_exit_code_1(monkeypatch):
     from ddrlib.book import site
 
-    def fail(*args):
+    def fail(*args, **options):
         raise site.BuildError("a.ipynb:1: WARNING: one\nb.ipynb:2: WARNING: two")
 
     monkeypatch.setattr(site, "build_site", fail)
@@ -365,7 +365,7 @@ def test_measure_prints_tables_for_people(photographs):
     assert result.exit_code == 0, result.output
     first, second = result.stdout.split("\n\n")
     title, row = second.splitlines()
-    assert title == "SRGA at conv1 against clean"
+    assert title == "SRGA of test_cli:toy at conv1 against clean"
     assert row.split()[0] == "noise20:" and row.count("[") == 1
     heads, *rows = first.splitlines()
     assert heads.split() == [
@@ -493,3 +493,15 @@ def test_srga_prints_the_documented_json(tmp_path):
     assert {"test", "n", "components", "sigma", "shape", "kl", "srga"} <= same.keys()
     assert same["srga"] == pytest.approx(0, abs=1e-6)
     assert same["n"] == 20 and other["components"] == 8
+
+
+def test_streams_that_the_caller_closed_are_taken_by_no_file_of_ours(tmp_path):
+    """Else what a child process prints, for instance, would go into that file."""
+    script = (
+        "import os, sys; from ddrlib import cli; cli.cli = lambda **_: None; cli.main();"
+        "print(os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT), file=open(sys.argv[2], 'w'))"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "ours"), str(tmp_path / "number")]
+    closed = 'exec "$@" <&- >&- 2>&-'
+    subprocess.run(["sh", "-c", closed, "sh", *command], check=True, cwd=ROOT)
+    assert int((tmp_path / "number").read_text()) > 2

@@ -51,7 +51,7 @@ def dense() -> Network:
 
 
 def batches_of(monkeypatch, size):
-    monkeypatch.setattr(features, "_batch_size", lambda device: size)
+    monkeypatch.setattr(features, "batch_size", lambda device, shape: size)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from torch import nn
 
 from ddrlib.errors import DDRError
 from ddrlib.zoo.identity import walk
-from ddrlib.zoo.ncnn import read_convolutions
+from ddrlib.zoo.ncnn import read_layers
 from ddrlib.zoo.weights import dequantise, fill, quantised, read_weights
 
 
@@ -52,7 +52,7 @@ def test_ncnn_files_are_read_exactly_or_not_at_all(shapes, half, cut, tmp_path_f
         for out, into, kernel in shapes
     ]
     param = ncnn_files(tmp_path_factory.mktemp("ncnn") / "net.bin", convolutions, half)
-    read = read_convolutions(param)
+    read = read_layers(param)
     assert len(read) == len(convolutions)
     for (weight, bias), (wanted, wanted_bias) in zip(read, convolutions, strict=True):
         assert weight.dtype == (torch.float16 if half else torch.float32)
@@ -63,7 +63,7 @@ def test_ncnn_files_are_read_exactly_or_not_at_all(shapes, half, cut, tmp_path_f
     for damaged in {whole[:-cut], whole + b"x" * cut} - {whole}:
         binary.write_bytes(damaged)
         with pytest.raises(DDRError, match="net.bin"):
-            read_convolutions(param)
+            read_layers(param)
 
 
 def test_dequantised_by_hand():

@@ -69,9 +69,15 @@ def is_field(app, what, name, obj, skip, options) -> bool | None:
     return True if type(obj).__name__ == "_tuplegetter" else None
 
 
+def as_python(app, what, name, obj, options, signature: str | None, returns: str | None):
+    """Signatures that Sphinx can read, to shorten and link the types: "<factory>" is no Python."""
+    return signature and signature.replace("<factory>", "..."), returns
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     app.add_directive("room", Room)
     app.connect("autodoc-process-docstring", as_plain_text, priority=400)  # before napoleon
+    app.connect("autodoc-process-signature", as_python)
     app.connect("autodoc-skip-member", is_field)
     return {"parallel_read_safe": True}

@@ -19,14 +19,13 @@ from torch import Tensor, nn
 from ddrlib.degrade.degradation import Degradation, degrade, upsample
 from ddrlib.degrade.steps import Blur, Noise
 from ddrlib.errors import DDRError
+from ddrlib.features.device import batch_size
 from ddrlib.features.extraction import resolve_device
 from ddrlib.features.forward import in_parallel
 from ddrlib.measure.fidelity import psnr, ssim
 from ddrlib.measure.intervals import Interval, Spread, bootstrap, mean_interval, over_seeds
 from ddrlib.networks.guided import takes_truth
 from ddrlib.zoo.loading import Network
-
-BATCH = 4  # images at a time on a CPU core, as fast as any number
 
 Networks = Mapping[str, Mapping[int, Network]]  # method -> training seed -> network
 
@@ -106,7 +105,7 @@ def grid(blurs: Sequence[float], noises: Sequence[float]) -> list[Degradation]:
 def under_each(
     truth: Tensor, degradations: Sequence[Degradation], scale: int = 4
 ) -> tuple[Tensor, list[Degradation]]:
-    """LR images of all photographs under each of the degradations in turn, and which that is.
+    """LR images of all photographs under each degradation in turn, and the degradation of each.
 
     Parameters
     ----------
@@ -247,7 +246,8 @@ def _in_batches(
         batch = network.prepare(images[rows].to(device))
         return run(module, batch.contiguous(memory_format=torch.channels_last), rows).cpu()
 
-    spans = [slice(start, start + BATCH) for start in range(0, len(images), BATCH)]
+    size = batch_size(device, images.shape)
+    spans = [slice(start, start + size) for start in range(0, len(images), size)]
     with in_parallel(network.module, device) as parallel_map:
         return torch.cat(list(parallel_map(work, spans)))
 
@@ -270,7 +270,7 @@ def compare(
     truth : Tensor
         (n, 3, H, W), RGB in [0, 1]; H and W are multiples of the scale.
     degradations
-        Of blur and noise alone.
+        Blurs and noises alone.
     device
         "auto" (a GPU where there is one), "cpu" or "cuda".
 

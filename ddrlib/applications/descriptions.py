@@ -18,13 +18,12 @@ import torch
 from torch import Tensor, nn
 
 from ddrlib.errors import DDRError
+from ddrlib.features.device import batch_size, precision
 from ddrlib.features.extraction import layer_paths, resolve_device
 from ddrlib.features.forward import in_parallel, watch
-from ddrlib.features.precision import precision
 from ddrlib.measure.nss import brisque, gradient_statistics
 from ddrlib.zoo.loading import Network
 
-BATCH = 4  # a CPU is fastest with few images at a time, and photographs are large
 TINY = 1e-6  # keeps the logarithm of a channel that never changes finite
 
 Describe = Callable[[Iterable[Tensor]], np.ndarray]
@@ -127,7 +126,7 @@ def pooled_features(
     if isinstance(images, Tensor):
         numbers = precision(network, images, paths, chosen)
     with in_parallel(network.module, chosen, numbers) as parallel_map:
-        rows = np.concatenate(list(parallel_map(look, _batches(images))))
+        rows = np.concatenate(list(parallel_map(look, _batches(images, chosen))))
     if bad := np.flatnonzero(~np.isfinite(rows).all(axis=1)).tolist():
         raise DDRError(
             f"network {network.name}: the features of {len(bad)} of {len(rows)} images, the first "
@@ -165,13 +164,14 @@ def _at_own_size(network: Network) -> Network:
 
 
 def _by_batches(statistics: Callable[[Tensor], np.ndarray], images: Iterable[Tensor]) -> np.ndarray:
-    with in_parallel(nn.Identity(), torch.device("cpu")) as parallel_map:
-        rows = parallel_map(lambda _, batch: statistics(batch), _batches(images))
+    cpu = torch.device("cpu")
+    with in_parallel(nn.Identity(), cpu) as parallel_map:
+        rows = parallel_map(lambda _, batch: statistics(batch), _batches(images, cpu))
         return np.concatenate(list(rows))
 
 
-def _batches(images: Iterable[Tensor]) -> Iterator[Tensor]:
+def _batches(images: Iterable[Tensor], device: torch.device) -> Iterator[Tensor]:
     """A few consecutive images of one size at a time."""
-    for _, same in groupby(images, key=lambda image: image.shape):
-        while batch := list(islice(same, BATCH)):
+    for shape, same in groupby(images, key=lambda image: image.shape):
+        while batch := list(islice(same, batch_size(device, shape))):
             yield torch.stack(batch)

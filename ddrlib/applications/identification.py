@@ -95,7 +95,15 @@ class Identifier:
 
 
 class Split(NamedTuple):
-    """References to learn from, in the order in which they were drawn, and all others."""
+    """References to learn from and references to test on.
+
+    Attributes
+    ----------
+    learned : ndarray
+        In the order in which they were drawn.
+    tested : ndarray
+        All others.
+    """
 
     learned: np.ndarray
     tested: np.ndarray
@@ -113,7 +121,7 @@ def random_splits(labels: pd.DataFrame, n: int, learned: int, seed: int = 0) -> 
     learned
         How many references to learn from, fewer than there are.
     seed
-        Of the splits.
+        Seed of the splits.
 
     Returns
     -------
@@ -192,7 +200,7 @@ def few_shot(
     methods
         Features (N, d) by method.
     labels
-        Of the N images, with the columns `reference` and `type`.
+        The table of the N images, with the columns `reference` and `type`.
     splits
         As `random_splits` gives them.
     shots
@@ -238,7 +246,7 @@ def zero_shot(
     methods
         Features (N, d) by method.
     labels
-        Of the N images, with the columns `reference`, `type` and `level`.
+        The table of the N images, with the columns `reference`, `type` and `level`.
     splits
         As `random_splits` gives them.
     level
@@ -300,9 +308,9 @@ def cross_validated(
     methods
         Features (N, d) by method.
     labels
-        Of the N images, with the columns `reference` and `type`.
+        The table of the N images, with the columns `reference` and `type`.
     heads
-        Of "linear" and "svm", the classifiers.
+        "linear", "svm" or both, the classifiers.
     folds
         How many; with fewer references, each is a fold of its own.
 
@@ -333,7 +341,7 @@ def type_accuracy(labels: pd.DataFrame, predicted: np.ndarray) -> Interval:
     Parameters
     ----------
     labels
-        Of the N images, with the columns `reference` and `type`.
+        The table of the N images, with the columns `reference` and `type`.
     predicted : ndarray
         (N,), types.
 
@@ -352,7 +360,7 @@ def confusion(labels: pd.DataFrame, predicted: np.ndarray) -> pd.DataFrame:
     Parameters
     ----------
     labels
-        Of the N images, with the column `type`.
+        The table of the N images, with the column `type`.
     predicted : ndarray
         (N,), types.
 
@@ -383,7 +391,7 @@ def degree_order(methods: Methods, labels: pd.DataFrame, splits: Sequence[Split]
     methods
         Features (N, d) by method.
     labels
-        Of the N images, with the columns `reference`, `type` and `level`.
+        The table of the N images, with the columns `reference`, `type` and `level`.
     splits
         As `random_splits` gives them.
 

@@ -47,7 +47,7 @@ def distorted_set(
     types
         For each type, a name from `ddrlib.degrade.steps.KINDS`, its degrees, weakest first.
     seed
-        Of what is random.
+        Seed of what is random.
 
     Returns
     -------

@@ -12,7 +12,7 @@ from html import escape
 
 from IPython.display import HTML, display
 
-from ddrlib.book.results import keep_claim, stamps
+from ddrlib.book.results import keep_claim, kept_claims, stamps
 
 SUPPORTED, PARTLY, NOT_SUPPORTED, NOT_TESTED = VERDICTS = (
     "supported",
@@ -22,6 +22,7 @@ SUPPORTED, PARTLY, NOT_SUPPORTED, NOT_TESTED = VERDICTS = (
 )
 # The colours of the admonitions; "not tested" has none.
 CSS_CLASSES = dict(zip(VERDICTS, ("tip", "note", "warning", ""), strict=True))
+LONG = 300  # characters of evidence that a box shows unfolded
 KEPT = {"statement", "verdict", "criterion", "evidence"}
 
 
@@ -70,7 +71,7 @@ def claim(
         f"<p>{escape(statement)}</p>",
         f"<p><strong>Not tested because</strong> {escape(not_tested)}</p>" if not_tested else "",
         f"<p><strong>Criterion:</strong> {escape(criterion)}</p>" if criterion else "",
-        f"<p><em>{escape(evidence)}</em></p>",
+        _shown(escape(evidence)),
     ]
     # An HTML admonition, not a MyST directive: it reads the same in Jupyter and in the book.
     display(
@@ -79,6 +80,34 @@ def claim(
             f'<p class="admonition-title">{title}</p>{"".join(lines)}</div>'
         )
     )
+
+
+def verdict_of(key: str) -> str:
+    """The verdict that this chapter has reached on one of its claims.
+
+    Parameters
+    ----------
+    key
+        That of the claim.
+
+    Returns
+    -------
+    str
+        One of `VERDICTS`.
+
+    Raises
+    ------
+    KeyError
+        For a claim that was not made yet.
+    """
+    return kept_claims()[key]["verdict"]
+
+
+def _shown(evidence: str) -> str:
+    """The figures; a long row of them is folded."""
+    if len(evidence) <= LONG:
+        return f"<p><em>{evidence}</em></p>"
+    return f"<details><summary>The figures</summary><p><em>{evidence}</em></p></details>"
 
 
 def claims() -> list[dict]:

@@ -151,7 +151,13 @@ def settle(
 
 
 def find_profile(name: str, book: Path = BOOK) -> Path:
-    """The file of a profile; DDRError where the book has none of that name."""
+    """The file of a profile.
+
+    Raises
+    ------
+    DDRError
+        Where the book has none of that name.
+    """
     profiles = {path.stem: path for path in (book / "profiles").glob("*.yml")}
     if name not in profiles:  # a path is no name
         raise DDRError(f"there is no profile {brief(name)}; {did_you_mean(name, profiles)}")

@@ -64,6 +64,11 @@ def keep_claim(key: str, **claim: str) -> None:
     _claims[key] = claim
 
 
+def kept_claims() -> dict[str, dict[str, str]]:
+    """The claims that this chapter has kept so far, by key."""
+    return dict(_claims)
+
+
 def close_chapter() -> None:
     """What `ddr run` asks of the kernel after the last cell: an output that it takes away again."""
     from IPython.display import publish_display_data

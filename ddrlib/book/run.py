@@ -136,7 +136,13 @@ def _in_words(left: float) -> str:
 
 
 def nobody_running(executed: Path) -> AbstractContextManager:
-    """Keep a second run out of this folder; DDRError where one is at work."""
+    """Keep a second run out of this folder.
+
+    Raises
+    ------
+    DDRError
+        Where one is at work.
+    """
     return locked(executed / ".lock", f"another `ddr run` is at work in {executed}: wait for it")
 
 

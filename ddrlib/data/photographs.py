@@ -44,7 +44,7 @@ class Patches:
     split : str
         What `load_patches` was asked for.
     seed : int
-        With which the patches were drawn.
+        The seed with which the patches were drawn.
     """
 
     images: Tensor
@@ -84,7 +84,7 @@ def load_patches(
     size
         Their side in pixels, 2 or more.
     seed
-        Of what is drawn.
+        Seed of the draw.
     skip_bad
         Leave out an image that cannot be used (damaged, too large, smaller than `size`) and say so
         in the log; otherwise it is an error.

@@ -126,7 +126,7 @@ def degrade(hr: Tensor, degradation: str | Degradation, scale: int = 4, seed: in
     scale
         Ratio of HR to LR sides; 1 leaves the images at their size.
     seed
-        Of what is random. An image gets the same noise in every batch and on every device.
+        Seed of what is random. An image gets the same noise in every batch and on every device.
 
     Returns
     -------

@@ -12,14 +12,20 @@ import torch
 from torch import Tensor, nn
 
 from ddrlib.errors import DDRError, did_you_mean, guarded
+from ddrlib.features.device import batch_size, precision
 from ddrlib.features.forward import in_parallel, watch
-from ddrlib.features.precision import precision
 from ddrlib.features.rows import Rows, to_rows
 from ddrlib.zoo.loading import Network
 
 
 def resolve_device(device: str | torch.device = "auto") -> torch.device:
-    """The device meant by "auto" (a GPU where there is one), "cpu" or "cuda"; else DDRError."""
+    """The device meant by "auto" (a GPU where there is one), "cpu" or "cuda".
+
+    Raises
+    ------
+    DDRError
+        For another word, and for "cuda" where there is no GPU.
+    """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -112,14 +118,9 @@ def super_resolve(network: Network, images: Tensor, device: str | torch.device =
         return module(lr).clamp(0, 1).contiguous().cpu()
 
     share = -(-len(images) // torch.get_num_threads())  # a few images are shared out too
-    batches = images.split(min(share, _batch_size(device)))
+    batches = images.split(min(share, batch_size(device, images.shape)))
     with in_parallel(network.module, device) as parallel_map:
         return torch.cat(list(parallel_map(restore, batches)))
-
-
-def _batch_size(device: torch.device) -> int:
-    """A CPU is fastest while a batch's feature maps stay in its cache."""
-    return 4 if device.type == "cpu" else 64
 
 
 def layer_paths(network: Network, layers: Sequence[str] | None = None) -> dict[str, str]:
@@ -174,7 +175,7 @@ def _fill(
             (first,) = guarded(failure, list, parallel_map(look, [(0, 1)]))
         for layer, values in first.items():
             rows[layer].dtype = values.dtype
-        size = _batch_size(device)
+        size = batch_size(device, images.shape)
         spans = [(i, min(i + size, len(images))) for i in range(0, len(images), size)]
         while paths:
             for (start, _), found in zip(spans, parallel_map(look, spans), strict=True):

@@ -64,7 +64,7 @@ def in_parallel(
     """Within it, a map of function(copy of the module, item) over items, results in their order.
 
     Inference, in true float32, also on a GPU or within autocast, or with its convolutions and matrix
-    products in bfloat16 (`ddrlib.features.precision`). On a CPU each core works through
+    products in bfloat16 (`ddrlib.features.device`). On a CPU each core works through
     items of its own, with one thread and its own copy of the module (whose forward need not be safe
     to run twice at a time): faster than to share out each operation, by far where some cores are
     busy. Only a few results are kept for a caller who is slow to take them. The module itself stays

@@ -65,7 +65,7 @@ class Rows:
         return self.count == self.n
 
     def add(self, rows: np.ndarray, first: int) -> None:
-        """Append rows; `first` is the number of the first of them.
+        """Append rows (images, D); `first` is the number of the first of them.
 
         Where float32 rows follow float16 ones, the array starts over in float32 with the next pass
         over the images, and the rest of this pass is ignored.

@@ -18,7 +18,17 @@ from ddrlib.errors import DDRError
 
 
 class Interval(NamedTuple):
-    """A value with the ends of its 95 % interval and the number of contents (or rows) it rests on."""
+    """A value with its 95 % interval.
+
+    Attributes
+    ----------
+    value : float
+        That of all contents.
+    low, high : float
+        The ends of the interval, in the unit of the value.
+    n : int
+        The number of contents (or rows, or splits) that it rests on.
+    """
 
     value: float
     low: float
@@ -33,6 +43,15 @@ class Spread(NamedTuple):
     """A mean with the smallest and the largest of n values: all that three training seeds allow.
 
     In print a single value stands alone, without the look of an interval.
+
+    Attributes
+    ----------
+    value : float
+        The mean.
+    low, high : float
+        The smallest and the largest, in the same unit.
+    n : int
+        The number of values.
     """
 
     value: float

@@ -246,7 +246,8 @@ class Layer(Design):
         seeds
             One or more; the projections have the seeds 0 to `seeds` - 1.
         perplexity
-            Of t-SNE, 1 or more; lowered to a third of the other samples where it is above.
+            Perplexity of t-SNE, 1 or more; lowered to a third of the other samples where it is
+            above.
 
         Returns
         -------
@@ -322,10 +323,20 @@ class Layer(Design):
 
 
 def too_few_for_chi(n: int) -> str:
-    """Why a claim that rests on CHI cannot be tested on n contents; "" where it can be.
+    """Why a claim that rests on CHI cannot be tested on so few contents.
 
     A network whose CHI is 528 on 100 contents and 207 on 60 has 2.9 on 24 and 4.2 on 16, while its
     variance components are the same for all of them.
+
+    Parameters
+    ----------
+    n
+        The number of contents.
+
+    Returns
+    -------
+    str
+        A reason in words; "" where there are `CHI_CONTENTS` or more.
     """
     if n >= CHI_CONTENTS:
         return ""
@@ -343,7 +354,7 @@ def layers_of(
     Parameters
     ----------
     network
-        Of the scale of `samples`.
+        A network of the scale of `samples`.
     samples
         Their images are what it is given.
     layers
@@ -376,7 +387,7 @@ def embedded_each(layers: Sequence[Layer], seeds: int, perplexity: float = 30.0)
     seeds
         One or more; the projections of each have the seeds 0 to `seeds` - 1.
     perplexity
-        Of t-SNE, 1 or more; lowered to a third of the other samples where it is above.
+        Perplexity of t-SNE, 1 or more; lowered to a third of the other samples where it is above.
 
     Yields
     ------

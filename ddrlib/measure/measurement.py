@@ -20,6 +20,8 @@ from ddrlib.measure.metrics import FACTORS
 from ddrlib.measure.tsne import usable_perplexity
 from ddrlib.zoo.loading import Network
 
+MOST_SEEDS = 1000  # of t-SNE, each of which takes its time
+
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
@@ -34,7 +36,7 @@ class Measurement:
     seeds : int
         How many t-SNE runs each layer has.
     perplexity : float
-        That used, which is lower than that asked for where there are few samples.
+        Perplexity of t-SNE as used: lower than asked for where there are few samples.
     layers : list of Layer
         In order of depth, embedded.
     trunk : list of str
@@ -153,7 +155,7 @@ def measure(
         t-SNE runs with the seeds 0 to `seeds` - 1, all side by side through joblib, whose
         `parallel_config` can send them to a cluster.
     perplexity
-        Of t-SNE, 1 or more; lowered to a third of the other samples where it is above.
+        Perplexity of t-SNE, 1 or more; lowered to a third of the other samples where it is above.
     device
         "auto" (a GPU where there is one), "cpu" or "cuda".
     progress
@@ -170,8 +172,8 @@ def measure(
         For fewer than two contents or degradations, no seed, a perplexity below 1, and as
         `ddrlib.features.grams.layer_grams` does.
     """
-    if seeds < 1:
-        raise DDRError(f"{seeds} t-SNE seeds: measuring needs one at least")
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise DDRError(f"{seeds} t-SNE seeds: measuring needs 1 to {MOST_SEEDS:,}")
     samples = Samples.of(patches, degradations, network.scale)
     perplexity = usable_perplexity(len(samples.images), perplexity)
     found = layers_of(network, samples, layers, device)

@@ -281,7 +281,7 @@ def permutation_p(
     n
         How many shuffles.
     seed
-        Of the shuffles.
+        Seed of the shuffles.
 
     Returns
     -------

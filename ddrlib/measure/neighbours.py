@@ -58,7 +58,17 @@ def _neighbours(gram: np.ndarray, k: int) -> np.ndarray:
 
 
 class LabelPurity(NamedTuple):
-    """Purity by labels (0 to 1), its mean over shuffled labels, and p of the permutation test."""
+    """How pure the neighbourhoods of labelled samples are, and what chance would give.
+
+    Attributes
+    ----------
+    value : float
+        The purity, 0 to 1.
+    chance : float
+        Its mean over shuffled labels.
+    p : float
+        p of the permutation test, 1 / (1 + n) to 1 for n shuffles.
+    """
 
     value: float
     chance: float
@@ -84,7 +94,7 @@ def label_purity(
     n
         How many shuffles.
     seed
-        Of the shuffles.
+        Seed of the shuffles.
 
     Returns
     -------

@@ -40,8 +40,21 @@ class Picture:
 
     @classmethod
     def of(cls, name: str, features: np.ndarray, samples: Samples) -> Picture:
-        """From feature maps (N, C H W), a row for each sample, of the height and width of the input
-        images.
+        """Take the image out of feature maps.
+
+        Parameters
+        ----------
+        name
+            Of the layer.
+        features : ndarray
+            (N, C H W), a row for each sample, maps of the height and width of the input images.
+        samples
+            The N samples, in their order.
+
+        Returns
+        -------
+        Picture
+            The layer as it is, and the rest of it.
         """
         rest = beyond(features, samples.images)
         return cls(Layer.of(name, features, samples), Layer.of(name, rest, samples))
@@ -64,7 +77,7 @@ def look_beyond(
     Parameters
     ----------
     network
-        Of the scale of `samples`.
+        A network of the scale of `samples`.
     samples
         Their images are what it is given.
     layer

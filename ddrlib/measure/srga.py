@@ -43,7 +43,7 @@ class SRGA:
     components : int
         Principal components used of each set.
     sigma, shape : float
-        Of the test set's generalised Gaussian.
+        Standard deviation and shape of the test set's generalised Gaussian.
     kl : float
         Divergence of the test set's distribution from the reference's, 0 or more.
     srga : float

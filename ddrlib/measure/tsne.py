@@ -59,7 +59,7 @@ def tsne(scores: np.ndarray, seed: int = 0, perplexity: float = 30.0) -> np.ndar
     scores : ndarray
         (N, n), N 4 or more.
     seed
-        Of the random layout.
+        Seed of the random layout.
     perplexity
         1 or more; lowered where it is too large for N (`usable_perplexity`).
 

@@ -7,6 +7,7 @@ from typing import Any
 from ddrlib.networks.classifier import EfficientNetLite0
 from ddrlib.networks.dat import DATLight
 from ddrlib.networks.guided import GuidedSRResNet
+from ddrlib.networks.ncnn_graph import NcnnGraph
 from ddrlib.networks.rdn import RDN
 from ddrlib.networks.rrdbnet import RRDN, RRDBNet
 from ddrlib.networks.srresnet import SRResNet
@@ -15,5 +16,14 @@ from ddrlib.networks.srresnet import SRResNet
 # feature maps in order of depth.
 ARCHITECTURES: dict[str, type[Any]] = {
     kind.__name__: kind
-    for kind in (SRResNet, RDN, RRDBNet, RRDN, DATLight, GuidedSRResNet, EfficientNetLite0)
+    for kind in (
+        SRResNet,
+        RDN,
+        RRDBNet,
+        RRDN,
+        DATLight,
+        NcnnGraph,
+        GuidedSRResNet,
+        EfficientNetLite0,
+    )
 }

@@ -82,7 +82,7 @@ class SpatialAggregation(Aggregation):
         query, key, value = _windows(
             qkv.roll([-step for step in shift], dims=(2, 3)), window, self.heads // 2
         )
-        apart = _apart(size[1:], window, shift).to(query) if self.shifted else None
+        apart = _apart(size[1:], window, shift, query) if self.shifted else None
         attended = F.scaled_dot_product_attention(query, key, value, apart)
         return _image(attended, size, window).roll(shift, dims=(1, 2))
 
@@ -143,10 +143,10 @@ class Block(nn.Module):
 class DATLight(nn.Module):
     """DAT-light: blocks with spatial and with channel attention by turns.
 
-    LR images (N, 3, H, W) to images (N, 3, 4 H, 4 W). There is no image-level residual, only two
-    feature-level skips: one around the blocks and one around all between the first convolution and
-    the upsampling. Fresh weights are PyTorch's defaults. At 60 channels and 18 blocks: 572,424
-    parameters, and 342 more in the published file, which cannot have an effect
+    LR images (N, 3, H, W) to images (N, 3, scale H, scale W). There is no image-level residual, only
+    two feature-level skips: one around the blocks and one around all between the first convolution
+    and the upsampling. Fresh weights are PyTorch's defaults. At 60 channels and 18 blocks for x4:
+    572,424 parameters, and 342 more in the published file, which cannot have an effect
     (`SpatialAggregation`).
 
     References
@@ -154,11 +154,14 @@ class DATLight(nn.Module):
     Chen et al., "Dual aggregation transformer for image super-resolution", ICCV 2023.
     """
 
-    scale = 4
+    scale = 4  # unless said otherwise
     mean: Tensor
 
-    def __init__(self, channels: int = 60, blocks: int = 18, heads: int = 6) -> None:
+    def __init__(
+        self, channels: int = 60, blocks: int = 18, heads: int = 6, scale: int = scale
+    ) -> None:
         super().__init__()
+        self.scale = scale
         self.register_buffer("mean", torch.tensor(RGB_MEAN).view(3, 1, 1), persistent=False)
         self.conv_first = convolution(3, channels)
         self.before_RG = ChannelNorm(channels)
@@ -169,9 +172,7 @@ class DATLight(nn.Module):
         self.norm = ChannelNorm(channels)
         self.conv_after_body = _three_convs(channels)
         self.sum = nn.Identity()  # only so that a hook can read it
-        self.upsample = nn.Sequential(
-            convolution(channels, 3 * self.scale**2), nn.PixelShuffle(self.scale)
-        )
+        self.upsample = nn.Sequential(convolution(channels, 3 * scale**2), nn.PixelShuffle(scale))
 
     @staticmethod
     def _attention(i: int, channels: int, heads: int) -> Aggregation:
@@ -231,15 +232,17 @@ def _image(windows: Tensor, size: torch.Size, window: tuple[int, int]) -> Tensor
     return cut.permute(2, 0, 4, 1, 5, 3, 6).flatten(5, 6).flatten(3, 4).flatten(1, 2)
 
 
-def _apart(size: torch.Size, window: tuple[int, int], shift: list[int]) -> Tensor:
+def _apart(size: torch.Size, window: tuple[int, int], shift: list[int], like: Tensor) -> Tensor:
     """What is added to the likeness of places (windows, 1, places, places): 0, or -infinity.
 
     The latter where two were not in one piece of the image (H, W) before it was rolled by `shift`.
     """
     rows, columns = (
         (place >= len(place) - side).int() + (place >= len(place) - step).int()
-        for place, side, step in zip(map(torch.arange, size), window, shift, strict=True)
+        for place, side, step in zip(
+            (torch.arange(n, device=like.device) for n in size), window, shift, strict=True
+        )
     )
     piece = (3 * rows[:, None] + columns)[None, None, ..., None]
     (piece,) = _windows(piece, window, heads=1)
-    return torch.zeros(()).where(piece == piece.mT, -torch.inf)
+    return like.new_zeros(()).where(piece == piece.mT, -torch.inf)

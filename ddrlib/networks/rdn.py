@@ -24,13 +24,20 @@ class RDN(nn.Module):
 
     scale = 4  # unless said otherwise
 
-    def __init__(self, channels: int = 64, blocks: int = 10, scale: int = scale) -> None:
+    def __init__(
+        self,
+        channels: int = 64,
+        blocks: int = 10,
+        scale: int = scale,
+        convs: int = 3,
+        growth: int = 64,
+    ) -> None:
         super().__init__()
         self.scale = scale
         self.f_m1 = convolution(3, channels)
         self.f_0 = convolution(channels, channels)
         self.blocks = nn.ModuleList(
-            DenseBlock(channels, channels, convs=3, fuse_kernel=1) for _ in range(blocks)
+            DenseBlock(channels, growth, convs, fuse_kernel=1) for _ in range(blocks)
         )
         self.gff_1 = convolution(blocks * channels, channels, kernel=1)
         self.gff_2 = convolution(channels, channels)

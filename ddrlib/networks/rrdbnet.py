@@ -28,7 +28,7 @@ class RRDBTrunk(nn.Module):
     blocks.
     """
 
-    scale = 4
+    scale = 4  # of a network that has no argument for it
 
     def __init__(self, channels: int, blocks: int, growth: int, slope: float) -> None:
         super().__init__()
@@ -77,17 +77,22 @@ class RRDBNet(RRDBTrunk):
 
 
 class RRDN(RRDBTrunk):
-    """ESRGAN's trunk with ReLUs and one pixel shuffle, x4, in the form published for UpscalerJS.
+    """ESRGAN's trunk with ReLUs and one pixel shuffle, in the form published for UpscalerJS.
 
-    LR images (N, 3, H, W) to (N, 3, 4 H, 4 W). Fresh weights are PyTorch's defaults. At 32 channels
-    and 10 blocks: 4,176,100 parameters.
+    LR images (N, 3, H, W) to (N, 3, scale H, scale W). Fresh weights are PyTorch's defaults. At 32
+    channels and 10 blocks for x4: 4,176,100 parameters.
     """
 
-    def __init__(self, channels: int = 32, blocks: int = 10, growth: int = 32) -> None:
+    def __init__(
+        self,
+        channels: int = 32,
+        blocks: int = 10,
+        growth: int = 32,
+        scale: int = RRDBTrunk.scale,
+    ) -> None:
         super().__init__(channels, blocks, growth, slope=0.0)
-        self.up = nn.Sequential(
-            convolution(channels, 3 * self.scale**2), nn.PixelShuffle(self.scale)
-        )
+        self.scale = scale
+        self.up = nn.Sequential(convolution(channels, 3 * scale**2), nn.PixelShuffle(scale))
         self.conv_last = convolution(3, 3)
 
     def layers(self) -> dict[str, str]:

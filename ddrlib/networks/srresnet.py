@@ -48,7 +48,7 @@ class SRResNet(Trunk):
     Parameters
     ----------
     channels
-        Of the feature maps, 64 in the paper.
+        Channels of the feature maps, 64 in the paper.
     blocks
         Residual blocks in the trunk, 16 in the paper.
     global_residual

@@ -18,6 +18,7 @@ from ddrlib.measure.measurement import Measurement
 from ddrlib.measure.pairs import Pairs
 from ddrlib.plots.palette import MARKERS, PALETTE, SHARES
 from ddrlib.plots.panels import Place, grid, grid_of, legend, literal
+from ddrlib.zoo.names import plain_name
 
 OF_SPLITS = ("pi", 95)  # bands and bars hold 95 % of the splits
 
@@ -39,12 +40,11 @@ def along_depth(measurements: Sequence[Measurement]) -> Figure:
         contents.
     """
     rows = ["CHI of the projection", "component of variance"]
-    fig, axes = grid(rows, [m.network for m in measurements], (4.6, 2.9), sharey="row")
+    fig, axes = grid(rows, [plain_name(m.network) for m in measurements], (4.6, 2.9), sharey="row")
     for (above, below), measurement in zip(axes.T, measurements, strict=True):
         _draw_chi(above, measurement)
         _draw_shares(below, measurement)
-    for ax in axes[:, -1]:
-        ax.legend(loc="best", fontsize="small")
+    legend(fig, axes[1, :1])
     return fig
 
 
@@ -56,7 +56,6 @@ def _draw_chi(ax: Axes, measurement: Measurement) -> None:
             "color": SHARES[factor],
             "marker": marker,
             "capsize": 3,
-            "label": f"by {factor}",
         }
         ax.errorbar(depth, [c.mean for c in chi], yerr=[c.sd for c in chi], **look)
     ax.set_yscale("symlog", linthresh=1)

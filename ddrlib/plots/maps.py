@@ -12,9 +12,11 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from ddrlib.measure.intervals import decimals
 from ddrlib.measure.layer import Layer
 from ddrlib.measure.measurement import Measurement
 from ddrlib.plots.panels import Place, grid, grid_of, legend, literal, matrix, points, shaded
+from ddrlib.zoo.names import plain_name
 
 
 def projections(
@@ -40,13 +42,14 @@ def projections(
         Calinski-Harabasz index by degradation (mean over the t-SNE seeds) above it.
     """
     width = max(map(len, layers))
-    fig, axes = grid([m.network for m in measurements], [""] * width, (2.6, 2.8))
+    fig, axes = grid([plain_name(m.network) for m in measurements], [""] * width, (2.6, 2.8))
     for line, measurement, names in zip(axes, measurements, layers, strict=True):
         for ax, name in zip(line, names, strict=False):
             layer, title = measurement[name], literal(name)
             if labels is None:
                 points(ax, layer.embeddings[0], layer.degradation, layer.degradations)
-                title += f"   CHI {layer.chi_degradation.mean:.3g}"
+                chi = layer.chi_degradation.mean
+                title += f"   CHI {chi:,.{decimals(chi)}f}"
             else:
                 kinds, codes = np.unique(labels, return_inverse=True)
                 points(ax, layer.embeddings[0], codes[layer.content], kinds.tolist())

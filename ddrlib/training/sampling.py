@@ -31,7 +31,7 @@ class Batch(NamedTuple):
     noise: Tensor  # (N,)
 
     def inputs(self, model: nn.Module) -> tuple[Tensor, ...]:
-        """What a network is given: the LR images, and the truth where an oracle guides it."""
+        """What a network is given: the LR images, and the truth (N, 2) where an oracle guides it."""
         if takes_truth(model):
             return self.lr, torch.stack([self.blur, self.noise], dim=1)
         return (self.lr,)
@@ -141,7 +141,7 @@ def _to_8_bit(images: Tensor) -> Tensor:
 
 
 def digest(photos: list[tuple[str, Tensor]]) -> str:
-    """SHA-256 of the sizes and pixels, in order."""
+    """SHA-256 of the sizes and pixels of photographs (3, H, W), in order."""
     sha = hashlib.sha256()
     for _, image in photos:
         sha.update(str(tuple(image.shape)).encode())

@@ -48,8 +48,19 @@ def pack(
 
     Parameters
     ----------
+    measurements
+        One or more, of the same contents, degradations and perplexity.
+    perplexities
+        Further perplexities of t-SNE, besides the one measured; each costs a projection per layer.
     seed
-        Of t-SNE; one that was not measured costs a projection per layer.
+        Seed of t-SNE; one that was not measured costs a projection per layer.
+    progress
+        Takes a line of text before further projections are made.
+
+    Returns
+    -------
+    Packed
+        Its views are in the order of networks, layers and projections.
 
     Raises
     ------

@@ -24,7 +24,7 @@ class Explorer(LiveWidget):
     networks by name, to measure them again.
     """
 
-    _esm = static("common.js", "data.js", "panel.js", "export.js", "explorer.js")
+    _esm = static("common.js", "curve.js", "data.js", "panel.js", "export.js", "explorer.js")
     _css = static("common.css", "explorer.css")
     index = traitlets.Dict().tag(sync=True)
     coordinates = traitlets.Bytes().tag(sync=True)
@@ -55,14 +55,27 @@ def explorer(
     perplexities: Sequence[float],
     load: Load = load_network,
 ) -> Explorer:
-    """Show measurements of the same contents and degradations; scales may differ.
+    """Scatter plots of measured networks, to compare, colour, select and play through the layers.
 
     Parameters
     ----------
+    measurements
+        One or more, of the same contents, degradations and perplexity; scales may differ.
     perplexities
-        Of t-SNE, besides that measured and PCA; each costs a projection per layer.
+        Further perplexities of t-SNE, besides PCA and the one measured; each costs a projection per
+        layer.
     load
         Finds a network by name, to measure it again where a kernel runs.
+
+    Returns
+    -------
+    Explorer
+        It works without a kernel, except for measuring again.
+
+    Raises
+    ------
+    DDRError
+        Where the measurements are of different contents, degradations or perplexities.
     """
     return Explorer(pack(measurements, perplexities), load)
 
@@ -70,14 +83,30 @@ def explorer(
 def recompute(index: dict, request: dict, progress: Progress, load: Load) -> Packed:
     """Measure what the form of an explorer asks for.
 
-    What the form does not ask for is as in the explorer's `index`: the layers and number of t-SNE
-    seeds of each network, the size of patches, and the seed that drew them.
+    What the form does not ask for is as before: the layers and number of t-SNE seeds of each
+    network, the size of patches, and the seed that drew them.
 
     Parameters
     ----------
+    index
+        That of the explorer.
     request
         networks (names); degradations (comma-separated); contents, perplexity and seed (of the
         t-SNE that is shown), as texts; folder ("" for the book's own photographs).
+    progress
+        Takes a line of text for each step.
+    load
+        Finds a network by name.
+
+    Returns
+    -------
+    Packed
+        What the explorer shows next.
+
+    Raises
+    ------
+    DDRError
+        As `load_patches` and `measure` do.
     """
     settings = index["settings"]
     shown = {network["name"]: network for network in index["networks"]}

@@ -12,7 +12,7 @@ from ddrlib.data.photographs import Patches
 from ddrlib.degrade.degradation import parse
 from ddrlib.networks.guided import takes_truth
 from ddrlib.widgets.frame_viewer import FrameViewer, Method, Picture, restorations
-from ddrlib.widgets.thumbnails import photograph_name
+from ddrlib.widgets.thumbnails import plain_names
 from ddrlib.zoo.loading import Network
 
 LIVE = "any degradation, such as blur1.5+noise10 or jpeg30"
@@ -26,10 +26,29 @@ def restoration_viewer(
 ) -> FrameViewer:
     """Choose a photograph, a blur and a noise: see what each network makes of it, with its PSNR.
 
-    `networks` maps names to networks. A running kernel restores under any degradation that is
-    typed; the oracle, which knows of blur and noise only, is left out where there is anything else.
+    Parameters
+    ----------
+    patches
+        Patches of photographs, their sides multiples of the scale.
+    networks
+        By the name shown.
+    blurs
+        Sigmas in HR pixels that can be chosen, 0 to 16.
+    noises
+        Sigmas of 255 that can be chosen, 0 to 255.
+
+    Returns
+    -------
+    FrameViewer
+        Its axes are photograph, blur and noise. Where a kernel runs, any degradation can be typed;
+        an oracle, which knows of blur and noise alone, is left out where there is anything else.
+
+    Raises
+    ------
+    DDRError
+        For a sigma out of range.
     """
-    names = [f"{photograph_name(source)} ({i})" for i, source in enumerate(patches.source)]
+    names = plain_names(patches.category)
 
     @cache  # all photographs in one batch
     def rows(blur: float, noise: float) -> list[list[Picture]]:

@@ -78,18 +78,24 @@ def temporary_folder() -> Iterator[Path]:
 
 
 def serve(introduction: str, code: str, folder: Path, port: int, browser: bool) -> None:
-    """Serve a page with a text (Markdown) and what a cell of `code` shows, until Ctrl-C.
+    """Serve a page with a text and what a cell shows, until Ctrl-C.
 
-    The address, token included, is printed, and opened if `browser` is true. Every visit has
-    a kernel of its own, which ends some time after the page was left. The user's configuration of
-    Jupyter, IPython and Matplotlib is put aside, in this process and in its kernels.
+    The address, token included, is printed. Every visit has a kernel of its own, which ends some
+    time after the page was left. The user's configuration of Jupyter, IPython and Matplotlib is put
+    aside, in this process and in its kernels.
 
     Parameters
     ----------
+    introduction
+        The text, Markdown.
+    code
+        The cell, Python.
     folder
         Where the notebook and all temporary files go.
     port
         1 to 65535; one that is taken gives way to another.
+    browser
+        Open the address.
 
     Raises
     ------

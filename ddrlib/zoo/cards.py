@@ -32,7 +32,13 @@ _PARTS = {"guide": ("name", "sha256"), "package": ("module", "file", "requiremen
 
 
 def read_card(name: str, folder: Path = NETWORKS) -> dict:
-    """The card of that name; DDRError for an unknown name, and for a card that cannot be right."""
+    """The card of a network, checked.
+
+    Raises
+    ------
+    DDRError
+        For an unknown name, and a card that cannot be right.
+    """
     path = folder / f"{name}.json"
     # The others are listed only where this one is missing: a chapter depends on what it lists.
     if Path(name).name != name or not os.path.exists(path):
@@ -101,9 +107,30 @@ def trained(
     missing_ok: bool = False,
     folder: Path = NETWORKS,
 ) -> dict[int, str]:
-    """The names of the networks of a recipe that are there, by training seed, each once.
+    """The networks of a recipe that are there, each once.
 
-    Raises DDRError where none is there, unless `missing_ok`.
+    Parameters
+    ----------
+    recipe
+        A name in `configs/campaign.yaml`.
+    size
+        "reduced", "paper" or "paper-20k".
+    seeds
+        The training seeds that are looked for.
+    missing_ok
+        Give an empty mapping where none is there.
+    folder
+        Where the cards are.
+
+    Returns
+    -------
+    dict of int to str
+        Names by training seed.
+
+    Raises
+    ------
+    DDRError
+        Where none is there, unless `missing_ok`.
     """
     names = {seed: network_name(recipe, size, seed) for seed in seeds}
     found = {seed: name for seed, name in names.items() if noted(folder / f"{name}.json").is_file()}
@@ -116,7 +143,23 @@ def trained(
 
 
 def networks(folder: Path = NETWORKS) -> list[dict]:
-    """The cards of all networks, each with `available`: whether its weights are on this machine."""
+    """The cards of all networks.
+
+    Parameters
+    ----------
+    folder
+        Where the cards are.
+
+    Returns
+    -------
+    list of dict
+        By name, each a card with `available`: whether its weights are on this machine.
+
+    Raises
+    ------
+    DDRError
+        For a card that cannot be right.
+    """
     cards = [read_card(path.stem, folder) for path in sorted(folder.glob("*.json"))]
     return [{**card, "available": weights_path(card, folder).is_file()} for card in cards]
 
@@ -139,10 +182,15 @@ def remedy(card: Mapping, folder: Path = NETWORKS) -> str:
 
 
 def save_network(module: nn.Module, card: Mapping, folder: Path = NETWORKS) -> Path:
-    """Write NAME.safetensors (floating-point tensors in float16) and NAME.json; returns its path.
+    """Write NAME.safetensors (floating-point tensors in float16) and NAME.json; returns the card's
+    path.
 
     `card` holds all that a card needs but the SHA-256, and any provenance.
-    Raises DDRError for weights that float16 cannot hold.
+
+    Raises
+    ------
+    DDRError
+        For weights that float16 cannot hold.
     """
     state = {
         key: value.half() if value.is_floating_point() else value

@@ -31,10 +31,22 @@ from ddrlib.zoo.weights import file_sha256, fill, read_weights
 class Network:
     """A network ready to be looked into.
 
-    `module` is in eval mode and frozen. `layers` maps display names to submodule paths in order of
-    depth ("" is the module's own output). `prepare` turns LR images in [0, 1] into what the module
-    takes. `scale` is the ratio of HR to LR sides. `task` is "sr" or "classification". `card` says
-    where the network comes from.
+    Attributes
+    ----------
+    name : str
+        As its card, or its user, calls it.
+    module : Module
+        In evaluation mode and frozen.
+    scale : int
+        Ratio of HR to LR sides.
+    layers : dict of str to str
+        Paths of submodules by the names shown, in order of depth; "" is the module's own output.
+    prepare : callable
+        Turns LR images (N, 3, H, W), RGB in [0, 1], into what the module takes.
+    task : str
+        "sr" or "classification".
+    card : dict
+        Where the network comes from: architecture, source, licence, SHA-256.
     """
 
     name: str
@@ -77,10 +89,25 @@ class Network:
 
 
 def load_network(name: str, folder: Path = NETWORKS) -> Network:
-    """The trained network of that name; "NAME@random7" is the same architecture with fresh weights.
+    """The trained network of a name.
 
-    Raises DDRError where the name is unknown, or the weights are missing, not the ones that the
-    card has the SHA-256 of, or of another architecture.
+    Parameters
+    ----------
+    name
+        One of `ddr networks`; "NAME@random7" is the same architecture with fresh weights of seed 7.
+    folder
+        Where the cards are.
+
+    Returns
+    -------
+    Network
+        On the CPU, with all its layers.
+
+    Raises
+    ------
+    DDRError
+        Where the name is unknown, or the weights are missing, not the ones that the card has the
+        SHA-256 of, or of another architecture.
     """
     if untrained := re.fullmatch("(.+)@random([0-9]{1,18})", name):
         return random_network(untrained[1], int(untrained[2]), folder)
@@ -109,6 +136,11 @@ def random_network(name: str, seed: int = 0, folder: Path = NETWORKS) -> Network
 
     The weights are drawn with `seed` by the class's own initialisation: PyTorch's defaults for RDN,
     RRDBNet and the classifier, the paper's for SRResNet. No weight file is needed.
+
+    Raises
+    ------
+    DDRError
+        For an unknown name.
     """
     trained = read_card(name, folder)
     with _seeded(seed):
@@ -130,17 +162,22 @@ def load_custom(
     layers: str | Sequence[str] | None = None,
     input_range: tuple[float, float] | None = None,
 ) -> Network:
-    """A user's own super-resolution network: RGB (N, 3, H, W) to (N, 3, scale * H, scale * W).
+    """A user's own super-resolution network: RGB (N, 3, H, W) to (N, 3, scale H, scale W).
 
     Parameters
     ----------
-    source : str or path
+    source
         "package.module:factory" or "file.py:factory" of a PyTorch module, an ONNX file, a
         checkpoint that spandrel knows, or a file that describes any of these
         (`ddrlib.zoo.descriptor.Descriptor`, whose fields the other arguments replace). Without a
         checkpoint, a factory's module keeps the weights that it got under PyTorch's seed 0.
-    checkpoint, scale, layers, input_range : optional
+    checkpoint, scale, layers, input_range
         As in a `Descriptor`.
+
+    Returns
+    -------
+    Network
+        On the CPU, its card with the SHA-256 of all that decides what it computes.
 
     Raises
     ------
@@ -170,10 +207,28 @@ def load_custom(
 def open_network(
     source: str | Path, layers: str | Sequence[str] | None = None, **own: Any
 ) -> Network:
-    """A network by name (`load_network`), or a user's own (`load_custom` with `own`).
+    """A network by name, or a user's own.
 
-    With the layers, or what is `inside` them, that the names or patterns match; without any, with
-    all its layers. Raises DDRError as these do.
+    Parameters
+    ----------
+    source
+        What `load_network` or `load_custom` takes.
+    layers
+        Names or patterns (`ddrlib.zoo.layers.matching`) of layers, or of what is `inside` them; all
+        layers by default.
+    **own
+        What else `load_custom` takes; for a network of one's own alone.
+
+    Returns
+    -------
+    Network
+        With these layers.
+
+    Raises
+    ------
+    DDRError
+        As `load_network` and `load_custom` do, for a layer that is not there, and for `own` with a
+        name.
     """
     if is_own(source):
         return load_custom(source, layers=layers, **own)

@@ -62,6 +62,7 @@ class OnnxNetwork(nn.Module):
         self.tensors = nn.ModuleDict({number: nn.Identity() for number in numbers.values()})
 
     def forward(self, x: Tensor) -> Tensor:
+        """The images that the graph gives for images (N, 3, H, W)."""
         # To take every tensor out of the session would cost more than to compute it.
         hooked = {
             name: probe

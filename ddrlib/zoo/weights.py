@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from ddrlib.errors import DDRError, few, guarded, one_line
-from ddrlib.zoo.ncnn import read_convolutions
+from ddrlib.zoo.ncnn import read_layers
 
 # In a safetensors file of ours a uint8 tensor "x" comes with "x:scale_min", float64 (2,).
 _SCALE_MIN = ":scale_min"
@@ -31,9 +31,14 @@ _DEEPEST = 4  # wrappers around each other
 def read_weights(path: Path, module: nn.Module) -> dict[str, Tensor]:
     """The state dict in a .safetensors, ncnn (.bin with its .param) or PyTorch file.
 
-    `module` gives the names to the convolutions of an ncnn file, which has them in the order of
-    execution only. Raises DDRError for a missing or damaged file, for one that would have to run
-    code to be read, and for tensors that are not plain real numbers.
+    `module` gives the names to the tensors of an ncnn file, which has them in the order of
+    execution only.
+
+    Raises
+    ------
+    DDRError
+        For a missing or damaged file, for one that would have to run code to be read, and for
+        tensors that are not plain real numbers.
     """
     if not path.is_file():
         fault = "is not a file" if path.exists() else "does not exist"
@@ -84,28 +89,34 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def quantised(key: str, codes: Tensor, scale: float, minimum: float) -> dict[str, Tensor]:
-    """The two entries that keep a uint8-quantised tensor in a safetensors file exactly."""
+    """The two entries that keep a tensor of uint8 codes in a safetensors file exactly."""
     return {key: codes, key + _SCALE_MIN: torch.tensor([scale, minimum], dtype=torch.float64)}
 
 
 def dequantise(codes: Tensor, scale_min: Tensor) -> Tensor:
-    """code * scale + min, in float64 and then rounded to float32, as TensorFlow.js does."""
+    """code * scale + min, in float64 and then rounded to float32, as TensorFlow.js does.
+
+    `scale_min` (2,) holds scale and minimum; the shape is that of the codes.
+    """
     return (codes.double() * scale_min[0] + scale_min[1]).float()
 
 
 def read_ncnn(path: Path, module: nn.Module) -> dict[str, Tensor]:
     """The state dict in an ncnn `.bin` file, at its own precision (see `read_weights`)."""
-    names = [name for name, part in module.named_modules() if isinstance(part, nn.Conv2d)]
-    convolutions = read_convolutions(path.with_suffix(".param"))
-    if len(names) != len(convolutions):
+    owned = ((name, [*part._parameters, *part._buffers]) for name, part in module.named_modules())
+    kept = module.state_dict()
+    keys = [[k for key in own if (k := f"{name}.{key}") in kept] for name, own in owned]
+    keys = list(filter(None, keys))
+    layers = read_layers(path.with_suffix(".param"))
+    if [*map(len, keys)] != [*map(len, layers)]:
         raise DDRError(
-            f"{path} is another architecture than {type(module).__name__}: {len(convolutions)} "
-            f"convolutions, not {len(names)}"
+            f"{path} is another architecture than {type(module).__name__}: {len(layers)} layers "
+            f"have weights, not {len(keys)}"
         )
     return {
-        f"{name}.{kind}": tensor
-        for name, pair in zip(names, convolutions, strict=True)
-        for kind, tensor in zip(("weight", "bias"), pair, strict=True)
+        key: tensor
+        for names, tensors in zip(keys, layers, strict=True)
+        for key, tensor in zip(names, tensors, strict=True)
     }
 
 
@@ -170,10 +181,15 @@ def unwrapped(state: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
 
 
 def fill(module: nn.Module, state: Mapping[str, Tensor], where: Path) -> None:
-    """Load the weights into the module; DDRError names the first keys that do not fit.
+    """Load weights from the file `where` into a module.
 
     What wraps the names of the weights (`unwrapped`) is taken off where they fit without it only.
     That batches were counted or not makes no difference.
+
+    Raises
+    ------
+    DDRError
+        With the first keys that do not fit.
     """
     name = type(module).__name__
     expected = guarded(f"{name} has no state dict", module.state_dict)

@@ -1,0 +1,60 @@
+"""Numbers and verdicts in the sentences of a chapter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ddrlib.measure.intervals import decimals
+
+
+def listed(numbers: Iterable[float], others: Iterable[float] = ()) -> str:
+    """Numbers in one line, with equally many decimals: "0.176, 0.142, 0.171"; "none" for none.
+
+    Parameters
+    ----------
+    numbers
+        Those that are listed.
+    others
+        What they are compared with in the same sentence, which counts for the decimals too.
+
+    Returns
+    -------
+    str
+        Thousands are parted by commas.
+    """
+    numbers = list(numbers)
+    digits = decimals(*numbers, *others)
+    return ", ".join(f"{number:,.{digits}f}" for number in numbers) or "none"
+
+
+def percents(shares: Iterable[float]) -> str:
+    """Shares in one line, in per cent: "34%, 43%"; "none" for none.
+
+    Parameters
+    ----------
+    shares
+        0 to 1 each.
+
+    Returns
+    -------
+    str
+        Whole per cents.
+    """
+    return ", ".join(f"{share:.0%}" for share in shares) or "none"
+
+
+def words(names: Iterable[str]) -> str:
+    """Names as a sentence lists them.
+
+    Parameters
+    ----------
+    names
+        In the order of the sentence.
+
+    Returns
+    -------
+    str
+        Such as "blur, noise and JPEG"; "none" for none.
+    """
+    *others, last = list(names) or ["none"]
+    return f"{', '.join(others)} and {last}" if others else last

@@ -1,0 +1,21 @@
+"""Numbers and names in sentences."""
+
+from ddrlib.book.words import listed, percents, words
+
+
+def test_numbers_side_by_side_have_equally_many_decimals():
+    assert listed([0.17649, 0.5]) == "0.176, 0.500"
+    assert listed([56.72, 0.5]) == "56.72, 0.50"
+    assert listed([1570.4, 89]) == "1,570, 89"
+    assert listed([0.576], [1.85]) == "0.58" and listed([1.85], [0.576]) == "1.85"
+    assert listed(iter([3, 4])) == "3, 4" and listed([]) == "none"
+
+
+def test_shares_are_given_in_per_cent():
+    assert percents([0.344, 1]) == "34%, 100%" and percents([]) == "none"
+
+
+def test_names_are_joined_as_in_a_sentence():
+    assert words(["blur"]) == "blur" and words([]) == "none"
+    assert words(["blur", "noise", "JPEG"]) == "blur, noise and JPEG"
+    assert words(name for name in ("blur", "noise")) == "blur and noise"
