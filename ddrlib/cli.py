@@ -8,6 +8,7 @@ import json
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,14 @@ def _echo_json(value: Any) -> None:
 def split(names: str) -> list[str]:
     """Names apart at their commas; one within brackets is a pattern's, as in "re:B[0-9]{1,2}"."""
     return [name.strip() for name in re.split(r",(?![^([{]*[])}])", names)]
+
+
+def _once(parameters: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """The parameters; DDRError for one given twice, of which the last would silently win."""
+    for name, count in Counter(name for name, _ in parameters).items():
+        if count > 1:
+            raise DDRError(f"-p {name} is given twice; give it once")
+    return parameters
 
 
 say = functools.partial(click.echo, err=True)  # progress, beside the result
@@ -144,11 +153,7 @@ def run(
     from ddrlib.book.run import run_chapters
     from ddrlib.files import parse_yaml
 
-    overrides: dict[str, Any] = {}
-    for name, text in parameters:
-        if name in overrides:
-            raise DDRError(f"-p {name} is given twice; give it once")
-        overrides[name] = parse_yaml(text, f"-p {name}")
+    overrides = {name: parse_yaml(text, f"-p {name}") for name, text in _once(parameters)}
     if failed := run_chapters(chapters, profile, overrides, device, force, after=after):
         raise Failure(f"failed: {', '.join(failed)}; the other chapters are kept")
 
@@ -224,7 +229,7 @@ def sweep(
     from ddrlib.book.sweep import sweep as sweep_chapter
     from ddrlib.files import parse_yaml
 
-    values = {name: parse_yaml(f"[{text}]", f"-p {name}") for name, text in grid}
+    values = {name: parse_yaml(f"[{text}]", f"-p {name}") for name, text in _once(grid)}
     folder = sweep_chapter(chapter, values, profile, device, scheduler)
     claims = pd.read_csv(folder / "claims.csv", dtype=str)
     click.echo(claims.pivot(index=list(values), columns="claim", values="verdict").to_string())
@@ -269,13 +274,8 @@ def sweep(
 @scheduler_option
 @json_option
 def measure(
-<<<<<<< HEAD
-    network: str,
-    images: str,
-=======
     networks: tuple[str, ...],
-    images: str | None,
->>>>>>> main
+    images: str,
     patches: int,
     skip_bad: bool,
     degradations: str,
@@ -299,27 +299,8 @@ def measure(
     from ddrlib.machine import spread
     from ddrlib.measure.many import Question
 
-<<<<<<< HEAD
-    with contextlib.redirect_stdout(sys.stderr):  # a network may print; stdout is the result's
-        opened = open_network(
-            network,
-            None if layers == "all" else split(layers),
-            **{name: value for name, value in own.items() if value is not None},
-        )
-        (srga_layer,) = layer_paths(
-            opened, [last_hidden(opened) if srga_layer is None else srga_layer]
-        )
-        found = measure_network(
-            opened,
-            load_patches(images, patches, size or 32 * opened.scale, skip_bad=skip_bad),
-            split(degradations),
-            seeds=seeds,
-            device=device,
-            progress=say,
-        )
-=======
     question = Question(
-        images=images or "eval",
+        images=images,
         patches=patches,
         size=size,
         skip_bad=skip_bad,
@@ -333,7 +314,6 @@ def measure(
     ask = question if scheduler else functools.partial(question, progress=say)
     found = dict(spread(ask, networks, scheduler))
     answers = [found[i] for i in range(len(networks))]
->>>>>>> main
     if as_json:
         records = [answer.record for answer in answers]
         _echo_json(records if len(records) > 1 else records[0])
