@@ -199,6 +199,21 @@ def test_a_layer_with_fewer_contents_is_what_is_measured_of_these_alone(network,
     assert np.allclose(part.gram, few.gram)
 
 
+def test_what_was_not_measured_is_named(network, patches):
+    layer = measure(network, patches, DEGRADATIONS, layers=["content"], seeds=1)["content"]
+    samples = Samples.of(patches, DEGRADATIONS)
+    for ask in (
+        lambda: layer.only(["clean", "noise21"]),
+        lambda: layer.srga("noise21"),
+        lambda: samples.under("noise21"),
+    ):
+        with pytest.raises(DDRError, match="noise21 was not measured; did you mean noise20"):
+            ask()
+    for n in (0, -1, N + 1):
+        with pytest.raises(DDRError, match=f"{n} contents"):
+            layer.only(["clean", "noise20"], n=n)
+
+
 def test_an_order_of_layers_or_a_backend_changes_nothing(network, patches):
     one = measure(network, patches, layers=["degradation", "content"], seeds=2)
     with joblib.parallel_config(backend="sequential"):

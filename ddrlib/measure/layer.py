@@ -139,11 +139,13 @@ class Layer(Design):
 
         Raises
         ------
-        ValueError
-            For a degradation that the layer does not have.
+        DDRError
+            For a degradation that the layer does not have, and more contents than it has.
         """
         n = self.n if n is None else n
-        firsts = [self.n * self.degradations.index(name) for name in degradations]
+        if not 1 <= n <= self.n:
+            raise DDRError(f"{n} contents of layer {self.name}: it was measured on {self.n}")
+        firsts = [self.first(name) for name in degradations]
         index = np.add.outer(firsts, np.arange(n)).ravel()
         return Layer(self.name, self.dim, subgram(self.gram, index), n, tuple(degradations))
 
@@ -221,7 +223,7 @@ class Layer(Design):
 
         Raises
         ------
-        ValueError
+        DDRError
             For a degradation that the layer does not have.
 
         References
