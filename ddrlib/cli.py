@@ -152,9 +152,7 @@ def measure(
 
 @cli.command()
 @explore_options
-def explore(
-    networks: tuple[str, ...], images: str | None, no_browser: bool, **options: Any
-) -> None:
+def explore(networks: tuple[str, ...], images: str, no_browser: bool, **options: Any) -> None:
     """Measure NETWORKs and explore them in your browser, until Ctrl-C.
 
     NETWORK is what `ddr measure` takes: one of `ddr networks`, or your own.
@@ -163,7 +161,7 @@ def explore(
 
     explore.explore(
         networks or explore.NETWORKS,
-        images or "",
+        images,
         browser=not no_browser,
         progress=say,
         **options,

@@ -211,7 +211,7 @@ def test_the_command_hands_over_its_options(monkeypatch):
         == 0
     )
     (first, options), (second, others) = calls
-    assert first == (explore.NETWORKS, "") and options["browser"] and options["port"] == 8866
+    assert first == (explore.NETWORKS, "eval") and options["browser"] and options["port"] == 8866
     assert second == (("a", "b.onnx"), "d") and (options["patches"], others["patches"]) == (100, 5)
     assert (others["port"], others["browser"], others["device"]) == (9, False, "cpu")
 

@@ -59,7 +59,7 @@ def file(tmp_path_factory):
 
 def reported(*sources, patches=5, **options):
     given = {
-        "images": None,
+        "images": "eval",
         "patches": patches,
         "skip_bad": False,
         "degradations": ["clean", "noise20"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,16 @@ def split(ctx: Any, option: Any, names: str | None) -> list[str] | None:
     return [name.strip() for name in re.split(r",(?![^([{]*[])}])", names)]
 
 
+def once(
+    ctx: Any, option: Any, parameters: tuple[tuple[str, str], ...]
+) -> tuple[tuple[str, str], ...]:
+    """The parameters; DDRError for one given twice, of which the last would silently win."""
+    for name, count in Counter(name for name, _ in parameters).items():
+        if count > 1:
+            raise DDRError(f"-p {name} is given twice; give it once")
+    return parameters
+
+
 COUNT = click.IntRange(min=1)
 FILE = click.Path(path_type=Path)
 device_option = click.option(
@@ -62,7 +73,9 @@ device_option = click.option(
     help="auto uses a GPU when there is one.",
 )
 images_option = click.option(
-    "--images", help="A folder of photographs, or eval, train, div2k-valid, div2k-train."
+    "--images",
+    default="eval",
+    help="A folder of photographs, or eval, train, div2k-valid, div2k-train.",
 )
 patches_option = click.option(
     "--patches", type=COUNT, default=100, help="Number of patches, one of each photograph."
@@ -91,6 +104,7 @@ run_options = together(
         "parameters",
         type=(str, str),
         multiple=True,
+        callback=once,
         metavar="NAME VALUE",
         help="A parameter of the chapters; VALUE as in YAML.",
     ),
@@ -104,6 +118,7 @@ sweep_options = together(
         "grid",
         type=(str, str),
         multiple=True,
+        callback=once,
         required=True,
         metavar="NAME A,B,…",
         help="The values of a parameter, as in YAML; several parameters make a grid.",

@@ -43,8 +43,8 @@ class Question:
     Attributes
     ----------
     images, patches, size, skip_bad
-        The photographs, as `ddrlib.data.photographs.load_patches` takes them; None for those of the
-        book, and for a size that suits the network.
+        The photographs, as `ddrlib.data.photographs.load_patches` takes them; a `size` of None suits
+        the network.
     degradations, seeds, device
         As `ddrlib.measure.measurement.measure` takes them.
     layers
@@ -55,7 +55,7 @@ class Question:
         What `ddrlib.zoo.loading.open_network` has to know of the user's own network, if anything.
     """
 
-    images: str | None
+    images: str
     patches: int
     size: int | None
     skip_bad: bool
@@ -80,9 +80,7 @@ class Question:
             network = open_network(source, self.layers, self.size, **self.own)
             (srga_layer,) = layer_paths(network, [self.srga_layer or last_hidden(network)])
             size = self.size or patch_size([network])
-            patches = load_patches(
-                self.images or "eval", self.patches, size, skip_bad=self.skip_bad
-            )
+            patches = load_patches(self.images, self.patches, size, skip_bad=self.skip_bad)
             measurement = measure(
                 network,
                 patches,

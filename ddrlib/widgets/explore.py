@@ -75,7 +75,7 @@ def explore(
     free_port(port)  # refused before minutes are spent
     networks, size = open_together(names)
     sources = {network.name: source for source, network in networks.items()}
-    photographs = load_patches(images or "eval", patches, size)
+    photographs = load_patches(images, patches, size)
     measurements = [
         measure(
             network,

@@ -23,7 +23,7 @@ def file(tmp_path_factory):
         patch.setenv("DDR_CACHE", str(folder / "cache"))
         patch.setattr(sys, "path", [str(Path(__file__).parent.parent), *sys.path])
         question = Question(
-            images=None,
+            images="eval",
             patches=4,
             size=None,
             skip_bad=False,
