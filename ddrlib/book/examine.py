@@ -78,7 +78,8 @@ class Question:
         """Examine the network of this name or file."""
         with contextlib.redirect_stdout(sys.stderr):  # it may print; stdout is the result's
             network = open_network(source, self.layers, self.size, **self.own)
-            (srga_layer,) = layer_paths(network, [self.srga_layer or last_hidden(network)])
+            wanted = last_hidden(network) if self.srga_layer is None else self.srga_layer
+            (srga_layer,) = layer_paths(network, [wanted])
             size = self.size or patch_size([network])
             patches = load_patches(self.images, self.patches, size, skip_bad=self.skip_bad)
             measurement = measure(

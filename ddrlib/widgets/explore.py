@@ -52,7 +52,7 @@ def explore(
     names
         What `open_network` takes.
     images
-        A folder of photographs, "" for the book's own.
+        What `load_patches` takes.
     patches
         How many, 2 or more.
     device
