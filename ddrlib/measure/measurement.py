@@ -6,6 +6,7 @@ samples -> features -> Gram matrix -> PCA -> t-SNE, several seeds -> CHI
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from ddrlib.measure.layer import Chi, Layer, embedded_each, layers_of
 from ddrlib.measure.metrics import FACTORS
 from ddrlib.measure.tsne import usable_perplexity
 from ddrlib.zoo.loading import Network
+
+MOST_SEEDS = 1000  # of t-SNE, each of which takes its time
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,16 +173,18 @@ def measure(
         For fewer than two contents or degradations, no seed, a perplexity below 1, and as
         `ddrlib.features.grams.layer_grams` does.
     """
-    if seeds < 1:
-        raise DDRError(f"{seeds} t-SNE seeds: measuring needs one at least")
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise DDRError(f"{seeds} t-SNE seeds: measuring needs 1 to {MOST_SEEDS:,}")
     samples = Samples.of(patches, degradations, network.scale)
     perplexity = usable_perplexity(len(samples.images), perplexity)
     found = layers_of(network, samples, layers, device)
-    measured = []
+    measured: list[Layer] = []
+    began = time.monotonic()
     for layer in embedded_each(found, seeds, perplexity):
         measured.append(layer)
         if progress:
-            progress(_line(layer, len(measured), len(found)))
+            left = (time.monotonic() - began) / len(measured) * (len(found) - len(measured))
+            progress(_line(layer, len(measured), len(found), left))
     trunk = [layer.name for layer in measured if layer.name in network.trunk]
     return Measurement(network.name, samples, seeds, perplexity, measured, trunk)
 
@@ -201,9 +206,10 @@ def last_hidden(network: Network) -> str:
     return (hidden or list(network.layers))[-1]
 
 
-def _line(layer: Layer, done: int, of: int) -> str:
+def _line(layer: Layer, done: int, of: int, left: float) -> str:
+    remaining = f", {left:.0f} s left" if left >= 1 else ""
     return (
-        f"{layer.name} ({done} of {of}): CHI {layer.chi_degradation.mean:.3g} by degradation, "
+        f"{layer.name} ({done} of {of}{remaining}): CHI {layer.chi_degradation.mean:.3g} by degradation, "
         f"{layer.chi_content.mean:.3g} by content"
     )
 
