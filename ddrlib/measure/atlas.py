@@ -27,7 +27,7 @@ from ddrlib.zoo.loading import Network
 
 SIDE = 32  # pixels of an image that a network gets
 SCALE = 4  # by which those that sort are reduced, for networks of any scale
-MAPS = 20  # that are looked at; half of them, where there are so many, inside the layers
+MAPS = 12  # that are looked at; half of them, where there are so many, inside the layers
 FOR_PSNR = 20  # contents
 FIGURES = ("degradation", "content", "neighbours")
 
