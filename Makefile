@@ -5,10 +5,11 @@ PIP := $(VENV)/bin/python -m pip --quiet --disable-pip-version-check
 # Wheels alone, each of them one of those whose hashes are listed.
 HASHED := $(PIP) install --require-hashes --no-deps --only-binary :all: --requirement
 
-.PHONY: help book test coverage lint clean
+.PHONY: help book pdf test coverage lint clean
 
 help:
 	@echo "make book      run the chapters, build the pages in _build/html, say where to open them"
+	@echo "make pdf       the same, then print the pages into ddr-book.pdf (with Chromium or Chrome)"
 	@echo "make test      run the tests"
 	@echo "make coverage  run the tests, and fail where they reach less of ddrlib than they should"
 	@echo "make lint      check style (ruff) and types (mypy)"
@@ -17,6 +18,9 @@ help:
 
 book: $(VENV)/installed
 	$(VENV)/bin/ddr book
+
+pdf: book
+	$(VENV)/bin/ddr pdf
 
 # Two processes, a file at a time: the chapters run beside all the rest.
 test: $(VENV)/installed-test

@@ -1,6 +1,6 @@
 """SRGA of one test set: streamed (`ddrlib.measure.srga`) against the straightforward script.
 
-    python benchmarks/srga.py [--quick]
+    python benchmarks/srga.py [--samples 800 --dim 1048576]
 
 The straightforward script loads each set whole, runs scikit-learn's PCA on it and rejects outliers
 in a Python loop. That PCA is a randomised one, the streamed way is exact, so the two indices differ a
@@ -14,12 +14,12 @@ import argparse
 import multiprocessing
 import resource
 import tempfile
-import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
+from harness import Report, timed
 from sklearn.decomposition import PCA
 
 from ddrlib.measure.ggd import fit_ggd, ggd_kl
@@ -40,12 +40,11 @@ def streamed(reference: Path, test: Path, components: int) -> float:
     return srga(read_features(reference), read_features(test), components).srga
 
 
-def measured(way, *arguments) -> tuple[float, float, float]:
-    """What it gives, seconds, and the peak memory of this process in GB."""
-    start = time.perf_counter()
-    value = way(*arguments)
+def measured(way, *arguments) -> tuple[float, float, float, float]:
+    """Seconds, CPU seconds, what it gives, and the peak memory of this process in GB."""
+    clock, cpu, value = timed(lambda: way(*arguments))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
-    return float(value), time.perf_counter() - start, peak
+    return clock, cpu, float(value), peak
 
 
 def in_new_process(function, *arguments):
@@ -67,28 +66,29 @@ def write_features(path: Path, n: int, dim: int, seed: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--samples", type=int, default=800)
-    parser.add_argument("--dim", type=int, default=1_048_576)
+    parser.add_argument("--samples", type=int, default=400)
+    parser.add_argument("--dim", type=int, default=65_536)
     parser.add_argument("--components", type=int, default=300)
-    parser.add_argument("--quick", action="store_true", help="65,536 columns instead of a million")
     options = parser.parse_args()
-    dim = 65_536 if options.quick else options.dim
-    print(f"{options.samples} x {dim:,} float16, {options.components} components")
+    report = Report("srga", "SRGA of a test set against a reference")
+    what = f"{options.samples} x {options.dim:,} float16, {options.components} components"
+    print(what, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / "reference.npy", Path(folder) / "test.npy"]
         for seed, path in enumerate(paths):
-            in_new_process(write_features, path, options.samples, dim, seed)
-        seconds = {}
-        for way in (streamed, straightforward):
+            in_new_process(write_features, path, options.samples, options.dim, seed)
+        first: tuple[float, float] | None = None
+        ways = {"ddrlib, streamed": streamed, "as the published script": straightforward}
+        for name, way in ways.items():
             try:
-                value, taken, peak = in_new_process(measured, way, *paths, options.components)
+                clock, cpu, value, peak = in_new_process(measured, way, *paths, options.components)
             except BrokenProcessPool:
-                print(f"{way.__name__:16} was ended by the system: too little memory for it")
+                print(f"  {name} was ended by the system: too little memory for it")
                 continue
-            seconds[way] = taken
-            print(f"{way.__name__:16} {taken:7.1f} s  peak {peak:5.2f} GB  SRGA {value:.4f}")
-    if len(seconds) == 2:
-        print(f"ratio            {seconds[straightforward] / seconds[streamed]:7.1f}")
+            first = first or (clock, cpu)
+            note = f"SRGA {value:.4f}, peak memory {peak:.2f} GB"
+            report.add(what, name, clock, cpu, *first, note)
+    report.keep()
 
 
 if __name__ == "__main__":

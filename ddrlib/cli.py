@@ -179,6 +179,15 @@ def book(ctx: click.Context, profile: str, **options: Any) -> None:
 
 
 @cli.command()
+@click.option("--output", type=FILE, default=Path("ddr-book.pdf"), help="The file to write.")
+def pdf(output: Path) -> None:
+    """Print the built pages into one PDF, with Chromium or Chrome."""
+    from ddrlib.book.pdf import make_pdf
+
+    click.echo(make_pdf(BUILD / "html", output))
+
+
+@cli.command()
 @click.argument("chapter")
 @click.option(
     "-p",

@@ -22,19 +22,11 @@ VENDOR = ROOT / "book" / "_vendor"
 
 # package -> {files in it: folder in book/_vendor}
 FILES = {
-    "@jupyter-widgets/html-manager": {
-        "dist/embed-amd.js": "widgets",
-        "dist/*.woff2": "widgets",
-        "dist/embed.js.LICENSE.txt": "licences/html-manager",
-        "package.json": "licences/html-manager",  # names the licence, BSD-3-Clause; no file has it
-    },
-    "anywidget": {"dist/index.js": "widgets/anywidget", "LICENSE": "licences/anywidget"},
     "mathjax": {
         "es5/tex-chtml-full.js": "mathjax",
         "es5/output/chtml/fonts/woff-v2/*.woff": "mathjax/output/chtml/fonts/woff-v2",
         "LICENSE": "licences/mathjax",
     },
-    "requirejs": {"require.js": "widgets"},  # its licence heads the file
 }
 
 

@@ -294,7 +294,7 @@ def test_the_viewer_shows_all_and_the_oracle_only_what_it_knows(truth):
     sent = []
     viewer.send = lambda message, buffers=None: sent.append(message)
     for text in ("blur1+noise3", "jpeg30", "nonsense"):
-        request = {"choice": {"photograph": "0 (0)", "blur": 0.0, "noise": 0.0}, "text": text}
+        request = {"choice": {"photograph": "photograph", "blur": 0.0, "noise": 0.0}, "text": text}
         viewer._on_message(None, {"type": "compute", "request": request}, [])
     known, unknown, refused = sent
     assert len(known["show"]) == 5 and len(unknown["show"]) == 4

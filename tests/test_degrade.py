@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from ddrlib.data.photographs import load_patches
+from ddrlib.degrade import samples
 from ddrlib.degrade.degradation import Degradation, clean, degrade, downsample, parse, upsample
+from ddrlib.degrade.samples import Samples
 from ddrlib.degrade.steps import KINDS, Blur, Jpeg, Jpeg2000, Noise
 from ddrlib.errors import DDRError
 
@@ -254,3 +257,16 @@ def test_noise_differs_between_images_and_degrees():
 def test_what_is_no_batch_of_images(images):
     with pytest.raises(DDRError, match="degrade takes"):
         degrade(images, "clean")
+
+
+def test_the_same_patches_are_degraded_once(monkeypatch):
+    patches = load_patches("eval", n=3, size=32)
+    first = Samples.of(patches, ["clean", "noise20"])
+    monkeypatch.setattr(samples, "degrade", pytest.fail)
+    again = Samples.of(patches, ["noise20", "clean"])
+    assert torch.equal(again.under("noise20"), first.under("noise20"))
+    monkeypatch.undo()
+    other = Samples.of(patches, ["clean", "noise20"], seed=1)
+    assert not torch.equal(other.under("noise20"), first.under("noise20"))
+    patches.images.mul_(0.5)  # other patches in the same place
+    assert not torch.equal(Samples.of(patches, ["clean", "noise20"]).images, first.images)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from test_ncnn_graph import U_NET
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -140,6 +141,9 @@ def test_strays_are_found(meta):
     assert strays.found == ["aten.arange.default"]
 
 
+ARGUMENTS = {"NcnnGraph": {"graph": U_NET, "scale": 2}}
+
+
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_forward_pass_makes_every_tensor_on_its_device(architecture, meta):
     """One made elsewhere would be copied to the GPU in every pass, and make it wait."""
@@ -148,7 +152,8 @@ def test_a_forward_pass_makes_every_tensor_on_its_device(architecture, meta):
         with Strays("meta") as strays:  # it sees its own thread alone
             return len(module(batch.to(meta))), strays.found
 
-    with in_parallel(ARCHITECTURES[architecture]().eval(), meta) as parallel_map:
+    module = ARCHITECTURES[architecture](**ARGUMENTS.get(architecture, {})).eval()
+    with in_parallel(module, meta) as parallel_map:
         assert list(parallel_map(watched, [torch.rand(2, 3, 32, 32)])) == [(2, [])]
 
 

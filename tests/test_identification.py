@@ -217,22 +217,24 @@ def test_viewer_asks_methods_that_have_not_seen_the_picture():
         originals={"hill": images[0], "lake": images[1]},
         head="linear",
     )
-    assert view.axes == ["picture", "distortion", "level"] and len(view.frames) == 2 * 3 * 2
-    told = {tuple(frame["at"]): frame["show"] for frame in view.frames}
-    (caption, picture, _), (verdict, _, text) = told["hill", "blur", 5]
-    assert caption == "blur, level 5" and verdict == "m: wrong" and text.startswith("noise, level ")
-    assert told["lake", "noise", 1][1][0] == "m: right"
-    shown = np.asarray(Image.open(io.BytesIO(view.pictures[picture])))
+    assert view.types == list(LABELS.type.unique())
+    assert len(view.states) == len(view.pictures) == 2 * 3 * 2
+    at = {(s["reference"], s["type"], s["level"]): k for k, s in enumerate(view.states)}
+    ((method, kind, _),) = view.states[at["hill", "blur", 5]]["said"]
+    assert (method, kind) == ("m", "noise"), "its types are exchanged"
+    ((_, kind, _),) = view.states[at["lake", "noise", 1]]["said"]
+    assert kind == "noise"
+    shown = np.asarray(Image.open(io.BytesIO(view.pictures[at["hill", "blur", 5]])))
     row = LABELS.query("reference == 3 and type == 'blur' and level == 5").index.item()
     middle = images[row, :, 18:82, 8:72]
     assert np.array_equal(shown, (255 * middle).round().byte().permute(1, 2, 0))
 
     sent = []
-    view.send = lambda content, buffers=None: sent.append(content)
-    request = {"choice": {"picture": "lake", "distortion": "blur", "level": 1}, "text": "noise30"}
+    view.send = lambda content, buffers=None: sent.append((content, buffers))
+    request = {"reference": "lake", "text": "noise30"}
     view._on_message(None, {"type": "compute", "request": request}, [])
-    (answer,) = [content for content in sent if content["type"] == "result"]
-    assert [caption for caption, *_ in answer["show"]] == ["noise30", "m"]
+    ((answer, [picture]),) = [each for each in sent if each[0]["type"] == "result"]
+    assert [method for method, *_ in answer["said"]] == ["m"] and picture[:4] == b"RIFF"
     assert torch.equal(asked[0], degrade(images[1:2], "noise30", scale=1)[0])
 
 

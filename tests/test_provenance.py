@@ -1,6 +1,5 @@
 import base64
 import importlib.metadata
-import io
 import json
 import re
 import subprocess
@@ -11,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from bs4 import BeautifulSoup
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib import pyplot
-from PIL import Image
 
 from ddrlib import machine
 from ddrlib.book import provenance, results
@@ -81,13 +80,17 @@ def test_a_figure_is_kept_and_shown_with_what_made_it(chapter, shown):
     assert {"device", "date", "seconds_into_run"} <= record.keys()
     [output] = shown
     assert output["text/plain"] == record["caption"] == "It rises & rises."
-    html = output["text/html"]
-    assert 'src="figures/02_layers/line.png"' in html
-    assert 'alt="a line from &quot;0&quot; to &lt;1&gt;"' in html
-    assert '<figcaption><p class="ddr-caption">It rises &amp; rises.</p><details' in html
-    line = re.search("</summary>(.*)</details>", html)[1]
+    shown = BeautifulSoup(output["text/html"], "html.parser").figure
+    assert shown["id"] == "figure-line"
+    wide, narrow = "figures/02_layers/line.svg", "figures/02_layers/line.narrow.svg"
+    assert shown.a["href"] == wide
+    assert [image["src"] for image in shown("img")] == [wide, f"{wide}#dark"]
+    assert [source["srcset"] for source in shown("source")] == [narrow, f"{narrow}#dark"]
+    assert {image["alt"] for image in shown("img")} == {'a line from "0" to <1>'}
+    assert shown.find(class_="ddr-caption").text == "It rises & rises."
     digest = record["made_by"]["images"]["sha256"][:8]
-    assert line == (
+    assert shown.details.summary.extract().text == "How it was made"
+    assert shown.details.decode_contents() == (
         "Made with networks: rdn-div2k-x4; contents: 12; perplexity: 30; "
         f"degradations: clean, blur4; images: 12 (SHA-256 {digest}…) · "
         '<a href="figures/02_layers/line.json">the whole record</a>'
@@ -98,8 +101,8 @@ def test_a_figure_is_kept_and_shown_with_what_made_it(chapter, shown):
 def test_an_open_notebook_carries_the_picture_itself(interactive, shown):
     for _ in range(2):  # a cell may be run again
         provenance.show_figure(a_line(), "line", "a line")
-    source = re.search('src="data:image/png;base64,([^"]*)"', shown[-1]["text/html"])[1]
-    assert base64.b64decode(source) == (interactive / "line.png").read_bytes()
+    source = re.search(r'src="data:image/svg\+xml;base64,([^"]*)"', shown[-1]["text/html"])[1]
+    assert base64.b64decode(source) == (interactive / "line.svg").read_bytes()
     assert "<a href" not in shown[-1]["text/html"]
 
 
@@ -119,33 +122,14 @@ def test_a_full_disk_is_named_with_the_file(chapter, shown, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.replace", full)
-    with pytest.raises(DDRError, match=r"figures/line\.png cannot be written: No space left"):
+    with pytest.raises(DDRError, match=r"figures/line\.svg cannot be written: No space left"):
         provenance.show_figure(a_line(), "line", "a line")
 
 
 def test_two_figures_of_one_name_are_refused(chapter, shown):
     provenance.show_figure(a_line(), "line", "a line")
-    with pytest.raises(ValueError, match="02_layers makes line.png twice"):
+    with pytest.raises(ValueError, match="02_layers makes line.svg twice"):
         provenance.show_figure(a_line(), "line", "another")
-
-
-def test_a_palette_is_used_only_where_nobody_sees_it():
-    rng = np.random.default_rng(0)
-    photograph, ax = pyplot.subplots(figsize=(4, 3))
-    ax.imshow(rng.random((64, 64, 3)), interpolation="bicubic")
-    assert mode_and_error(photograph) == ("RGB", 0)
-    mode, error = mode_and_error(a_line())
-    assert mode == "P" and error < 0.5
-
-
-def mode_and_error(figure):
-    png, width = provenance._png(figure)
-    image, buffer = Image.open(io.BytesIO(png)), io.BytesIO()
-    assert image.width == width
-    figure.savefig(buffer, dpi=provenance.DPI, bbox_inches="tight", facecolor="white")
-    pyplot.close(figure)
-    plain = np.asarray(Image.open(buffer).convert("RGB"), dtype=float)
-    return image.mode, np.abs(plain - np.asarray(image.convert("RGB"))).mean()
 
 
 def cells_of(html):

@@ -33,7 +33,9 @@ chapters:
   - file: references
   - file: licences
   - file: photographs
+  - file: cite
 """
+LEFT_OUT = ("*.ipynb", "api", "run_it.md", "glossary.md")  # chapters, and what refers to them
 QUOTES = str.maketrans("“”‘’", "\"\"''")  # as Sphinx sets them, and as they are written
 WIDGET_STATE = {
     "version_major": 2,
@@ -63,7 +65,7 @@ def write_notebook(path: Path, text: str, output: dict | None = None, code: str 
 def folder(tmp_path, monkeypatch):
     """A book of an introduction, a chapter with a widget and the references, all run."""
     book, executed = tmp_path / "book", tmp_path / "executed"
-    shutil.copytree(site.BOOK, book, ignore=shutil.ignore_patterns("*.ipynb", "api"))
+    shutil.copytree(site.BOOK, book, ignore=shutil.ignore_patterns(*LEFT_OUT))
     (book / "_toc.yml").write_text(TOC)
     figures = executed / "01_widget" / "figures"
     figures.mkdir(parents=True)
@@ -113,7 +115,7 @@ def check_attribution(html: Path) -> None:
         assert licence.replace(" ", "-") == photograph["licence"] or not licence.startswith("CC ")
     page = BeautifulSoup((html / "licences.html").read_text(), "html.parser")
     texts = [link["href"] for link in page.find_all("a") if "licences/" in link["href"]]
-    assert len(texts) == 3 and all((html / text).is_file() for text in texts)
+    assert len(texts) == 1 and all((html / text).is_file() for text in texts)
 
 
 def build(folder: Path) -> Path:
@@ -128,7 +130,7 @@ def test_build_and_failed_rebuild(folder):
 
     intro, widget = (html / f"{name}.html" for name in ("00_intro", "01_widget"))
     assert "the whole record" in intro.read_text()  # the executed notebook, not the one in book/
-    assert 'data-default-mode="light"' in intro.read_text()
+    assert 'data-default-mode="auto"' in intro.read_text()
     assert (html / "figures/01_widget/scatter.json").read_text() == '{"seed": 0}'
     assert "Discovering distinctive" in (html / "references.html").read_text()
     for page in html.glob("*.html"):
@@ -136,11 +138,8 @@ def test_build_and_failed_rebuild(folder):
         assert "THEBE" not in text  # sphinx_thebe declares a name twice: an error on every page
         assert 'src="http' not in text and 'rel="stylesheet" href="http' not in text
 
-    scripts = ["widgets/require.js", "requirejs-config.js", "widgets/embed-amd.js"]
-    places = [widget.read_text().index(f"_static/{script}") for script in scripts]
-    assert places == sorted(places)
-    assert "require.js" not in intro.read_text()
-    assert (html / "_static/widgets/anywidget/index.js").exists()
+    assert "_static/widgets.js" in widget.read_text()
+    assert "_static/widgets.js" not in intro.read_text()
     assert (html / "_static/mathjax/tex-chtml-full.js").exists()
 
     check_attribution(html)
@@ -197,7 +196,7 @@ def test_a_chapter_that_has_not_been_run_or_is_damaged(folder):
 def compiled(monkeypatch):
     """The staged sources as the pages: jupyter-book is left out."""
 
-    def compile(source, html):
+    def compile(source, html, strict=True):
         shutil.copytree(source, html)
         (html / "index.html").touch()
 

@@ -1,5 +1,6 @@
 """The training loop: what it computes, and that nothing is lost when it is cut short."""
 
+import contextlib
 import copy
 import csv
 import math
@@ -14,6 +15,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -28,6 +31,7 @@ from ddrlib.training import trainer as training
 from ddrlib.training.acceleration import autocast
 from ddrlib.training.config import TrainingConfig
 from ddrlib.training.loop import train
+from ddrlib.training.maps import TrainingMaps, path_of_maps, read_maps
 from ddrlib.training.sampling import Batch
 from ddrlib.training.trainer import EMA, Trainer, _descend, learning_rate
 from ddrlib.zoo.loading import load_network
@@ -105,6 +109,9 @@ def test_interrupted_and_resumed_gives_the_same_weights_and_log(config, tmp_path
     whole, parts = ((tmp_path / k / "tiny.safetensors").read_bytes() for k in ("whole", "parts"))
     assert whole == parts
     assert log_of(tmp_path / "whole") == log_of(tmp_path / "parts")
+    one, other = (read_maps("tiny", tmp_path / k) for k in ("whole", "parts"))
+    assert list(one.points) == list(other.points) == [0, 10, 12] and one.layers == ["RB1"]
+    assert all(torch.equal(one.points[at], other.points[at]) for at in one.points)
 
 
 def test_a_kill_without_warning_costs_nothing_but_time(config, tmp_path, monkeypatch):
@@ -534,6 +541,46 @@ def test_features_that_are_linear_in_the_pixels_are_explained_by_them(monkeypatc
         ),
         abs=1e-3,
     )
+
+
+def test_maps_are_the_first_two_components_and_come_back_from_their_file(tmp_path):
+    scores = {
+        "RB1": np.array([[4.0, 1, 9], [-2, -1, 9], [-2, 0, 9]]),
+        "RB2": np.array([[-8.0], [4], [4]]),
+    }
+    kept = TrainingMaps()
+    kept.add(0, {name: np.zeros((3, 0)) for name in scores})
+    kept.add(30, scores)
+    path_of_maps("x", tmp_path).parent.mkdir()
+    path_of_maps("x", tmp_path).write_bytes(kept.bytes())
+    found = read_maps("x", tmp_path)
+    assert found.layers == ["RB1", "RB2"] and found.points[0].abs().max() == 0
+    by_hand = [[[1, 0.25], [-0.5, -0.25], [-0.5, 0]], [[-1, 0], [0.5, 0], [0.5, 0]]]
+    assert found.points[30].tolist() == by_hand
+
+
+@given(damage=st.integers(0, 10**6), cut=st.booleans())
+@settings(max_examples=50, deadline=None)
+def test_a_damaged_file_of_maps_is_said_to_be(damage, cut, tmp_path_factory):
+    kept = TrainingMaps()
+    kept.add(10, {"RB1": np.eye(4)})
+    data = bytearray(kept.bytes())
+    at = damage % len(data)
+    if cut:
+        del data[at:]
+    else:
+        data[at] ^= 0xFF
+    path = path_of_maps("x", tmp_path_factory.mktemp("maps"))
+    path.parent.mkdir()
+    path.write_bytes(data)
+    with contextlib.suppress(DDRError):  # a changed byte may be one that nobody reads
+        found = read_maps("x", path.parent.parent)
+        assert found.points[10].shape == (1, 4, 2)
+
+
+def test_maps_that_nobody_kept_are_asked_of_training(tmp_path):
+    with pytest.raises(DDRError, match="no maps of the training of x; `ddr train` keeps them"):
+        read_maps("x", tmp_path)
 
 
 def test_gradient_energy_by_hand():

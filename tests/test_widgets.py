@@ -99,15 +99,12 @@ def test_frames_without_pictures_are_refused():
 
 
 def test_gallery_shows_what_degrade_and_the_network_give(patches, network):
-    view = gallery(patches, [network], {"blur": [0, 4], "jpeg": [30]}, count=2)
-    assert [frame["at"][1:] for frame in view.frames] == [
-        ("blur", 0),
-        ("blur", 4),
-        ("jpeg", 30),
-    ] * 2
+    view = gallery(patches, [network], {"blur": [0, 4], "jpeg": [30, 5]}, count=2)
+    kinds = [("blur", 0), ("blur", 4), ("jpeg", 30), ("jpeg", 5)]
+    assert [frame["at"][1:] for frame in view.frames] == 2 * kinds, "from mild to strong, as given"
     hr = patches.images[5:6]
     lr = degrade(hr, "blur4")
-    shown = view.frames[4]["show"]
+    shown = view.frames[5]["show"]
     assert shown[0][0] == "low resolution, blur4"
     np.testing.assert_array_equal(
         decoded(view.pictures[shown[0][1]]), (lr[0] * 255).round().byte().permute(1, 2, 0).numpy()
@@ -119,6 +116,10 @@ def test_gallery_shows_what_degrade_and_the_network_give(patches, network):
         truth, made = (x[0].permute(1, 2, 0).numpy()[inner] for x in (hr, sr))
         psnr = peak_signal_noise_ratio(truth, made, data_range=1)
         assert float(caption.split(", ")[1].removesuffix(" dB")) == pytest.approx(psnr, abs=0.051)
+    best = max((2, 1), key=lambda k: float(shown[k][0].split(", ")[1].removesuffix(" dB")))
+    assert [caption.endswith(", the best") for caption, *_ in shown] == [
+        k == best for k in range(4)
+    ]
     assert [caption.split(",")[0] for caption, *_ in shown] == [
         "low resolution",
         "bicubic",

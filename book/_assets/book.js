@@ -3,23 +3,40 @@
   "use strict";
   const root = document.documentElement;
   const VIEW = 'script[type="application/vnd.jupyter.widget-view+json"]';
-  const PATIENCE = 8; // seconds, after which a view that is not drawn leaves an unexplained gap
   let mode;
 
-  // Says why a view is missing, where it is: it is drawn before its script element.
-  function explainGap(view) {
-    const note = document.createElement("p");
-    note.className = "ddr-missing";
-    note.hidden = true;
-    note.textContent = "This view could not be drawn. It needs a browser of 2022 or later.";
-    view.after(note);
-    let seconds = 0;
-    const timer = setInterval(function () {
-      const drawn = view.parentElement.querySelector(".widget-subarea .ddr");
-      seconds += 1;
-      note.hidden = drawn !== null || seconds < PATIENCE;
-      if (drawn) clearInterval(timer);
-    }, 1000);
+  // A figure in the size of the window. Its link opens the file where this does not work.
+  function enlarge(event) {
+    const shown = [...this.querySelectorAll("img")].find((image) => image.offsetWidth);
+    if (!shown || !window.HTMLDialogElement || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    const dialog = document.createElement("dialog");
+    const picture = document.createElement("img");
+    const close = document.createElement("button");
+    dialog.className = "ddr-large";
+    picture.src = shown.src;
+    picture.alt = shown.alt;
+    close.textContent = "Close";
+    close.className = "btn btn-sm";
+    dialog.append(close, picture);
+    dialog.addEventListener("click", () => dialog.close());
+    dialog.addEventListener("close", () => dialog.remove());
+    document.body.append(dialog);
+    dialog.showModal();
+  }
+
+  // A second way past the navigation, for whoever comes by keyboard to use the widget.
+  function linkToWidget() {
+    const area = document.querySelector(VIEW)?.parentElement;
+    const first = document.getElementById("pst-skip-link");
+    if (!area || !first) return;
+    area.id = area.id || "widget";
+    area.tabIndex = -1;
+    const link = first.cloneNode(true);
+    link.removeAttribute("id");
+    link.firstElementChild.href = `#${area.id}`;
+    link.firstElementChild.textContent = "Skip to the widget";
+    first.after(link);
   }
 
   window.addEventListener("beforeprint", function () {
@@ -39,7 +56,8 @@
     for (const summary of document.querySelectorAll("details.hide > summary")) {
       summary.removeAttribute("aria-label");
     }
-    document.querySelectorAll(VIEW).forEach(explainGap);
+    linkToWidget();
+    document.querySelectorAll(".ddr-enlarge").forEach((link) => link.addEventListener("click", enlarge));
     // A bibliography is a list of list items; docutils gives its entries a role of their own.
     for (const entry of document.querySelectorAll(".citation")) entry.role = "listitem";
   });

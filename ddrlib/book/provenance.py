@@ -20,13 +20,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-DPI = 110
-
 _started = time.perf_counter()
 
 
 def show_figure(fig: Figure, name: str, alt: str, caption: str = "", **made_by: Any) -> None:
-    """Show a figure with its caption and, folded, what made it; keep NAME.png and NAME.json.
+    """Show a figure with its caption and, folded, what made it; keep NAME.svg, NAME.narrow.svg and NAME.json.
 
     Parameters
     ----------
@@ -52,19 +50,36 @@ def show_figure(fig: Figure, name: str, alt: str, caption: str = "", **made_by: 
     """
     from matplotlib import pyplot
 
+    from ddrlib.plots.rendering import for_pages
+
     run = Run.current()
-    png, width = _png(fig)
+    layouts = for_pages(fig)
     pyplot.close(fig)  # else Jupyter shows it a second time
-    path = _keep(run, f"{name}.png", png)
-    # A page refers to the file, which keeps it small; an open notebook has to carry the picture.
-    source = f"data:image/png;base64,{b64encode(png).decode()}" if run.interactive else path
-    picture = (
-        f'<img src="{source}" alt="{escape(alt)}" '
-        f'style="width: {width / DPI:.2f}in; max-width: 100%; height: auto">'
-    )
+    wide, width = layouts["wide"]
+    path = _keep(run, f"{name}.svg", wide)
+    narrow = _keep(run, f"{name}.narrow.svg", layouts["narrow"][0])
+    picture = _carried(wide, width, alt) if run.interactive else _linked(path, narrow, width, alt)
     below = f'<p class="ddr-caption">{escape(caption)}</p>' if caption else ""
     what = {"figure": name, "alt": alt, "caption": caption}
     _show(run, name, picture, below, what, made_by)
+
+
+def keep_preview(fig: Figure) -> None:
+    """Keep a figure as preview.png: what a shared link to the book shows.
+
+    Parameters
+    ----------
+    fig : matplotlib.figure.Figure
+        As `ddrlib.plots` makes it, before `show_figure`, which changes and closes it.
+
+    Raises
+    ------
+    DDRError
+        Where the file cannot be written.
+    """
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png", dpi=200, facecolor="white")
+    _keep(Run.current(), "preview.png", buffer.getvalue())
 
 
 def show_table(table: pd.DataFrame, name: str, caption: str, **made_by: Any) -> None:
@@ -96,18 +111,22 @@ def show_table(table: pd.DataFrame, name: str, caption: str, **made_by: Any) -> 
     _show(run, name, as_html(table, caption), link, what, made_by)
 
 
-def _png(fig: Figure) -> tuple[bytes, int]:
-    """The figure and its width in pixels; with a palette (far smaller) where nobody sees it."""
-    from PIL import Image, ImageChops, ImageStat
+def _carried(svg: bytes, width: float, alt: str) -> str:
+    """A picture of so many inches for an open notebook, which has to carry it."""
+    source = f"data:image/svg+xml;base64,{b64encode(svg).decode()}"
+    return f'<img src="{source}" alt="{escape(alt)}" style="width: {width:.2f}in">'
 
-    buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", facecolor="white")
-    full = Image.open(buffer).convert("RGB")
-    few = full.quantize(256, dither=Image.Dither.NONE)
-    lost = max(ImageStat.Stat(ImageChops.difference(full, few.convert("RGB"))).mean)
-    buffer = io.BytesIO()
-    (few if lost < 0.5 else full).save(buffer, format="png", optimize=True)
-    return buffer.getvalue(), full.width
+
+def _linked(wide: str, narrow: str, width: float, alt: str) -> str:
+    """A picture for a page: two files for two widths, each with two looks (`ddrlib.plots.rendering`)."""
+    pictures = (
+        f'<picture class="ddr-on-{mode}">'
+        f'<source media="(max-width: 600px)" srcset="{narrow}{part}">'
+        f'<img src="{wide}{part}" alt="{escape(alt)}" style="width: {width:.2f}in" loading="lazy">'
+        "</picture>"
+        for mode, part in {"light": "", "dark": "#dark"}.items()
+    )
+    return f'<a class="ddr-enlarge" href="{wide}">{"".join(pictures)}</a>'
 
 
 def _keep(run: Run, file_name: str, content: bytes) -> str:
@@ -143,8 +162,9 @@ def _show(run: Run, name: str, html: str, below: str, what: dict, made_by: dict)
     link = "" if run.interactive else f' · <a href="{path}">the whole record</a>'
     made = f"Made with {escape(line) or 'no other input'}{link}"
     made = f'<details class="ddr-made"><summary>How it was made</summary>{made}</details>'
-    # Names are no formulas, even with a "$" in them.
-    figure = '<figure class="ddr-figure mathjax_ignore tex2jax_ignore">'
+    # Names are no formulas, even with a "$" in them. The pages number what has such an id.
+    kind = "figure" if "figure" in what else "table"
+    figure = f'<figure class="ddr-figure mathjax_ignore tex2jax_ignore" id="{kind}-{escape(name)}">'
     caption = f"<figcaption>{below}{made}</figcaption>"
     publish_display_data(
         {

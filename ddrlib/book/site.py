@@ -10,7 +10,6 @@ import contextlib
 import copy
 import io
 import os
-import re
 import shutil
 import time
 from pathlib import Path
@@ -24,6 +23,7 @@ from ddrlib.book.ingredients import first_change
 from ddrlib.book.profiles import BOOK, Chapter, read_chapters
 from ddrlib.book.results import read_stamp
 from ddrlib.book.run import name_outdated, nobody_running
+from ddrlib.book.states import with_light_states
 from ddrlib.errors import DDRError
 from ddrlib.files import ROOT, locked, source_hash
 
@@ -189,15 +189,7 @@ def _compile(source: Path, html: Path, strict: bool) -> None:
         named = [line for line in lines if "WARNING: " in line or "ERROR: " in line]
         raise BuildError("\n".join(named or lines[-20:]))
     for page in html.glob("*.html"):
-        page.write_text(with_safe_states(page.read_text("utf-8")), "utf-8")
-
-
-def with_safe_states(page: str) -> str:
-    """The page with no "<" in the JSON of its widgets: "<!--<script>" there would hide the rest."""
-    states = re.compile(
-        r'(<script type="application/vnd\.jupyter\.widget-[^>]*>)(.*?)(</script>)', re.DOTALL
-    )
-    return states.sub(lambda found: found[1] + found[2].replace("<", r"\u003c") + found[3], page)
+        page.write_text(with_light_states(page.read_text("utf-8"), html), "utf-8")
 
 
 def _publish(html: Path, out: Path) -> None:

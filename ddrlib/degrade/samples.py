@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from ddrlib.data.photographs import Patches
 from ddrlib.degrade.degradation import degrade, parse
@@ -89,7 +90,7 @@ class Samples(Design):
                 f"{len(patches)} patches under {', '.join(names)}: measuring needs 2 patches and "
                 "2 different degradations at least"
             )
-        images = torch.cat([degrade(patches.images, name, scale, seed) for name in names])
+        images = torch.cat([_degraded(patches.images, name, scale, seed) for name in names])
         return cls(patches, names, scale, images)
 
     @property
@@ -117,3 +118,15 @@ class Samples(Design):
         """
         first = self.n * self.degradations.index(degradation)
         return self.images[first : first + self.n]
+
+
+_kept = WeakTensorKeyDictionary()  # {patches: {degradation: LR images}}, as long as there are these
+
+
+def _degraded(hr: Tensor, name: str, scale: int, seed: int) -> Tensor:
+    """`degrade`, once: a chapter looks at the same patches with several networks."""
+    made = _kept.setdefault(hr, {})
+    key = name, scale, seed, hr._version
+    if key not in made:
+        made[key] = degrade(hr, name, scale, seed)
+    return made[key]

@@ -14,9 +14,11 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
-from ddrlib.plots.palette import MARKERS, PALETTE
+from ddrlib.plots.palette import INK, LINE, MARKERS, PALETTE
 
-sns.set_theme(style="whitegrid", context="notebook", palette=PALETTE)
+INKED = ("text.color", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color")
+COLOURS = dict.fromkeys(INKED, INK) | {"axes.edgecolor": LINE, "grid.color": LINE}
+sns.set_theme(style="whitegrid", context="notebook", palette=PALETTE, rc=COLOURS)
 plt.rcParams.update({"figure.dpi": 100, "axes.titlesize": "medium", "legend.frameon": False})
 
 Place = tuple[str, str]  # row and column of a panel, as they are written

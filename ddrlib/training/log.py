@@ -24,6 +24,7 @@ from ddrlib.measure.fidelity import psnr
 from ddrlib.measure.layer import Layer
 from ddrlib.measure.picture import Picture
 from ddrlib.networks.guided import takes_truth
+from ddrlib.training.maps import TrainingMaps
 from ddrlib.zoo.cards import NETWORKS
 from ddrlib.zoo.loading import Network
 
@@ -46,6 +47,7 @@ class TrainingLog:
 
     def __init__(self, device: torch.device) -> None:
         self.rows: list[tuple[int, str, str, float]] = []
+        self.maps = TrainingMaps()
         self.device = device
         self.held_out = _held_out().to(device)
         self.held_out_lr = downsample(self.held_out)
@@ -82,8 +84,8 @@ class TrainingLog:
         Of the whole network `psnr`, and `gradient_energy` of its outputs relative to the truth. Of
         each trunk layer the variance components and the purity of neighbours; of the deepest one
         also CHI, the share of its variance that the input pixels explain, and all of these beyond
-        the picture (`ddrlib.measure.picture.beyond`). Not the features of a network guided by the
-        oracle: it takes more than images.
+        the picture (`ddrlib.measure.picture.beyond`). The map of each trunk layer is kept. Not the
+        features of a network guided by the oracle: it takes more than images.
         """
         restored = self._restored(model)
         self.add(iteration, "psnr", float(psnr(restored, self.held_out).mean()))
@@ -93,9 +95,12 @@ class TrainingLog:
             return
         network = Network("in training", model, model.scale, model.layers(), lambda x: x, "sr", {})
         features = extract(network, self.probe.images, network.trunk, device=self.device)
+        scores = {}
         for name, values in features.items():
             layer = Layer.of(name, values, self.probe)
             self._add_sorting(iteration, layer, chi=name == network.trunk[-1])
+            scores[name] = layer.scores
+        self.maps.add(iteration, scores)
         picture = Picture.of(name, values, self.probe)
         self.add(iteration, "explained_by_pixels", picture.explained.value, name)
         self._add_sorting(iteration, picture.rest, chi=True, prefix="beyond_")

@@ -20,6 +20,7 @@ from ddrlib.training.acceleration import any_process, rank, wait_for_all, world_
 from ddrlib.training.checkpoint import load_checkpoint, save_checkpoint
 from ddrlib.training.config import TrainingConfig
 from ddrlib.training.log import TrainingLog, is_measured
+from ddrlib.training.maps import TrainingMaps, path_of_maps
 from ddrlib.training.trainer import Trainer, learning_rate
 from ddrlib.zoo.cards import save_network
 
@@ -82,6 +83,7 @@ def _train(
     if (state := load_checkpoint(here, unfinished)) is not None:
         trainer.load(state, here)
         log.rows = state["rows"]
+        log.maps = TrainingMaps(**state.get("maps", {}))  # checkpoints of before had none
         _say(f"{config.name}: goes on at iteration {trainer.iteration:,}")
     with _signals() as signals:
         _loop(trainer, log, here, deadline, signals)
@@ -142,14 +144,16 @@ def _loop(
 def _save(trainer: Trainer, log: TrainingLog, here: Path) -> None:
     trainer.check()
     if rank() == 0:
-        save_checkpoint(here, trainer.state() | {"rows": log.rows})
+        save_checkpoint(here, trainer.state() | {"rows": log.rows, "maps": vars(log.maps)})
         write_atomically(here / "log.csv", log.text().encode())
 
 
 def _ship(trainer: Trainer, log: TrainingLog, folder: Path) -> None:
-    """The log, then weights and card: a card that is there says that all is there."""
+    """Log and maps, then weights and card: a card that is there says that all is there."""
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "logs" / f"{trainer.config.name}.csv", log.text().encode())
+    if log.maps.points:
+        write_atomically(path_of_maps(trainer.config.name, folder), log.maps.bytes())
     card = _card(trainer, log)
     save_network(trainer.average, card, folder)
     _say(f"{card['name']}: done, {log.summary()} (bicubic {log.bicubic_psnr:.2f})")

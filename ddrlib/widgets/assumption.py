@@ -1,42 +1,54 @@
-"""A guided network in the page: what a photograph is, what the network is told, what a lie costs."""
+"""Guided networks in the page: what a photograph is, what a network is told, what a lie costs."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import anywidget
 import traitlets
 
 from ddrlib.errors import DDRError
-from ddrlib.networks.guided import takes_truth
-from ddrlib.widgets.engine import ENGINE, PHOTO, Arrays, describe, kernel
+from ddrlib.networks.guided import GuidedSRResNet
+from ddrlib.widgets import engine
+from ddrlib.widgets.engine import Arrays
 from ddrlib.widgets.live import static
-from ddrlib.widgets.photograph import shipped_photographs
+from ddrlib.widgets.photograph import FEW, shipped_photographs
 from ddrlib.widgets.thumbnails import webp
 from ddrlib.zoo.loading import Network
 
 
 class Assumption(anywidget.AnyWidget):
-    """Degrade a photograph, tell the network what was done or something else, see what it restores."""
+    """Degrade a photograph, tell a network what was done or something else, see what it restores."""
 
-    _esm = static("common.js", *ENGINE, *PHOTO, "page/assumption.js")
+    _esm = static("common.js", *engine.ENGINE, *engine.PHOTO, "page/chart.js", "page/assumption.js")
     _css = static("common.css", "page/photograph.css")
     index = traitlets.Dict().tag(sync=True)
-    weights = traitlets.Bytes().tag(sync=True)  # float16
+    weights = engine.weights_list()
     pictures = traitlets.List(traitlets.Bytes()).tag(sync=True)
     kernel = traitlets.Bytes().tag(sync=True)
 
     def __repr__(self) -> str:
-        return f"Assumption: {self.index['name']} told the truth, and something else"
+        names = [network["name"] for network in self.index["networks"]]
+        return f"Assumption: {', '.join(names)} told the truth, and something else"
 
 
-def assumption(network: Network, size: int = 128) -> Assumption:
-    """The widget of a network that is guided by the oracle.
+def assumption(
+    networks: Mapping[str, Network], size: int = 128, compact: bool = False
+) -> Assumption:
+    """The widget of guided networks.
+
+    The oracle is told two numbers. Another guide looks at an image, so that it is lied to with an
+    image: it is given the same photograph under another degradation, as in
+    `ddrlib.applications.editing`.
 
     Parameters
     ----------
-    network
-        A `GuidedSRResNet` whose guide is "oracle".
+    networks
+        `GuidedSRResNet`s by what the page calls their guides; the first one is shown first.
     size
         Side of the frame on the photograph, in pixels; a multiple of 16.
+    compact
+        Whether it has fewer photographs and no chart.
 
     Returns
     -------
@@ -48,19 +60,24 @@ def assumption(network: Network, size: int = 128) -> Assumption:
     DDRError
         For another network.
     """
-    if not takes_truth(network.module):
-        raise DDRError(
-            f"{network.name} cannot be told a degradation: choose a network guided by the oracle, "
-            "such as guided-oracle-reduced-s0"
-        )
-    tensors, shown = Arrays("<f2"), shipped_photographs()
-    about = describe(network, tensors)
+    given, weights = [], []
+    for name, network in networks.items():
+        if not isinstance(network.module, GuidedSRResNet):
+            raise DDRError(
+                f"{network.name} cannot be told a degradation: choose guided networks, such as "
+                "guided-oracle-reduced-s0"
+            )
+        tensors = Arrays("<f2")
+        given.append({"name": name, "network": engine.describe(network, tensors)})
+        weights.append(engine.weights(tensors))
+    scale = network.scale
+    shown = shipped_photographs()[: FEW if compact else None]
     index = {
-        "name": network.name,
-        "network": about,
-        "size": size // network.scale,
-        "scale": network.scale,
+        "networks": given,
+        "size": size // scale,
+        "scale": scale,
+        "compact": compact,
         "photographs": [row for row, _ in shown],
     }
     pictures = [webp(pixels / 255, 90) for _, pixels in shown]
-    return Assumption(index=index, weights=tensors.bytes(), pictures=pictures, kernel=kernel())
+    return Assumption(index=index, weights=weights, pictures=pictures, kernel=engine.kernel())

@@ -1,20 +1,55 @@
-"""A view of single images: what was done to them, and what each method takes it for."""
+"""A game of single images: guess what was done to them, then see what each method took it for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+import traitlets
 from torch import Tensor
 
 from ddrlib.applications.descriptions import Describe
 from ddrlib.applications.identification import Identifier
 from ddrlib.degrade.degradation import degrade
-from ddrlib.widgets.frame_viewer import FrameViewer, Picture
+from ddrlib.widgets.live import LiveWidget, Progress, static
+from ddrlib.widgets.thumbnails import webp
 
 SHOWN = 64  # pixels a side, at most, of what is shown; the methods see all
 LIVE = "any degradation, such as noise12 or blur1.5+jpeg30"
+Answer = tuple[str, str, float]  # method, type, level
+
+
+class DistortionGame(LiveWidget):
+    """The reader guesses a picture's type of distortion; then the truth and all answers are shown."""
+
+    _esm = static("common.js", "guess.js")
+    _css = static("common.css", "guess.css")
+    types = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    states = traitlets.List(traitlets.Dict()).tag(sync=True)
+    pictures = traitlets.List(traitlets.Bytes()).tag(sync=True)
+    live = traitlets.Unicode(LIVE).tag(sync=True)
+
+    def __init__(
+        self,
+        types: Sequence[str],
+        states: Sequence[dict],
+        images: Sequence[Tensor],
+        answer: Callable[[str, str], tuple[Tensor, list[Answer]]],
+    ) -> None:
+        def compute(request: dict, progress: Progress) -> tuple[dict, list[bytes]]:
+            image, said = answer(request["reference"], request["text"])
+            return {"said": said}, [webp(_middle(image))]
+
+        super().__init__(
+            compute,
+            types=list(types),
+            states=list(states),
+            pictures=[webp(_middle(image)) for image in images],
+        )
+
+    def __repr__(self) -> str:
+        return f"DistortionGame: {len(self.states)} pictures of {', '.join(self.types)}"
 
 
 def identification_viewer(
@@ -26,8 +61,8 @@ def identification_viewer(
     levels: Sequence[int],
     originals: Mapping[str, Tensor],
     head: str,
-) -> FrameViewer:
-    """Choose a picture, a type and a level: the image, and what each method says it is.
+) -> DistortionGame:
+    """The game with pictures of all types at these levels.
 
     No method has seen these pictures: each learns from all the others.
 
@@ -62,49 +97,30 @@ def identification_viewer(
     DDRError
         For another head, and where no combination has an image.
     """
-    held_out = labels.reference.isin(pictures.values()).to_numpy()
+    names = {reference: name for name, reference in pictures.items()}
+    held_out = labels.reference.isin(names).to_numpy()
     identifiers = {
         method: Identifier(features[~held_out], labels[~held_out], head)
         for method, features in methods.items()
     }
-    rows = np.flatnonzero(held_out).tolist()
-    answers = {
-        method: dict(zip(rows, identifiers[method].identify(features[rows]), strict=True))
-        for method, features in methods.items()
-    }
-    at = {
-        (label.reference, label.type, label.level): row
-        for row, label in zip(rows, labels[held_out].itertuples(), strict=True)
-    }
-
-    def frame(picture: str, kind: str, level: int) -> list[Picture]:
-        row = at.get((pictures[picture], kind, level))
-        if row is None:
-            return []
-        said = {method: by_row[row] for method, by_row in answers.items()}
-        return [(f"{kind}, level {level}", _middle(images[row])), *_in_words(said, kind)]
-
-    def compute(choice: dict, text: str) -> list[Picture]:
-        image = degrade(originals[choice["picture"]][None], text, scale=1)[0]
-        said = {
-            method: identifier.identify(describers[method]([image]))[0]
-            for method, identifier in identifiers.items()
+    rows = np.flatnonzero(held_out & labels.level.isin(levels).to_numpy()).tolist()
+    answers = {method: identifiers[method].identify(methods[method][rows]) for method in methods}
+    states = [
+        {
+            "reference": names[label.reference],
+            "type": label.type,
+            "level": label.level,
+            "said": [(method, *found[k]) for method, found in answers.items()],
         }
-        return [(text, _middle(image)), *_in_words(said)]
-
-    axes = {"picture": list(pictures), "distortion": list(pd.unique(labels.type)), "level": levels}
-    return FrameViewer(axes, frame, compute, LIVE)
-
-
-def _in_words(said: Mapping[str, tuple[str, float]], truth: str | None = None) -> list[Picture]:
-    """What each method takes an image for, with a verdict where the truth is one type."""
-    return [
-        (
-            f"{method}: {'right' if kind == truth else 'wrong'}" if truth else method,
-            f"{kind}, level {level:.1f}",
-        )
-        for method, (kind, level) in said.items()
+        for k, label in enumerate(labels.iloc[rows].itertuples())
     ]
+
+    def answer(reference: str, text: str) -> tuple[Tensor, list[Answer]]:
+        image = degrade(originals[reference][None], text, scale=1)[0]
+        said = {m: each.identify(describers[m]([image]))[0] for m, each in identifiers.items()}
+        return image, [(method, *found) for method, found in said.items()]
+
+    return DistortionGame(pd.unique(labels.type), states, [images[k] for k in rows], answer)
 
 
 def _middle(image: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """What the engine of the page is given: networks as numbers, and the controls beside them.
 
-The engine (`static/page/network.js`, `degrade.js`, and the kernel `convolution.ts`) runs any SRResNet
-of the book in the reader's browser, and degrades photographs as `ddrlib.degrade` does.
+The engine (`static/page/network.js`, `guide.js`, `degrade.js`, and the kernel `convolution.ts`) runs
+any SRResNet of the book in the reader's browser, and degrades photographs as `ddrlib.degrade` does.
 """
 
 from __future__ import annotations
@@ -9,20 +9,24 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
 import torch
+import traitlets
+from ipywidgets import Widget, widget_serialization
+from torch import Tensor
 
 from ddrlib.errors import DDRError
-from ddrlib.networks.guided import GuidedSRResNet, takes_truth
+from ddrlib.networks.guided import AffineBlock, GuidedSRResNet
 from ddrlib.networks.srresnet import SRResNet
 from ddrlib.widgets.live import STATIC
 from ddrlib.zoo.identity import walk
 from ddrlib.zoo.loading import Network
 
-ENGINE = ("page/network.js", "page/degrade.js")
-PHOTO = ("page/photo.js", "page/picker.js")  # how a reader chooses a photograph
+ENGINE = ("page/network.js", "page/guide.js", "page/degrade.js")
+PHOTO = ("page/photo.js", "page/picker.js", "page/share.js")  # what a reader brings and takes
 LANES = 8  # the kernel computes as many channels at a time
 SEED = 1  # of the untrained weights
 
@@ -52,8 +56,33 @@ class Arrays:
         return b"".join(self.parts)
 
 
-def describe(network: Network, tensors: Arrays) -> dict:
+class Weights(Widget):
+    """The weights of a network, float16. Widgets share it, and a page reads it when one needs it."""
+
+    data = traitlets.Bytes().tag(sync=True)
+
+
+_kept: dict[str, Weights] = {}  # by the hash of their data
+
+
+def weights(tensors: Arrays) -> Weights:
+    """The model of these weights: the same for all widgets that are given the same ones."""
+    data = tensors.bytes()
+    key = sha256(data).hexdigest()
+    if key not in _kept or _kept[key].comm is None:  # closed, with all widgets of the notebook
+        _kept[key] = Weights(data=data)
+    return _kept[key]
+
+
+def weights_list() -> traitlets.List:
+    """The trait of a widget that holds them; what the page sees of each is where to find it."""
+    return traitlets.List(traitlets.Instance(Weights)).tag(sync=True, **widget_serialization)
+
+
+def describe(network: Network, tensors: Arrays, output: bool = True) -> dict:
     """What the engine has to know of a network; its tensors go to `tensors`.
+
+    Without `output` it gives features alone, and the weights of the upsampling are left out.
 
     Raises
     ------
@@ -61,24 +90,40 @@ def describe(network: Network, tensors: Arrays) -> dict:
         For a network that the engine does not run.
     """
     module: Any = network.module
-    guided = type(module) is GuidedSRResNet and takes_truth(module)
-    if type(module) is not SRResNet and not guided or len(module.conv_first.weight) % LANES:
+    if not runs(module):
         raise DDRError(
-            f"{network.name}: a page runs SRResNets of 8, 16, 24 ... channels, also those guided by the "
-            "oracle, not this network; choose another"
+            f"{network.name}: a page runs SRResNets of 8, 16, 24 ... channels, also guided ones whose "
+            "blocks are scaled and shifted, not this network; choose another"
         )
-    places = {key: tensors.add(value.numpy()) for key, value in module.state_dict().items()}
+    places = {key: tensors.add(value.numpy()) for key, value in _tensors(module, output).items()}
     about: dict[str, Any] = {
         "channels": len(module.conv_first.weight),
         "blocks": len(module.body),
         "global_residual": module.global_residual,
+        "long_skip": module.conv_body is not None,
+        "output": output,
         "scale": network.scale,
         "tensors": places,
         "size": tensors.size,
     }
-    if guided:
-        about["strongest"] = list(module.strongest)
+    if isinstance(module, GuidedSRResNet):
+        about |= {"guide": module.guide, "strongest": list(module.strongest)}
     return about
+
+
+def runs(module: Any) -> bool:
+    """Whether the engine runs such a network."""
+    guided = type(module) is GuidedSRResNet and isinstance(module.body[0], AffineBlock)
+    return (type(module) is SRResNet or guided) and len(module.conv_first.weight) % LANES == 0
+
+
+def _tensors(module: Any, output: bool) -> dict[str, Tensor]:
+    """The weights by name, with those of a frozen guide, which no file of the network has."""
+    found = {key: value for key, value in module.state_dict().items() if value.ndim}
+    if getattr(module, "guide", "") == "frozen":
+        found |= {f"trunk.{key}": value for key, value in module.trunk.named_buffers()}
+    trunk = ("conv_first.", "body.", "encoder.", "trunk.", "norm.", "mean", "std")
+    return {key: value for key, value in found.items() if output or key.startswith(trunk)}
 
 
 def uniform(seed: int, count: int) -> np.ndarray:
@@ -103,5 +148,5 @@ def untrained(network: Network, seed: int = SEED) -> Network:
         bound = 0.1 * math.sqrt(6 / value[0].numel()) if value.ndim > 1 else 0.0
         value.copy_(bound * (2 * part - 1))
         start += value.numel()
-    name, sha256 = f"{network.name}, untrained", walk(module.state_dict())
-    return replace(network, name=name, module=module, card=network.card | {"sha256": sha256})
+    name, identity = f"{network.name}, untrained", walk(module.state_dict())
+    return replace(network, name=name, module=module, card=network.card | {"sha256": identity})

@@ -24,7 +24,7 @@ class Explorer(LiveWidget):
     networks by name, to measure them again.
     """
 
-    _esm = static("common.js", "data.js", "panel.js", "export.js", "explorer.js")
+    _esm = static("common.js", "curve.js", "data.js", "panel.js", "export.js", "explorer.js")
     _css = static("common.css", "explorer.css")
     index = traitlets.Dict().tag(sync=True)
     coordinates = traitlets.Bytes().tag(sync=True)

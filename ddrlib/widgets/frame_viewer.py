@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
 
 import numpy as np
@@ -16,13 +15,15 @@ from ddrlib.errors import DDRError
 from ddrlib.features.extraction import super_resolve
 from ddrlib.measure.fidelity import psnr
 from ddrlib.widgets.live import LiveWidget, Progress, static
-from ddrlib.widgets.thumbnails import photograph_name, webp
+from ddrlib.widgets.thumbnails import plain_names, webp
 from ddrlib.zoo.loading import Network
 
 EXACT = 64  # pixels: the largest side that is stored without loss
 
 # A picture is a caption and an image (3, H, W) in [0, 1], or a caption and a text.
 Picture = tuple[str, Tensor | str]
+# The values of an axis, or those that go with each value of the axis before.
+Values = Sequence[str | float] | Mapping[str, Sequence[float]]
 # A scale, and what enlarges LR images (N, 3, H, W) by it.
 Method = tuple[int, Callable[[Tensor], Tensor]]
 
@@ -58,7 +59,7 @@ class FrameViewer(LiveWidget):
 
     def __init__(
         self,
-        axes: Mapping[str, Sequence[str | float]],
+        axes: Mapping[str, Values],
         frames: Callable[..., Sequence[Picture]],
         compute: Callable[[dict, str], Sequence[Picture]],
         live: str,
@@ -66,7 +67,7 @@ class FrameViewer(LiveWidget):
         pictures: dict[bytes, int] = {}  # frames often share a picture: each is stored once
         shown = [
             {"at": at, "show": _encode(row, pictures)}
-            for at in itertools.product(*axes.values())
+            for at in _combinations(axes.values())
             if (row := frames(*at))
         ]
         if not shown:
@@ -82,6 +83,18 @@ class FrameViewer(LiveWidget):
 
     def __repr__(self) -> str:
         return f"FrameViewer: {len(self.frames)} frames on the axes {', '.join(self.axes)}"
+
+
+def _combinations(axes: Iterable[Values]) -> list[tuple]:
+    """Every choice of a value on each axis, the last one changing fastest."""
+    found: list[tuple] = [()]
+    for values in axes:
+        found = [
+            (*at, value)
+            for at in found
+            for value in (values[at[-1]] if isinstance(values, Mapping) else values)
+        ]
+    return found
 
 
 def _encode(row: Sequence[Picture], pictures: dict[bytes, int]) -> list[list]:
@@ -114,7 +127,7 @@ def gallery(
     networks
         Super-resolution networks; scales may differ.
     degradations
-        Kinds and degrees, {"blur": [0, 1, 2, 4]}; degree 0 is clean.
+        Kinds and degrees, from mild to strong: {"blur": [0, 1, 2, 4]}; degree 0 is clean.
     count
         How many of the patches, evenly spread.
 
@@ -131,26 +144,23 @@ def gallery(
     """
     methods = {n.name: (n.scale, partial(super_resolve, n)) for n in networks}
     chosen = np.linspace(0, len(patches) - 1, min(count, len(patches))).round().astype(int)
-    names = [f"{photograph_name(patches.source[i])} ({i})" for i in chosen]
+    names = plain_names(patches.category[chosen])
 
     @cache  # all photographs in one batch, and clean once, although it is of every kind
     def rows(degradation: str) -> list[list[Picture]]:
         return restorations(patches.images[chosen], degradation, methods)
 
     def frame(photograph: str, kind: str, degree: float) -> list[Picture]:
-        if degree not in degradations[kind]:
-            return []
         return rows(f"{kind}{degree:g}" if degree else "clean")[names.index(photograph)]
 
     def compute(choice: dict, text: str) -> list[Picture]:
         k = chosen[names.index(choice["photograph"])]
         return restorations(patches.images[k : k + 1], text, methods)[0]
 
-    degrees = sorted({degree for values in degradations.values() for degree in values})
-    axes: dict[str, Sequence] = {
+    axes: dict[str, Values] = {
         "photograph": names,
         "degradation": list(degradations),
-        "degree": degrees,
+        "degree": degradations,
     }
     return FrameViewer(axes, frame, compute, "any degradation, such as blur1.5+noise10+jpeg50")
 
@@ -173,5 +183,8 @@ def restorations(
         decibels = {name: psnr(images, hr).tolist() for name, images in restored.items()}
         for i, row in enumerate(rows):
             row.append((f"low resolution{note}, {parse(degradation)}", lr[i]))
-            row += [(f"{name}, {decibels[name][i]:.1f} dB", restored[name][i]) for name in restored]
+            said = {name: f"{decibels[name][i]:.1f} dB" for name in restored}
+            if len(restored) > 1:
+                said[max(restored, key=lambda name: decibels[name][i])] += ", the best"
+            row += [(f"{name}, {said[name]}", restored[name][i]) for name in restored]
     return [[*row, ("truth", truth)] for row, truth in zip(rows, hr, strict=True)]

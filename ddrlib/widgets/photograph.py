@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import anywidget
 import numpy as np
 import torch
 import traitlets
@@ -27,12 +26,13 @@ from ddrlib.features.extraction import extract
 from ddrlib.features.grams import gram
 from ddrlib.files import DATA
 from ddrlib.measure.controls import high_pass
-from ddrlib.measure.metrics import variance_split
+from ddrlib.measure.metrics import variance_components
 from ddrlib.plots.palette import PALETTE
-from ddrlib.widgets.engine import ENGINE, PHOTO, SEED, Arrays, describe, kernel, untrained
-from ddrlib.widgets.live import static
+from ddrlib.widgets import engine
+from ddrlib.widgets.engine import Arrays
+from ddrlib.widgets.live import LiveWidget, Progress, static
 from ddrlib.widgets.thumbnails import photograph_name, webp
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.loading import Network, open_network
 
 UNTRAINED, HIGH_PASS = "untrained", "high-pass filter"
 SHIPPED = {  # photographs of the eval split that a page brings along, by what they show
@@ -43,16 +43,29 @@ SHIPPED = {  # photographs of the eval split that a page brings along, by what t
     "Nubian ibex": "erase_nubian_ibex",
     "Citrus fruits": "citrus-fruits",
 }
+FEW = 3  # of them are on a page where the widget is one of several
 BLOCK = 64  # of pixels that a window's side is a multiple of: JPEG's blocks in the LR image
 
 
-class Photograph(anywidget.AnyWidget):
-    """Choose a photograph, move a window on it, degrade it: what networks make of it at once."""
+class Photograph(LiveWidget):
+    """Choose a photograph, move a window on it, degrade it: what networks make of it at once.
 
-    _esm = static("common.js", *ENGINE, *PHOTO, "page/map.js", "page/photograph.js")
+    Where a kernel runs, further networks of the architecture can be named.
+    """
+
+    _esm = static(
+        "common.js",
+        "curve.js",
+        *engine.ENGINE,
+        *engine.PHOTO,
+        "page/marks.js",
+        "page/map.js",
+        "page/instrument.js",
+        "page/photograph.js",
+    )
     _css = static("common.css", "page/photograph.css")
     index = traitlets.Dict().tag(sync=True)
-    weights = traitlets.List(traitlets.Bytes()).tag(sync=True)  # float16, a network each
+    weights = engine.weights_list()
     numbers = traitlets.Bytes().tag(sync=True)  # float32: the maps
     pictures = traitlets.List(traitlets.Bytes()).tag(sync=True)
     kernel = traitlets.Bytes().tag(sync=True)
@@ -66,6 +79,7 @@ def photograph(
     networks: Mapping[str, Network],
     patches: Patches,
     degradations: Sequence[str] = ("clean", "blur4", "noise20"),
+    compact: bool = False,
 ) -> Photograph:
     """The widget in which a reader's photograph goes through networks.
 
@@ -80,11 +94,14 @@ def photograph(
         is that of the frame on the reader's photograph.
     degradations
         The degradations under which the reference photographs are shown.
+    compact
+        Whether it has maps alone, no features and no outputs, and fewer photographs: half of what a
+        page carries.
 
     Returns
     -------
     Photograph
-        It runs in the page alone, without a kernel.
+        It runs in the page alone, without a kernel; with one, further networks can be named.
 
     Raises
     ------
@@ -97,25 +114,23 @@ def photograph(
     shown = shipped_photographs()
     others = ~np.isin(patches.source, [row["source"] for row, _ in shown])
     samples = Samples.of(_some(patches, others), degradations)
-
-    numbers, weights, instruments = Arrays("<f4"), [], []
-
-    def add(name: str, maps: Mapping[str, Tensor], **runs: object) -> None:
-        layers = [_layer(layer, those, samples, numbers) for layer, those in maps.items()]
-        instruments.append({"name": name, "layers": layers, **runs})
-
+    shown = shown[: FEW if compact else None]
+    numbers, instruments = Arrays("<f4"), []
+    weights: list[engine.Weights] = []
     for name, network in networks.items():
-        tensors = Arrays("<f2")
-        about = describe(network, tensors)
-        weights.append(tensors.bytes())
-        add(name, _maps(network, samples.images), network=about, weights=len(weights) - 1)
-    fresh = untrained(next(iter(networks.values())))
-    add(UNTRAINED, _maps(fresh, samples.images), network=instruments[0]["network"], seed=SEED)
+        instrument, tensors = _instrument(name, network, samples, numbers, output=not compact)
+        instruments.append(instrument | {"weights": len(weights)})
+        weights.append(engine.weights(tensors))
+    fresh = engine.untrained(next(iter(networks.values())))
+    instrument, _ = _instrument(UNTRAINED, fresh, samples, numbers, output=not compact)
+    instruments.append(instrument | {"seed": engine.SEED})
     filtered = torch.from_numpy(high_pass(samples.images)).view(samples.images.shape)
-    add(HIGH_PASS, {HIGH_PASS: filtered})
+    layer = _layer(HIGH_PASS, filtered, samples, numbers)
+    instruments.append({"name": HIGH_PASS, "layers": [layer]})
     index = {
         "size": size // 4,
         "scale": 4,
+        "compact": compact,
         "degradations": [
             {"name": name, "colour": PALETTE[k % len(PALETTE)]}
             for k, name in enumerate(degradations)
@@ -125,13 +140,33 @@ def photograph(
         "instruments": instruments,
         "photographs": [row for row, _ in shown],
     }
+
+    def another(request: dict, progress: Progress) -> tuple[dict, list[bytes]]:
+        network = open_network(request["network"])
+        progress(f"{network.name}: {len(samples.images)} images through its trunk …")
+        found = Arrays("<f4")
+        instrument, tensors = _instrument(network.name, network, samples, found, output=not compact)
+        return {"instrument": instrument}, [tensors.bytes(), found.bytes()]
+
     return Photograph(
+        another,
         index=index,
         weights=weights,
         numbers=numbers.bytes(),
         pictures=[webp(pixels / 255, 90) for _, pixels in shown],
-        kernel=kernel(),
+        kernel=engine.kernel(),
     )
+
+
+def _instrument(
+    name: str, network: Network, samples: Samples, numbers: Arrays, output: bool
+) -> tuple[dict, Arrays]:
+    """What the page is told of a network, and its weights; the maps of its layers go to `numbers`."""
+    tensors = Arrays("<f2")
+    about = engine.describe(network, tensors, output)
+    maps = _maps(network, samples.images)
+    layers = [_layer(layer, found, samples, numbers) for layer, found in maps.items()]
+    return {"name": name, "network": about, "layers": layers}, tensors
 
 
 def _maps(network: Network, images: Tensor) -> dict[str, Tensor]:
@@ -154,8 +189,8 @@ def _layer(name: str, maps: Tensor, samples: Samples, numbers: Arrays) -> dict:
     colours = PCA(3, svd_solver="full").fit(pixels)
     low, high = np.percentile(colours.transform(pixels), [2, 98], axis=0)
     spreads = maps.float().std(dim=(2, 3)).add(1e-3).log().double().numpy()
-    split, other = (
-        variance_split(gram(pooled), samples.content, samples.degradation)
+    components, of_spreads = (
+        variance_components(gram(pooled), samples.content, samples.degradation)
         for pooled in (means, spreads)
     )
     return {
@@ -164,9 +199,9 @@ def _layer(name: str, maps: Tensor, samples: Samples, numbers: Arrays) -> dict:
         "axes": numbers.add(plane.components_),
         "points": numbers.add(plane.transform(means)),
         "explained": float(plane.explained_variance_ratio_.sum()),
-        "degradation": split.degradation,
-        "content": split.content,
-        "spread": other.degradation,  # of the maps' log standard deviations
+        "degradation": components.degradation,
+        "content": components.content,
+        "spread": of_spreads.degradation,  # of the maps' log standard deviations
         "colours": {
             "mean": numbers.add(colours.mean_),
             "axes": numbers.add(colours.components_),

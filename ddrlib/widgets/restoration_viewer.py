@@ -12,7 +12,7 @@ from ddrlib.data.photographs import Patches
 from ddrlib.degrade.degradation import parse
 from ddrlib.networks.guided import takes_truth
 from ddrlib.widgets.frame_viewer import FrameViewer, Method, Picture, restorations
-from ddrlib.widgets.thumbnails import photograph_name
+from ddrlib.widgets.thumbnails import plain_names
 from ddrlib.zoo.loading import Network
 
 LIVE = "any degradation, such as blur1.5+noise10 or jpeg30"
@@ -48,7 +48,7 @@ def restoration_viewer(
     DDRError
         For a sigma out of range.
     """
-    names = [f"{photograph_name(source)} ({i})" for i, source in enumerate(patches.source)]
+    names = plain_names(patches.category)
 
     @cache  # all photographs in one batch
     def rows(blur: float, noise: float) -> list[list[Picture]]:

@@ -22,9 +22,10 @@ QUIET = (
     "--disable-sync --no-first-run"
 )
 
-# Mathematics typeset and every widget of the page drawn.
+# Mathematics typeset and every widget of the page drawn: each is when it comes near the window.
 SETTLED = """async () => {
   await (window.MathJax?.startup?.promise);
+  for (const area of document.querySelectorAll(".widget-subarea:not(:has(.ddr))")) area.start();
   const views = document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]');
   const drawn = document.querySelectorAll('.widget-subarea .ddr');
   return drawn.length >= views.length;

@@ -15,8 +15,9 @@ PAGE = """<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8
 <script type="module">
 const bytes = (text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
 const decode = (key, value) => (value?.base64 === undefined ? value : bytes(value.base64));
-function fakeModel(state) {{
+function fakeModel(state, others) {{
   const handlers = {{}};
+  const other = (id) => ({{ get: (name) => others[id][name] }});
   const fire = (name, ...args) => (handlers[name] ?? []).forEach((handler) => handler(...args));
   return {{
     state,
@@ -26,11 +27,13 @@ function fakeModel(state) {{
     save_changes: () => {{}},
     on: (name, handler) => (handlers[name] ??= []).push(handler),
     send: (message) => window.sent.push(message),
+    widget_manager: {{ get_model: async (id) => {{ window.read.push(id); return other(id); }} }},
   }};
 }}
 window.sent = [];
-const {{ state, esm }} = JSON.parse({data}, decode);
-window.model = fakeModel(state);
+window.read = []; // models that the widget asked for
+const {{ state, esm, others }} = JSON.parse({data}, decode);
+window.model = fakeModel(state, others);
 window.reply = (message, buffers = []) =>
   window.model.fire("msg:custom", message, buffers.map(bytes));
 const url = URL.createObjectURL(new Blob([esm], {{ type: "text/javascript" }}));
@@ -54,7 +57,39 @@ def write_page(widget: anywidget.AnyWidget, path: Path) -> str:
     data = {
         "esm": state.pop("_esm"),
         "state": {key: state[key] for key in state if not key.startswith("_")},
+        "others": {one.model_id: one.get_state() for one in getattr(widget, "weights", [])},
     }
     script = to_json(to_json(data)).replace("</", "<\\/")
     path.write_text(PAGE.format(css=widget._css, data=script), "utf-8")
     return path.as_uri()
+
+
+LIMIT_MS = 60  # a slider's move, of the page's own processor time
+
+
+def busy_of_moves(page, slider: str, most: float) -> float:
+    """Milliseconds of the page's own processor time that a move of a slider takes, on average.
+
+    Other programs on the machine do not change it. One move after the other, as a hand does it;
+    what follows when the hand rests is not in it.
+    """
+    client = page.context.new_cdp_session(page)
+    client.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def busy() -> float:
+        metrics = client.send("Performance.getMetrics")["metrics"]
+        return 1000 * next(m["value"] for m in metrics if m["name"] == "TaskDuration")
+
+    moves = """async (slider, most) => {
+      const done = () => performance.getEntriesByName("ddr-photograph").length;
+      for (let step = 1; step <= 20; step += 1) {
+        const before = done();
+        slider.value = (step * most) / 20;
+        slider.dispatchEvent(new Event("input"));
+        while (done() === before) await new Promise(requestAnimationFrame);
+      }
+    }"""
+    page.wait_for_timeout(1000)
+    before = busy()
+    page.get_by_role("slider", name=slider, exact=True).evaluate(moves, most)
+    return (busy() - before) / 20

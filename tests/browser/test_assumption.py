@@ -9,8 +9,10 @@ import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
 from conftest import CHROMIUM
-from harness import write_page
+from harness import LIMIT_MS, busy_of_moves, write_page
+from PIL import Image
 
+from ddrlib.degrade.degradation import degrade
 from ddrlib.measure.fidelity import psnr
 from ddrlib.widgets.assumption import assumption
 from ddrlib.zoo.loading import load_network
@@ -18,14 +20,15 @@ from ddrlib.zoo.loading import load_network
 if CHROMIUM is None:
     pytest.skip("no Chromium on this machine", allow_module_level=True)
 
-NAME, SIDE = "guided-oracle-reduced-s0", 64
+NAME, GUIDED, SIDE = "guided-oracle-reduced-s0", "guided-ddr-reduced-s0", 64
 MEASURES = 'performance.getEntriesByName("ddr-photograph").length'
 
 
 @pytest.fixture(scope="module")
 def page(browser, tmp_path_factory):
     address = write_page(
-        assumption(load_network(NAME), SIDE), tmp_path_factory.mktemp("a") / "page.html"
+        assumption({"oracle": load_network(NAME), "DDR": load_network(GUIDED)}, SIDE),
+        tmp_path_factory.mktemp("a") / "page.html",
     )
     context = browser.new_context(viewport={"width": 680, "height": 1000}, offline=True)
     page, problems = context.new_page(), []
@@ -121,3 +124,66 @@ def test_accessible_and_nothing_cut(page, mode, width):
     violations = Axe().run(page).response["violations"]
     found = [f"{v['id']}: {v['nodes'][0]['target']}" for v in violations]
     assert [text for text in found if not text.startswith(("region", "landmark", "page-has"))] == []
+
+
+def cells(page, guide: str) -> list[str]:
+    row = page.locator(".ddr-costs tr", has=page.locator("th", has_text=guide))
+    return row.locator("td").all_inner_texts()
+
+
+def test_another_guide_is_lied_to_with_an_image(page):
+    """Its guide sees the photograph under another degradation, as in chapter 9."""
+    page.get_by_role("button", name="Start again").click()
+    slide(page, "The photograph is blur", 3)
+    page.get_by_text("choose it to see").wait_for()
+    assert page.evaluate("window.read.length") == 1, "weights are read when they are needed"
+    slide(page, "The network is told blur", 0)
+    page.get_by_label("DDR", exact=True).check()
+    page.get_by_text("Its guide is shown the same photograph").wait_for()
+    page.wait_for_function("document.querySelectorAll('.ddr-costs td').length === 6")
+    assert page.evaluate("window.read.length") == 2
+    module, (original, lr) = load_network(GUIDED).module, (shown(page, 0), shown(page, 1))
+    with torch.no_grad():
+        wanted = module(lr, embedding=module.embed(degrade(original, "clean"))).clamp(0, 1)
+        honest = module(lr).clamp(0, 1)
+    assert (shown(page, 2) - honest).abs().max() < 1.01 / 255
+    assert (shown(page, 3) - wanted).abs().max() < 1.01 / 255
+    truth, lie, cost = map(float, cells(page, "DDR"))
+    assert truth == pytest.approx(psnr(honest, original).item(), abs=0.006)
+    assert lie == pytest.approx(psnr(wanted, original).item(), abs=0.006)
+    assert cost == pytest.approx(truth - lie, abs=0.011)
+    assert all(len(cells(page, guide)) == 3 for guide in ("oracle", "DDR"))
+
+
+def test_a_view_as_a_link_and_as_a_picture(page, browser):
+    page.get_by_role("button", name="Koala").click()
+    slide(page, "The photograph is noise", 12)
+    slide(page, "The network is told blur", 1.5)
+    page.get_by_role("button", name="Link to this view").click()
+    address, captions = page.url, page.locator(".ddr-four figcaption").all_inner_texts()
+    assert "#assumption=2" in address and "told-blur=1.5" in address
+    context = browser.new_context(viewport={"width": 680, "height": 1000}, offline=True)
+    other = context.new_page()
+    other.goto(address)
+    other.wait_for_function("window.drawn")
+    other.wait_for_function(f"{MEASURES} > 0")
+    other.get_by_text(captions[3]).wait_for()
+    assert other.locator(".ddr-four figcaption").all_inner_texts() == captions
+    context.close()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save as picture").click()
+    image = Image.open(download.value.path())
+    assert image.format == "PNG" and image.width > 800
+    assert len(image.convert("RGB").getcolors(10**6)) > 1000
+
+
+def test_start_again(page):
+    page.get_by_role("button", name="Start again").click()
+    page.get_by_text("It is told the truth.").wait_for()
+    assert value(page, "The network is told blur") == value(page, "The photograph is blur") == 2
+
+
+def test_a_slider_move_takes_a_moment_only(page):
+    mean = busy_of_moves(page, "The photograph is blur", 4)
+    print(f"{mean:.1f} ms of processor time a move")
+    assert mean < LIMIT_MS

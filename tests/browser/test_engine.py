@@ -38,8 +38,11 @@ const encode = (array) => {{
   for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
   return btoa(text);
 }};
-const network = async ({{ about, weights, size, kernel }}) =>
-  window.net = await makeNetwork(about, fromHalf(new Uint16Array(decode(weights))), size, decode(kernel));
+const network = async ({{ about, weights, size, kernel }}) => {{
+  const given = [about, fromHalf(new Uint16Array(decode(weights))), size, decode(kernel)];
+  window.net = await makeNetwork(...given);
+  window.guide = about.guide && await makeGuide(...given);
+}};
 </script>"""
 
 KERNEL = base64.b64encode((STATIC / "page" / "convolution.wasm").read_bytes()).decode()
@@ -104,7 +107,7 @@ def looked_at(page, images: torch.Tensor, outputs: int = 1) -> tuple[np.ndarray,
     images = [
         decoded(output, "<f4").reshape(4 * size, 4 * size, 3) for _, output in found[:outputs]
     ]
-    return maps.transpose(0, 3, 1, 2), np.stack(images)
+    return maps.transpose(0, 3, 1, 2), np.array(images)
 
 
 def expected(
@@ -191,9 +194,12 @@ def test_features_and_output_are_those_of_pytorch(page, degraded, name):
 def drawn(module: SRResNet) -> Network:
     """A network with weights as float16 holds them, all of them at work."""
     torch.manual_seed(0)
-    for key, value in module.state_dict().items():
-        fan = value[0].numel() if value.ndim > 1 else 400
-        value.copy_((torch.randn_like(value) / fan**0.5).half() * (0.3 if "body" in key else 1))
+    for key, value in {**module.state_dict(), **dict(module.named_buffers())}.items():
+        if value.is_floating_point():
+            fan = value[0].numel() if value.ndim > 1 else 400
+            value.copy_((torch.randn_like(value) / fan**0.5).half() * (0.3 if "body" in key else 1))
+        if key.endswith(("std", "running_var")):
+            value.copy_((value.abs() + 0.5).half())
     arguments = {"guide": getattr(module, "guide", "")}
     module.eval().requires_grad_(False)
     return Network("toy", module, 4, module.layers(), lambda x: x, "sr", {"arguments": arguments})
@@ -222,11 +228,59 @@ def test_guided_by_the_oracle(page, told):
     network = drawn(GuidedSRResNet(16, 2, True, guide="oracle", embedding=32))
     images = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(2))
     send_network(page, network, 16)
-    page.evaluate("(told) => net.guide(net.embed(...told))", list(told))
+    tell = "([blur, noise]) => net.guide(guide.embed({ blur, noise }))"
+    page.evaluate(tell, list(told))
     wanted = expected(network, images, degradation=torch.tensor([told]))
     agree(looked_at(page, images), wanted)
-    page.evaluate("net.guide(net.embed(2, 2))")
+    page.evaluate(tell, [2, 2])
     assert np.abs(looked_at(page, images)[1] - wanted[1]).max() > 1e-3, "what it is told counts"
+
+
+@pytest.mark.parametrize("kind", ["frozen", "learned"])
+def test_guided_by_what_a_trunk_sees(page, kind):
+    """In the image itself, and in another one, which is how such a network is lied to."""
+    network = drawn(GuidedSRResNet(16, 2, True, guide=kind, embedding=32))
+    images = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(2))
+    send_network(page, network, 16)
+    for other in (images[:1], images[1:]):
+        pixels = encoded(channels_last(other))
+        page.evaluate("(t) => net.guide(guide.embed(null, new Float32Array(decode(t))))", pixels)
+        wanted = expected(network, images[:1], embedding=network.module.embed(other))
+        agree(looked_at(page, images[:1]), wanted)
+    assert np.abs(wanted[1] - expected(network, images[:1])[1]).max() > 1e-3, "the guide counts"
+
+
+@pytest.mark.parametrize("name", ["guided-ddr-reduced-s0", "guided-learned-reduced-s0"])
+def test_shipped_guides(page, name):
+    network = load_network(name)
+    send_network(page, network)
+    images = degrade(photographs()[:1], "blur2+noise10")
+    found = page.evaluate(
+        "(t) => Array.from(guide.embed(null, new Float32Array(decode(t))))",
+        encoded(channels_last(images)),
+    )
+    wanted = network.module.embed(images)[0]
+    assert np.abs(np.array(found) - wanted.numpy()).max() < 1e-5 * max(1, wanted.abs().max())
+
+
+def test_a_skip_for_features(page):
+    network = drawn(SRResNet(16, 2, False, long_skip=True))
+    images = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(3))
+    send_network(page, network, 16)
+    agree(looked_at(page, images), expected(network, images))
+
+
+def test_features_alone(page):
+    """Without the weights of the upsampling, of which there are as many as of half the trunk."""
+    network = load_network("srresnet-wgr-reduced-s0")
+    tensors = Arrays("<f2")
+    about = describe(network, tensors, output=False)
+    assert about["size"] < 0.65 * describe(network, Arrays("<f2"))["size"]
+    argument = {"about": about, "size": SIZE, "kernel": KERNEL, "weights": encoded_bytes(tensors)}
+    page.evaluate("(given) => network(given).then(() => {})", argument)
+    images = degrade(photographs()[:1], "blur1")
+    found, _ = looked_at(page, images, outputs=0)
+    assert np.abs(found - expected(network, images)[0]).max() < 1e-5
 
 
 def test_untrained_weights_and_the_high_pass_filter(page):

@@ -114,7 +114,7 @@ def test_chi_and_shares_are_those_of_what_is_shown(page, layer, apart):
         expected, rel=5e-3
     )
     shares = panel(page, "A").locator(".ddr-key").inner_text()
-    assert f"degradation {round(100 * (0.1 + 0.6 * apart))} %" in shares and "rest 20 %" in shares
+    assert f"degradation {round(100 * (0.1 + 0.6 * apart))}%" in shares and "rest 20%" in shares
 
 
 def test_table_says_what_the_panels_say(page):
@@ -122,7 +122,7 @@ def test_table_says_what_the_panels_say(page):
     rows = dict(row.split("\t", 1) for row in page.locator("table").inner_text().splitlines())
     assert rows["network"] == "deep\tshallow" and rows["layer"] == "L4\tL1"
     assert rows["CHI by degradation, mean ± sd of 5 t-SNE seeds"] == "\t".join(["13.3 ± 0.5"] * 2)
-    assert rows["variance: rest, 95 % interval"] == "\t".join(["20 % (10 % to 30 %)"] * 2)
+    assert rows["variance: rest, 95% interval"] == "\t".join(["20% (10% to 30%)"] * 2)
     control(page, "checkbox", "Two panels").uncheck()
     assert "shallow" not in page.locator("table").inner_text()
 

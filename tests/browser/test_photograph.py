@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 from functools import partial
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import CHROMIUM
-from harness import write_page
+from harness import LIMIT_MS, busy_of_moves, write_page
 from PIL import Image
 
 from ddrlib.data.photographs import load_patches
@@ -25,7 +26,6 @@ from ddrlib.zoo.loading import load_network
 if CHROMIUM is None:
     pytest.skip("no Chromium on this machine", allow_module_level=True)
 
-LIMIT_MS = 60
 MEGABYTE = 2**20
 MEASURES = 'performance.getEntriesByName("ddr-photograph").length'
 
@@ -354,6 +354,65 @@ def test_a_dropped_file(page):
     assert "not a file" in problem(page)
 
 
+# ---- in a notebook, and as one of several ----
+
+
+def test_another_network_where_a_kernel_runs(shared, browser, tmp_path):
+    """The form appears when a kernel answers; what it gives is one more instrument."""
+    networks = {"with": load_network("srresnet-wgr-reduced-s0")}
+    widget = photograph(networks, load_patches("eval", n=12), compact=True)
+    page = browser.new_context(viewport={"width": 680, "height": 1000}, offline=True).new_page()
+    page.goto(write_page(widget, tmp_path / "page.html"))
+    page.wait_for_function("window.drawn")
+    form = page.locator("form.ddr-live")
+    assert not form.is_visible() and page.get_by_text("Where this chapter runs").is_visible()
+    assert page.evaluate("window.sent") == [{"type": "ping"}]
+    page.evaluate("reply({ type: 'pong' })")
+    page.get_by_label("Network", exact=True).fill("srresnet-skip-of-mine")
+    page.get_by_role("button", name="Look").click()
+    assert page.evaluate("window.sent[1].request") == {"network": "srresnet-skip-of-mine"}
+
+    answers = []
+    widget.send = lambda content, buffers=None: answers.append((content, buffers))
+    widget._answer({"network": "srresnet-wogr-reduced-s0"})
+    content, buffers = answers[-1]
+    encoded = [base64.b64encode(part).decode() for part in buffers]
+    after(
+        page,
+        lambda: page.evaluate("([c, b]) => reply(c, b)", [content, encoded]),
+    )
+    assert page.get_by_label("srresnet-wogr-reduced-s0", exact=True).is_checked()
+    slide(page, "Blur", 4)
+    by_blur = moved(page)
+    assert by_blur[0] > 15 and by_blur[1] <= 5, "as the shipped widget has it of the two"
+    widget._answer({"network": "rdn-div2k-x4"})
+    assert "a page runs SRResNets" in answers[-1][0]["text"]
+    page.context.close()
+
+
+def test_compact(shared, browser, tmp_path):
+    """Maps, sliders, controls and the sentence; no features, no outputs, half the weights."""
+    networks = {name: load_network(f"srresnet-{name}-reduced-s0") for name in ("wgr", "wogr")}
+    path = tmp_path / "page.html"
+    address = write_page(photograph(networks, load_patches("eval", n=24), compact=True), path)
+    page = browser.new_context(viewport={"width": 390, "height": 1000}, offline=True).new_page()
+    page.goto(address)
+    page.wait_for_function("window.drawn")
+    slide(page, "Blur", 4)
+    by_blur = moved(page)
+    assert by_blur[0] > 15 and by_blur[1] <= 5
+    assert (
+        page.locator(".ddr-pair").count() == 0 and page.locator(".ddr-thumbs button").count() == 3
+    )
+    slide(page, "JPEG", 60)
+    page.get_by_text("no place for what JPEG does").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save as picture").click()
+    assert 400 < Image.open(download.value.path()).width < 600
+    assert path.stat().st_size < 1.2 * MEGABYTE
+    page.context.close()
+
+
 # ---- for everybody ----
 
 
@@ -379,30 +438,8 @@ def test_prints_a_still_picture(page):
     page.emulate_media(media="screen")
 
 
-def test_a_slider_move_takes_a_moment_only(page, context):
-    """In the page's own processor time, which other programs on the machine do not change."""
-    client = context.new_cdp_session(page)
-    client.send("Performance.enable", {"timeDomain": "threadTicks"})
-
-    def busy() -> float:
-        metrics = client.send("Performance.getMetrics")["metrics"]
-        return 1000 * next(m["value"] for m in metrics if m["name"] == "TaskDuration")
-
-    # One move after the other, as a hand does it; the outputs follow when it rests.
-    moves = """async () => {
-      const slider = document.querySelector("input[type=range]");
-      const done = () => performance.getEntriesByName("ddr-photograph").length;
-      for (let step = 1; step <= 20; step += 1) {
-        const before = done();
-        slider.value = step / 4;
-        slider.dispatchEvent(new Event("input"));
-        while (done() === before) await new Promise(requestAnimationFrame);
-      }
-    }"""
-    page.wait_for_timeout(1000)
-    before = busy()
-    page.evaluate(moves)
-    mean = (busy() - before) / 20
+def test_a_slider_move_takes_a_moment_only(page):
+    mean = busy_of_moves(page, "Blur", 5)
     print(f"{mean:.1f} ms of processor time a move")
     assert mean < LIMIT_MS
 

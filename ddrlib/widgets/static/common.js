@@ -22,6 +22,10 @@ function furnish(node, attributes, children) {
   return node;
 }
 
+const between = (v, low, high) => Math.min(Math.max(v, low), high);
+const percents = (v) => `${Math.round(100 * Math.max(v, 0))}%`;
+const button = (text, onclick) => element("button", { type: "button", onclick }, text);
+
 // A control inside its label: no ids, so that any number of widgets fits on a page.
 function labelled(text, ...controls) {
   return element("label", { class: "ddr-control" }, element("span", {}, text), ...controls);
@@ -57,13 +61,13 @@ function whenLive(model, onLive) {
 
 // The form for what only Python computes. `fields` are [name, label, attributes of the input]; the request goes
 // to Python, which reports progress and at last a result (handed to `onResult`) or one line of error.
-function liveForm(model, { title, unavailable, fields, request, onResult }) {
+function liveForm(model, { title, unavailable, fields, request = () => ({}), action = "Compute", onResult }) {
   const status = element("output", { role: "status", class: "ddr-status" });
   const inputs = fields.map(([name, text, attributes]) => {
     const input = element("input", { name, ...attributes });
     return labelled(text, input);
   });
-  const button = element("button", { type: "submit" }, "Compute");
+  const button = element("button", { type: "submit" }, action);
   const form = element(
     "form", { class: "ddr-live", hidden: true },
     element("fieldset", {}, element("legend", {}, title), ...inputs, button, status),

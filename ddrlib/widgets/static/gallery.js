@@ -1,4 +1,5 @@
-// Pictures computed beforehand, chosen by named axes: one row of captioned pictures at a time.
+// Pictures computed beforehand, chosen by named axes: a row of them, and two of them large, one over
+// the other, with a line between them to move.
 
 // The stops of axis `k`, given the choices on the axes before it (a degree belongs to its type).
 function optionsOf(frames, choice, k) {
@@ -34,6 +35,42 @@ function figure([caption, picture, text], url, context) {
   return element("figure", {}, content, element("figcaption", {}, caption));
 }
 
+// Two pictures of a row, large: which ones, the reader says; where they meet, a slider does.
+function comparison() {
+  const images = [0, 1].map(() => element("img", { alt: "" }));
+  const line = element("input", { type: "range", min: 0, max: 100, value: 50, "aria-label": "Line between the two" });
+  const stage = element("div", { class: "ddr-stage" }, ...images, line);
+  const move = () => stage.style.setProperty("--line", `${line.value}%`);
+  line.addEventListener("input", move);
+  let [shown, chosen] = [[], [0, -2]]; // at first the input, and what comes before the truth
+  const selects = [0, 1].map((side) => element("select", {
+    onchange: () => {
+      chosen[side] = Number(selects[side].value);
+      draw();
+    },
+  }));
+
+  function draw() {
+    images.forEach((image, side) => {
+      const k = Math.max(0, Math.min(chosen[side] < 0 ? shown.length + chosen[side] : chosen[side], shown.length - 1));
+      image.src = shown[k].url;
+      fillOptions(selects[side], shown.map(({ caption }) => caption), k);
+    });
+  }
+
+  const root = element(
+    "div", { class: "ddr-compare" }, stage,
+    element("div", { class: "ddr-row" }, labelled("Left of the line", selects[0]), labelled("Right of it", selects[1])),
+  );
+  const show = (pictures) => {
+    root.hidden = pictures.length < 2;
+    shown = pictures;
+    if (!root.hidden) draw();
+  };
+  move();
+  return { root, show };
+}
+
 function render({ model, el }) {
   const [axes, frames, pictures, live] = ["axes", "frames", "pictures", "live"].map(
     (name) => model.get(name),
@@ -45,9 +82,11 @@ function render({ model, el }) {
   let places = choice.map(() => 0);
 
   const row = element("div", { class: "ddr-pictures" });
+  const large = comparison();
   const spoken = element("p", { class: "ddr-hidden", "aria-live": "polite" });
   const show = (items, url, context) => {
     row.replaceChildren(...items.map((item) => figure(item, url, context)));
+    large.show(items.filter(([, , text]) => text === null).map(([caption, k]) => ({ caption, url: url(k) })));
     spoken.textContent = `${context}: ${items.map(([caption, , text]) => text ?? caption).join("; ")}`;
   };
 
@@ -75,7 +114,7 @@ function render({ model, el }) {
   el.append(element(
     "div", { class: "ddr ddr-gallery" },
     element("div", { class: "ddr-row" }, ...controls.map(({ root }) => root)),
-    row, spoken,
+    large.root, row, spoken,
     ...(live ? liveForm(model, {
       title: "Compute another",
       unavailable: "These pictures were computed beforehand. Where this chapter runs in a notebook, "

@@ -43,7 +43,6 @@ function insidePolygon(x, y, polygon) {
 }
 
 const number = (x) => (x === null ? "n/a" : String(Number(x.toPrecision(3))));
-const percent = (x) => `${Math.round(100 * x)} %`;
 const stillness = matchMedia("(prefers-reduced-motion: reduce)");
 
 // One scatter plot with its own network, layer and projection. What is pointed at, selected and
@@ -77,9 +76,10 @@ class Panel {
     this.network = choice("network");
     this.projection = choice("projection");
     this.layer = stops((layer) => this.explorer.choose(this, { layer }));
+    this.depth = new Curve();
     return element("div", { class: "ddr-choices" },
       labelled("Network", this.network), labelled("Projection", this.projection),
-      labelled("Layer", this.layer.input, this.layer.output));
+      element("div", {}, labelled("Layer", this.layer.input, this.layer.output), this.depth.root));
   }
 
   get data() {
@@ -94,12 +94,23 @@ class Panel {
     fillOptions(this.network, networks.map(({ name }) => name), this.shown.network);
     fillOptions(this.projection, projections, this.shown.projection);
     this.layer.show(network.layers.map(({ name }) => name), this.shown.layer);
+    this.drawDepth(network.layers);
     this.plot.setAttribute("aria-label", `${this.title()}: ${samples} samples. Arrow keys move from `
       + "point to point, space selects, Escape clears.");
     this.radius = samples > 500 ? 3.2 : 4.4;
     this.outlines = this.data.markers.map((marker) => outline(marker, this.radius));
     this.travel(this.data.positions(this.shown));
     this.summarise();
+  }
+
+  // The variance components of all layers, under the slider that chooses one.
+  drawDepth(layers) {
+    const shown = this.data.shares.filter(([name]) => name !== "rest");
+    const lines = shown.map(([name]) => layers.map(({ variance }) => variance[name][0]));
+    this.depth.show(lines, this.shown.layer / Math.max(layers.length - 1, 1),
+      `Variance components along depth, 0 to 100%: ${solidAndDashed(shown.map(([name]) => name))}.`,
+      shown.map(([name], k) => `${name}: ${lines[k].map(percents).join(", ")}`).join("; "),
+      shown.map(([, colour]) => colour));
   }
 
   title() {
@@ -183,7 +194,7 @@ class Panel {
       ([, value, style]) => element("span", { style: `flex-grow:${Math.max(value, 0)};${style}` }),
     ));
     const key = element("p", { class: "ddr-key" }, "Feature variance: ", ...shares.map(
-      ([name, value, style]) => element("span", {}, element("i", { style }), `${name} ${percent(value)}`),
+      ([name, value, style]) => element("span", {}, element("i", { style }), `${name} ${percents(value)}`),
     ));
     const shown = this.chiShown().map(([name, value]) => `${number(value)} by ${name}`).join(", ");
     this.summary.replaceChildren(
@@ -215,8 +226,8 @@ class Panel {
       return [`CHI by ${by}, mean ± sd of ${n} t-SNE seeds`, `${number(mean)} ± ${number(sd)}`];
     });
     const shares = this.data.shares.map(([share]) => {
-      const [value, low, high] = variance[share].map(percent);
-      return [`variance: ${share}, 95 % interval`, `${value} (${low} to ${high})`];
+      const [value, low, high] = variance[share].map(percents);
+      return [`variance: ${share}, 95% interval`, `${value} (${low} to ${high})`];
     });
     return [
       ["panel", this.name], ["network", networks[this.shown.network].name], ["layer", name],

@@ -1,10 +1,10 @@
-// The widget of a guided network: what the photograph is, and what the network is told that it is.
+// The widget of guided networks: what the photograph is, and what a network is told that it is.
 
 const STEPS = [
   { key: "blur", label: "Blur", max: 4, step: 0.05, say: (v) => (v ? `${v.toFixed(2)} pixels` : "none") },
   { key: "noise", label: "Noise", max: 20, step: 0.25, say: (v) => (v ? `${v} of 255` : "none") },
 ];
-const GRID = 5; // assumptions on each axis of the chart
+const HASH = "#assumption=";
 const BORDER = 4; // pixels that PSNR leaves out, as everywhere in the book
 const PAUSE = 700; // milliseconds without a change after which the chart is filled and the sentence spoken
 
@@ -12,7 +12,7 @@ async function render({ model, el }) {
   const widget = new AssumptionWidget(model);
   el.append(widget.root);
   await widget.start();
-  return () => clearTimeout(widget.later);
+  return () => widget.end();
 }
 
 // PSNR in dB of (side, side, 3) images in [0, 1], the first clamped to that.
@@ -38,6 +38,8 @@ class AssumptionWidget {
     this.truth = { blur: 2, noise: 0 };
     this.told = { blur: 2, noise: 0 };
     this.honest = true; // told follows the truth until the reader moves it
+    this.chosen = 0;
+    this.ready = []; // networks and their guides, from when they are first chosen
     this.schedule = oncePerFrame(() => this.update());
     this.picker = new PhotographPicker(model, this.side, this.schedule);
     this.build();
@@ -55,10 +57,13 @@ class AssumptionWidget {
       this.honest = true;
       this.schedule();
     });
+    this.toldBy = element("p", { class: "ddr-note" });
     this.say = group("The network is told", this.told, () => {
       this.honest = false;
       this.schedule();
-    }, this.honestly);
+    }, this.toldBy, this.honestly);
+    const { networks, compact } = this.index;
+    this.guides = radios("Guided by", networks.map(({ name }) => name), (k) => this.choose(k));
     const picture = (caption) => {
       const canvas = element("canvas", { role: "img", "aria-label": caption });
       const text = element("figcaption", {}, caption);
@@ -68,67 +73,113 @@ class AssumptionWidget {
     this.input = picture("What the network gets");
     this.right = picture("Told the truth");
     this.wrong = picture("Told this");
-    this.chart = svgElement("svg", { class: "ddr-map", viewBox: "-12 -4 116 112", role: "img", "aria-label": "Being computed" });
+    this.chart = new AssumptionChart(Object.fromEntries(STEPS.map(({ key, max }) => [key, max])));
+    this.costs = element("tbody", {});
     this.status = element("p", { class: "ddr-sentence", role: "status" });
     this.root = element(
-      "div", { class: "ddr ddr-photograph ddr-assumption", "aria-busy": "true" },
+      "div", { class: `ddr ddr-photograph ddr-assumption${compact ? " ddr-compact" : ""}`, "aria-busy": "true" },
       this.picker.bar, this.picker.note, this.picker.problem,
       element("p", { class: "ddr-loading" }, "Loading the network…"),
       element("div", { class: "ddr-columns" }, this.picker.figure,
-        element("div", {}, this.is.root, this.say.root)),
+        element("div", {}, this.is.root, this.say.root, networks.length > 1 ? this.guides.root : "")),
       element("div", { class: "ddr-four" },
         ...[this.original, this.input, this.right, this.wrong].map(({ root }) => root)),
       this.status,
-      element("figure", { class: "ddr-chart" }, this.chart, element("figcaption", {},
-        "PSNR of this frame over what the network is told: across, blur from 0 to 4; upwards, noise from 0 to 20. "
-        + "Lighter is better. Square: the truth; ring: what it is told.")),
+      element("div", { class: "ddr-columns" }, this.table(networks.length > 1),
+        compact ? "" : element("figure", { class: "ddr-chart" }, this.chart.svg, element("figcaption", {},
+          "PSNR of this frame over what the network is told: across, blur from 0 to 4; upwards, noise from 0 to 20. "
+          + "Lighter is better. Square: the truth; ring: what it is told."))),
+      element("div", { class: "ddr-row ddr-actions" },
+        button("Link to this view", () => this.link()), button("Save as picture", () => this.save()),
+        button("Start again", () => this.reset())),
     );
     this.picker.acceptDrops(this.root);
   }
 
+  // What the lie costs each of the networks that have been looked at.
+  table(several) {
+    const head = ["guided by", "told the truth", "told this", "the lie costs"];
+    return element("table", { class: "ddr-costs", hidden: !several }, element("caption", {}, "PSNR of this frame in dB"),
+      element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))), this.costs);
+  }
+
   async start() {
-    const { network } = this.index;
-    const weights = fromHalf(new Uint16Array(bytesOf(this.model.get("weights")).slice().buffer));
-    this.network = await makeNetwork(network, weights, this.index.size, bytesOf(this.model.get("kernel")));
+    await this.choose(0);
     await this.picker.start();
+    this.readHash();
+    this.onHash = () => this.readHash();
+    addEventListener("hashchange", this.onHash);
     this.root.removeAttribute("aria-busy");
   }
 
-  // The output of the network under an assumption.
-  restore({ blur, noise }) {
-    this.network.guide(this.network.embed(blur, noise));
-    this.network.features(this.lr);
-    return this.network.output(this.lr);
+  end() {
+    removeEventListener("hashchange", this.onHash);
+    clearTimeout(this.later);
+  }
+
+  // Another guide; its weights are read when it is first chosen.
+  async choose(k) {
+    const { size, networks } = this.index;
+    this.guides.show(k);
+    this.wanted = k;
+    if (!this.ready[k]) {
+      const { name, network: about } = networks[k];
+      this.status.textContent = `Loading the network guided by ${name}…`;
+      const [weights, kernel] = [await weightsOf(this.model, k), bytesOf(this.model.get("kernel"))];
+      const network = await makeNetwork(about, weights, size, kernel);
+      this.ready[k] = { about, network, guide: await makeGuide(about, weights, size, kernel) };
+    }
+    if (this.wanted !== k) return; // another was chosen in the meantime
+    this.chosen = k;
+    this.toldBy.textContent = networks[k].network.guide === "oracle"
+      ? "It is told these two numbers."
+      : "Its guide is shown the same photograph, degraded so; the network the one that there is.";
+    if (this.picker.shown) this.schedule();
+  }
+
+  // The photograph under a degradation, as numbers in [0, 1] and as it is.
+  degraded(degradation) {
+    const bytes = degrade(this.part, this.index.size, degradation, this.grain, this.index.scale);
+    return { bytes, lr: Float32Array.from(bytes, (v) => v / 255) };
+  }
+
+  // What a network makes of the photograph when it is told that it is under `told`.
+  restore(told, { about, network, guide } = this.ready[this.chosen]) {
+    const seen = about.guide === "oracle" ? null : this.degraded(told).lr;
+    network.guide(guide.embed(told, seen));
+    network.features(this.lr);
+    return network.output(this.lr);
   }
 
   update() {
     const start = performance.now();
-    const { size, scale } = this.index;
+    const { size } = this.index;
     if (this.honest) Object.assign(this.told, this.truth);
     this.honestly.disabled = this.honest;
     [...this.is.sliders, ...this.say.sliders].forEach(({ show }) => show());
     this.part = this.picker.part();
-    const lr = degrade(this.part, size, this.truth, this.grain, scale);
-    this.lr = Float32Array.from(lr, (v) => v / 255);
+    const { bytes, lr } = this.degraded(this.truth);
+    this.lr = lr;
     const right = this.restore(this.truth);
     const wrong = this.honest ? right : this.restore(this.told);
     this.best = decibels(right, this.part, this.side);
     this.now = decibels(wrong, this.part, this.side);
     paint(this.original.canvas, this.side, this.side, (at) => 255 * this.part[at]);
-    paint(this.input.canvas, size, size, (at) => lr[at]);
+    paint(this.input.canvas, size, size, (at) => bytes[at]);
     paint(this.right.canvas, this.side, this.side, (at) => 255 * right[at]);
     paint(this.wrong.canvas, this.side, this.side, (at) => 255 * wrong[at]);
     this.input.text.textContent = `What the network gets: ${inWords(this.truth)}`;
     this.right.text.textContent = `Told the truth: ${this.best.toFixed(1)} dB`;
     this.wrong.text.textContent = `Told “${inWords(this.told)}”: ${this.now.toFixed(1)} dB`;
     performance.measure("ddr-photograph", { start }); // the tests read it
-    const marks = [JSON.stringify([this.truth, this.picker.state]), JSON.stringify(this.told)];
-    if (marks[0] !== this.charted) this.chart.replaceChildren();
-    this.drawMarks();
+    const mark = JSON.stringify([this.truth, this.picker.state, this.chosen]);
+    if (mark !== this.charted) this.chart.clear();
+    else this.chart.mark(this.truth, this.told);
     clearTimeout(this.later);
     this.later = setTimeout(() => {
       this.status.textContent = this.sentence();
-      if (marks[0] !== this.charted) this.fillChart(0, marks[0]);
+      this.compare();
+      if (mark !== this.charted && !this.index.compact) this.fillChart([], mark);
     }, PAUSE);
   }
 
@@ -140,48 +191,66 @@ class AssumptionWidget {
     return `The photograph: ${inWords(this.truth)}. The network is told: ${inWords(this.told)}. ${cost}`;
   }
 
+  // A row for each guide; those that have not been chosen say so, since each is a megabyte to read.
+  compare() {
+    this.costs.replaceChildren(...this.index.networks.map(({ name }, k) => {
+      const quality = (told) => decibels(this.restore(told, this.ready[k]), this.part, this.side);
+      const cells = this.ready[k] ? [quality(this.truth), quality(this.told)] : [];
+      const texts = cells.length ? [...cells, cells[0] - cells[1]].map((v) => v.toFixed(2)) : ["choose it to see", "", ""];
+      return element("tr", {}, element("th", { scope: "row" }, name), ...texts.map((text) => element("td", {}, text)));
+    }));
+  }
+
   // One square of the chart at a time, so that the page stays awake; a change stops it.
-  fillChart(k, mark) {
-    if (k === 0) this.cells = [];
-    if (k < GRID * GRID) {
-      const [across, up] = [k % GRID, Math.floor(k / GRID)];
-      const told = { blur: (4 * across) / (GRID - 1), noise: (20 * up) / (GRID - 1) };
-      this.cells.push(decibels(this.restore(told), this.part, this.side));
-      this.later = setTimeout(() => this.fillChart(k + 1, mark));
+  fillChart(cells, mark) {
+    if (cells.length < GRID * GRID) {
+      cells.push(decibels(this.restore(this.chart.told(cells.length)), this.part, this.side));
+      this.later = setTimeout(() => this.fillChart(cells, mark));
       return;
     }
     this.charted = mark;
-    const [low, high] = [Math.min(...this.cells), Math.max(...this.cells)];
-    const side = 100 / GRID;
-    this.chart.replaceChildren(...this.cells.flatMap((v, i) => {
-      const [x, y] = [(i % GRID) * side, 100 - side - Math.floor(i / GRID) * side];
-      const light = (v - low) / (high - low || 1);
-      return [
-        svgElement("rect", { x, y, width: side, height: side, fill: `hsl(205 60% ${(25 + 60 * light).toFixed(0)}%)` }),
-        svgElement("text", { x: x + side / 2, y: y + side / 2 + 2, "font-size": 5.5, "text-anchor": "middle",
-          fill: light > 0.5 ? "#000" : "#fff" }, v.toFixed(1)),
-      ];
-    }), svgElement("text", { x: 50, y: 107, "font-size": 6, "text-anchor": "middle", fill: "currentColor" }, "told blur →"),
-    svgElement("text", { x: -50, y: -4, "font-size": 6, "text-anchor": "middle", fill: "currentColor", transform: "rotate(-90)" },
-      "told noise →"));
-    this.chart.setAttribute("aria-label", `PSNR over what the network is told, from ${low.toFixed(1)} to ${high.toFixed(1)} dB`);
-    this.drawMarks();
+    this.chart.show(cells);
+    this.chart.mark(this.truth, this.told);
   }
 
-  drawMarks() {
-    this.chart.querySelectorAll(".ddr-mark").forEach((node) => node.remove());
-    const place = ({ blur, noise }) => {
-      const side = 100 / GRID;
-      const reach = 100 - side;
-      return [side / 2 + (reach * blur) / 4, 100 - side / 2 - (reach * noise) / 20];
-    };
-    const [x, y] = place(this.truth);
-    const [cx, cy] = place(this.told);
-    const style = { class: "ddr-mark", fill: "none", stroke: "#fff", "stroke-width": 1.2 };
-    const under = { ...style, stroke: "#000", "stroke-width": 2.4 };
-    this.chart.append(...[under, style].flatMap((look) => [
-      svgElement("rect", { x: x - 8, y: y - 8, width: 16, height: 16, ...look }), svgElement("circle", { cx, cy, r: 9, ...look }),
-    ]));
+  // ---- a view as a link, and as a picture ----
+
+  get view() {
+    const { truth, told, honest, chosen, picker: { state: { photo, left, top } } } = this;
+    return { assumption: Math.max(photo, 0), left, top, blur: truth.blur, noise: truth.noise,
+      ...(honest ? {} : { "told-blur": told.blur, "told-noise": told.noise }), guide: chosen };
+  }
+
+  link() {
+    const own = this.picker.state.photo < 0
+      ? " Your photograph is not in it, since it stays on this page; all else is." : "";
+    shareView(this.view, (text) => { this.status.textContent = text + own; });
+  }
+
+  async readHash() {
+    const read = readView(HASH);
+    if (!read) return;
+    STEPS.forEach(({ key, max }) => {
+      this.truth[key] = read(key, 0, max, 0);
+      this.told[key] = read(`told-${key}`, 0, max, this.truth[key]);
+    });
+    this.honest = STEPS.every(({ key }) => this.told[key] === this.truth[key]);
+    await this.choose(Math.round(read("guide", 0, this.index.networks.length - 1, 0)));
+    this.picker.choose(Math.round(read("assumption", 0, this.index.photographs.length - 1, 0)),
+      read("left", 0, 1e4, 64), read("top", 0, 1e4, 64));
+  }
+
+  reset() {
+    Object.assign(this.truth, { blur: 2, noise: 0 });
+    this.honest = true;
+    this.choose(0);
+    this.picker.choose(0);
+  }
+
+  save() {
+    const pictures = [this.original, this.input, this.right, this.wrong].map(({ canvas, text }) => [canvas, text.textContent]);
+    savePicture("what-a-lie-costs.png", this.root, [pictures],
+      [`${this.index.networks[this.chosen].name}. ${this.sentence()}`, this.picker.credit.textContent]);
   }
 }
 

@@ -6,31 +6,26 @@ const TRAIL = 400; // points of the trail that are kept
 const MAP = 100; // side of a map, in its own units
 const MARGIN = 6;
 
-// The networks and the filter of a page, each with its layers; weights are unpacked when first needed.
+// The networks and the filter of a page, each with its layers.
 function makeInstruments(model) {
   const index = model.get("index");
-  const floats = new Float32Array(bytesOf(model.get("numbers")).slice().buffer);
-  const array = ({ at, shape }) => floats.subarray(at, at + shape.reduce((a, b) => a * b));
+  const numbers = floatsOf(model.get("numbers"));
+  const kernel = bytesOf(model.get("kernel"));
+  return index.instruments.map((about) => makeInstrument(index, about, numbers, about.seed === undefined
+    ? () => weightsOf(model, about.weights) : () => untrainedWeights(about.network, about.seed), kernel));
+}
+
+// One of them: its numbers lie in `numbers`; `read` gives its weights when it is first needed.
+function makeInstrument({ size }, { name, layers, network }, numbers, read, kernel) {
+  const array = ({ at, shape }) => numbers.subarray(at, at + shape.reduce((a, b) => a * b));
   const unpack = (layer) => ({
     ...layer,
     ...Object.fromEntries(["mean", "axes", "points"].map((key) => [key, array(layer[key])])),
     colours: Object.fromEntries(Object.entries(layer.colours).map(([key, place]) => [key, array(place)])),
   });
-  return index.instruments.map((about) => {
-    let network = null;
-    return {
-      name: about.name,
-      layers: about.layers.map(unpack),
-      ready: () => (network ??= about.network && prepare(model, index, about)),
-    };
-  });
-}
-
-function prepare(model, { size }, { network, weights, seed }) {
-  const values = seed === undefined
-    ? fromHalf(new Uint16Array(bytesOf(model.get("weights")[weights]).slice().buffer))
-    : untrainedWeights(network, seed);
-  return makeNetwork(network, values, size, bytesOf(model.get("kernel")));
+  const prepare = async () => makeNetwork(network, await read(), size, kernel);
+  let made = null;
+  return { name, layers: layers.map(unpack), ready: () => (made ??= network && prepare()) };
 }
 
 // The means of the feature maps (pixels, channels), and the point on the map of a layer.
@@ -59,13 +54,6 @@ function paintFeatures(canvas, size, features, { mean, axes, low, high }) {
   });
 }
 
-// A mark for the k-th degradation, so that colour is never the only sign: circle, square, triangle.
-function markPath(k, x, y, r = 1) {
-  if (k % 3 === 1) return `M${x - r} ${y - r}h${2 * r}v${2 * r}h${-2 * r}z`;
-  if (k % 3 === 2) return `M${x} ${y - 1.3 * r}l${1.2 * r} ${2.1 * r}h${-2.4 * r}z`;
-  return `M${x - r} ${y}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0z`;
-}
-
 class PhotographMap {
   constructor(degradations) {
     this.degradations = degradations;
@@ -88,13 +76,7 @@ class PhotographMap {
       return [Math.min(...values), Math.max(...values)];
     });
     this.scale = bounds.map(([low, high]) => [(low + high) / 2, (MAP - 2 * MARGIN) / (high - low || 1)]);
-    this.dots.replaceChildren(...this.degradations.map(({ colour }, k) => svgElement("path", {
-      fill: colour,
-      d: Array.from({ length: this.contents }, (_, i) => {
-        const [x, y] = this.place(this.reference(k * this.contents + i));
-        return markPath(k, Number(x.toFixed(2)), Number(y.toFixed(2)));
-      }).join(""),
-    })));
+    this.dots.replaceChildren(...marksOf(this.degradations, layer.points.length / 2, (i) => this.place(this.reference(i))));
     this.path = [];
   }
 
@@ -131,20 +113,5 @@ class PhotographMap {
   // How far two points lie apart, as a share of the side of the map.
   distance(a, b) {
     return Math.hypot(...this.scale.map(([, scale], axis) => (a[axis] - b[axis]) * scale)) / (MAP - 2 * MARGIN);
-  }
-
-  // The map as a picture to draw on a canvas, with its colours resolved.
-  async picture(color, background, side) {
-    const copy = this.svg.cloneNode(true);
-    copy.prepend(svgElement("rect", { width: MAP, height: MAP, fill: background }));
-    copy.setAttribute("color", color);
-    copy.querySelectorAll(".ddr-trail, .ddr-own").forEach((node) => {
-      node.setAttribute("style", `fill: none; stroke: ${color}; stroke-width: 0.8`);
-    });
-    Object.entries({ xmlns: SVG, width: side, height: side }).forEach((pair) => copy.setAttribute(...pair));
-    const image = new Image();
-    image.src = `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(copy))}`;
-    await image.decode();
-    return image;
   }
 }

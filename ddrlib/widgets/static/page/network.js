@@ -1,7 +1,8 @@
 // SRResNets of any width and depth, with or without the global residual, guided or not.
 //
-// A network is its description (what the card says: channels, blocks, global_residual, guide, and
-// where each tensor lies among the weights) and its weights, float16 as in the file. Images are
+// A network is its description (what the card says: channels, blocks, global_residual, long_skip, guide,
+// and where each tensor lies among the weights) and its weights, float16 as in the file; without `output`
+// it gives features alone. Images are
 // Float32Array (height, width, 3) in [0, 1], square.
 
 const HALO = 1; // pixels of zeros around a feature map
@@ -83,22 +84,25 @@ async function loadKernel(binary, pages) {
 // ---- the layers ----
 
 // The convolutions of an SRResNet in order. `slope` is that of the activation that follows (1: none).
-function layersOf({ channels, blocks }) {
+function layersOf({ channels, blocks, output, long_skip: longSkip }) {
   const conv = (name, cin, cout, slope, shuffle = false) => ({ name, cin, cout, slope, shuffle });
   const body = Array.from({ length: blocks }, (_, i) => [
     conv(`body.${i}.conv1`, channels, channels, 0),
     conv(`body.${i}.conv2`, channels, channels, 1),
   ]);
+  const first = conv("conv_first", 3, channels, 0.1);
+  if (!output) return { first, body };
   return {
-    first: conv("conv_first", 3, channels, 0.1),
+    first,
     body,
+    skip: longSkip ? conv("conv_body", channels, channels, 1) : null,
     up: [conv("up1", channels, 4 * channels, 0.1, true), conv("up2", channels, 4 * channels, 0.1, true)],
     hr: conv("conv_hr", channels, channels, 0.1),
     last: conv("conv_last", channels, 3, 1),
   };
 }
 
-const flat = ({ first, body, up, hr, last }) => [first, ...body.flat(), ...up, hr, last];
+const flat = ({ first, body, skip, up = [], hr, last }) => [first, ...body.flat(), skip, ...up, hr, last].filter(Boolean);
 
 // Where the output channel in place `i` of the kernel's order comes from. PixelShuffle takes channel
 // 4 c + place to one of four places of a 2 x 2 block: the kernel's order has all channels of the
@@ -126,8 +130,9 @@ async function makeNetwork(about, weights, size, binary) {
   const image = map(size, 3);
   const features = map(size, channels);
   const inner = map(size, channels);
-  const [twice, large, hr] = [2, scale, scale].map((times) => map(size * times, channels));
-  const rgb = map(size * scale, LANES);
+  const start = layers.skip && map(size, channels); // what the skip for features adds
+  const [twice, large, hr] = about.output ? [2, scale, scale].map((times) => map(size * times, channels)) : [];
+  const rgb = about.output && map(size * scale, LANES);
   for (const layer of flat(layers)) {
     layer.groups = Math.ceil(layer.cout / LANES);
     layer.block = (1 + 9 * layer.cin) * LANES; // floats of a group: biases and weights
@@ -206,6 +211,7 @@ async function makeNetwork(about, weights, size, binary) {
         memory.set(lr.subarray(3 * y * size, 3 * (y + 1) * size), place(image, y, 0) / 4);
       }
       convolve(layers.first, image, features);
+      if (start) convolve(layers.first, image, start);
       for (const [conv1, conv2] of layers.body.slice(0, depth)) {
         convolve(conv1, features, inner);
         convolve(conv2, inner, features, features);
@@ -215,7 +221,8 @@ async function makeNetwork(about, weights, size, binary) {
 
     // After features(lr) to full depth: the image (scale * size, scale * size, 3), not clamped.
     output(lr) {
-      convolve(layers.up[0], features, twice);
+      if (start) convolve(layers.skip, features, inner, start);
+      convolve(layers.up[0], start ? inner : features, twice);
       convolve(layers.up[1], twice, large);
       convolve(layers.hr, large, hr);
       convolve(layers.last, hr, rgb);
@@ -232,22 +239,7 @@ async function makeNetwork(about, weights, size, binary) {
         pack(conv1, (c) => 1 + modulation[c], (c) => modulation[channels + c]);
       });
     },
-
-    // The embedding of what an oracle-guided network is given: blur in HR pixels, noise of 255.
-    embed(blur, noise) {
-      const hidden = linear([blur / about.strongest[0], noise / about.strongest[1]],
-        tensor("encoder.0.weight"), tensor("encoder.0.bias")).map((v) => Math.max(v, 0.1 * v));
-      return linear(hidden, tensor("encoder.2.weight"), tensor("encoder.2.bias"));
-    },
   };
-}
-
-function linear(input, weight, bias) {
-  return Float64Array.from(bias, (b, i) => {
-    let sum = b;
-    for (let j = 0; j < input.length; j += 1) sum += weight[i * input.length + j] * input[j];
-    return sum;
-  });
 }
 
 // The global residual: the image enlarged by linear interpolation between pixel centres.

@@ -8,6 +8,17 @@ function bytesOf(view) {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }
 
+// They may begin at a place that wider numbers cannot begin at.
+const copyOf = (view) => bytesOf(view).slice().buffer;
+const floatsOf = (view) => new Float32Array(copyOf(view));
+
+// The weights of a network, which are a model of their own: a page reads them when they are needed.
+async function weightsOf(model, k) {
+  const id = model.get("weights")[k].slice("IPY_MODEL_".length);
+  const weights = await model.widget_manager.get_model(id);
+  return fromHalf(new Uint16Array(copyOf(weights.get("data"))));
+}
+
 // {width, height, rgb}: rgb is Float32Array (height, width, 3) in [0, 1], of 8-bit values.
 async function readPhoto(file, smallest) {
   const bitmap = await decode(file);

@@ -1,7 +1,5 @@
 // Choosing a photograph, the reader's own or one that the page brings along, and a frame on it.
 
-const between = (v, low, high) => Math.min(Math.max(v, low), high);
-
 // A slider of one number of `state`, which shows and speaks it as `say` puts it.
 function numberSlider(state, { key, label, max, step, say }, onchange) {
   const input = element("input", { type: "range", min: 0, max, step, value: 0, oninput: () => {
@@ -16,8 +14,6 @@ function numberSlider(state, { key, label, max, step, say }, onchange) {
   };
   return { root: labelled(label, input, output), show };
 }
-
-const button = (text, onclick) => element("button", { type: "button", onclick }, text);
 
 // Runs `work` at the next frame, once, however often it is asked to before that.
 function oncePerFrame(work) {

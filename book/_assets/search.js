@@ -1,0 +1,18 @@
+// Sphinx's search fetches a page for an excerpt, which file:// forbids: the texts are here already.
+(function () {
+  "use strict";
+  const root = new URL(document.documentElement.dataset.content_root || "./", location.href).href;
+
+  window.fetch = function (address) {
+    const name = new URL(address, location.href).href.slice(root.length).replace(/\.html.*$/, "");
+    const main = document.createElement("div");
+    main.setAttribute("role", "main");
+    for (const [id, text] of Object.entries((window.DDR_TEXTS || {})[name] || {})) {
+      const section = document.createElement("section");
+      section.id = id;
+      section.textContent = `${text} `;
+      main.append(section);
+    }
+    return Promise.resolve({ text: () => Promise.resolve(main.outerHTML) });
+  };
+})();

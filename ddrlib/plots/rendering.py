@@ -1,0 +1,109 @@
+"""A figure as a page shows it: an SVG that knows dark mode, laid out for a column or for a phone.
+
+The SVG is an ordinary one. Under the fragment "#dark", which a page adds to its address, the ink and
+the lines take the colours of DARK; so one file serves both themes.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ddrlib.plots.palette import INK, LINE
+
+# What a page shows: the width in inches, and how far a figure may be scaled down to fit into it.
+COLUMN, PHONE = (7.0, 0.65), (3.7, 0.7)
+DARK = {INK: "#e3e6ea", LINE: "#4a525b", "#000000": "#ffffff"}
+DARK |= {"#783018": "#c98a6b", "#7B2D8E".lower(): "#c08ad0"}  # too dark to be seen there
+PIXELS = 200  # per inch, of photographs within a figure
+
+
+def for_pages(fig: Figure) -> dict[str, tuple[bytes, float]]:
+    """The SVG of each layout, "wide" and "narrow", with its width in inches. The figure is changed."""
+    specs = {ax: spec for ax in fig.axes if (spec := ax.get_subplotspec())}
+    panels = {(spec.rowspan.start, spec.colspan.start): ax for ax, spec in specs.items()}
+    shape = next(iter(specs.values())).get_gridspec().get_geometry()
+    size = fig.get_size_inches() / shape[::-1]
+    layouts = {}
+    for name, (width, scale) in {"wide": COLUMN, "narrow": PHONE}.items():
+        _arrange(fig, panels, shape, size, width / scale)
+        layouts[name] = _svg(fig)
+    return layouts
+
+
+def _svg(fig: Figure) -> tuple[bytes, float]:
+    """The file and its width in inches: transparent, the same bytes for the same figure."""
+    buffer = io.BytesIO()
+    with rc_context({"svg.fonttype": "path", "svg.hashsalt": "ddr", "svg.image_inline": True}):
+        options: dict[str, Any] = {"metadata": {"Date": None}, "transparent": True}
+        fig.savefig(buffer, format="svg", dpi=PIXELS, bbox_inches="tight", **options)
+    text = buffer.getvalue().decode()
+    points = float(re.search(r'<svg[^>]* width="([\d.]+)pt"', text)[1])  # type: ignore[index]
+    rules = "".join(
+        f'#dark:target [style*="{kind}: {light}"] {{{kind}: {dark} !important}}'
+        for light, dark in DARK.items()
+        for kind in ("fill", "stroke")
+    )
+    text = text.replace("<svg ", '<svg id="dark" ', 1)
+    head, defs, rest = text.partition(" <defs>")
+    return f"{head} <style>{rules}</style>\n{defs}{rest}".encode(), points / 72
+
+
+def _arrange(
+    fig: Figure,
+    panels: Mapping[tuple[int, int], Axes],
+    shape: tuple[int, int],
+    size: np.ndarray,
+    width: float,
+) -> None:
+    """No wider than `width` inches: columns for which there is no room go below the others.
+
+    `panels` by row and column, each of about `size` inches. They come in blocks of columns; each block
+    keeps its rows and says their names again.
+    """
+    rows, columns = shape
+    blocks = math.ceil(columns / max(round(width / size[0]), 1))
+    beside = math.ceil(columns / blocks)
+    places = fig.add_gridspec(rows * blocks, beside)
+    for (row, column), ax in panels.items():
+        block, place = divmod(column, beside)
+        ax.set_subplotspec(places[block * rows + row, place])
+        first = panels.get((row, 0))
+        if place == 0 and column and first is not None and ax.axison:
+            ax.tick_params(labelleft=any(tick.get_text() for tick in first.get_yticklabels()))
+            if not ax.get_ylabel():
+                _copy_label(first, ax)
+    fig.set_size_inches(min(beside * size[0], width), blocks * rows * size[1])
+    for legend in fig.legends:
+        _narrow(fig, legend, width)
+
+
+def _copy_label(one: Axes, other: Axes) -> None:
+    label = one.yaxis.label
+    other.set_ylabel(
+        label.get_text(),
+        rotation=label.get_rotation(),
+        ha=label.get_horizontalalignment(),
+        va=label.get_verticalalignment(),
+        fontsize=label.get_fontsize(),
+    )
+
+
+def _narrow(fig: Figure, legend: Any, width: float) -> None:
+    """Write the legend of a figure in as many columns as there is room for."""
+    texts = legend.get_texts()
+    inches = max(text.get_window_extent().width for text in texts) / fig.dpi + 0.6
+    columns = max(min(int(width / inches), legend._ncols), 1)
+    if columns != legend._ncols:
+        names, size = [text.get_text() for text in texts], texts[0].get_fontsize()
+        where: Any = "outside lower center" if legend._outside_loc else legend._loc
+        legend.remove()
+        fig.legend(legend.legend_handles, names, loc=where, ncols=columns, fontsize=size)

@@ -1,0 +1,87 @@
+"""The map of the first page: what a network makes of photographs, block after block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import anywidget
+import numpy as np
+import traitlets
+
+from ddrlib.degrade.degradation import parse
+from ddrlib.measure.measurement import Measurement
+from ddrlib.plots.palette import MARKERS, PALETTE
+from ddrlib.widgets.explorer_data import pack
+from ddrlib.widgets.live import static
+
+WORDS = {"blur": "blurred", "noise": "noisy", "jpeg": "compressed", "jp2k": "compressed"}
+BYTES = 4  # of a point: two words of 16 bits
+
+
+class DepthMap(anywidget.AnyWidget):
+    """Principal components of the features, layer by layer, on a slider; some points are pictures."""
+
+    _esm = static("common.js", "depth.js")
+    _css = static("common.css", "depth.css")
+    index = traitlets.Dict().tag(sync=True)
+    points = traitlets.Bytes().tag(sync=True)
+    sheet = traitlets.Bytes().tag(sync=True)
+
+    def __repr__(self) -> str:
+        layers = self.index["layers"]
+        return f"Map of {self.index['samples']} images in {len(layers)} layers"
+
+
+def depth_map(measurement: Measurement, pictures: int = 6) -> DepthMap:
+    """The map of a measurement: its first layer and the blocks of its trunk.
+
+    Parameters
+    ----------
+    measurement : Measurement
+        Of a network with a trunk, in all its layers.
+    pictures : int
+        How many contents are shown as pictures, in each degradation.
+
+    Returns
+    -------
+    DepthMap
+        It opens at the last block.
+    """
+    packed, samples = pack([measurement]), measurement.samples
+    names = [layer.name for layer in measurement.layers]
+    shown = list(dict.fromkeys([names[0], *measurement.trunk]))
+    views = len(packed.index["projections"])  # of a layer; the first is PCA
+    size = BYTES * len(samples.images)
+    starts = [views * names.index(name) * size for name in shown]
+    contents = np.linspace(0, samples.n - 1, min(pictures, samples.n)).round().astype(int)
+    index = {
+        "samples": len(samples.images),
+        "columns": packed.index["columns"],
+        "degradation": samples.degradation.tolist(),
+        "degradations": [
+            {"name": _word(text), "colour": PALETTE[k % len(PALETTE)], "marker": MARKERS[k]}
+            for k, text in enumerate(samples.degradations)
+        ],
+        "pictures": np.flatnonzero(np.isin(samples.content, contents)).tolist(),
+        "layers": [
+            {
+                "title": _title(k, name, measurement.trunk),
+                "purity": f"{measurement[name].knn_degradation.value:.0%}",
+            }
+            for k, name in enumerate(shown)
+        ],
+        "chance": f"{measurement[shown[0]].knn_chance:.0%}",
+    }
+    points = b"".join(packed.coordinates[start : start + size] for start in starts)
+    return DepthMap(index=index, points=points, sheet=packed.sheets[0])
+
+
+def _word(text: str) -> str:
+    """A degradation as the first page says it."""
+    steps: Sequence = parse(text).steps
+    return WORDS.get(steps[0].name, text) if len(steps) == 1 else text if steps else "clean"
+
+
+def _title(k: int, name: str, trunk: Sequence[str]) -> str:
+    """Where in the network a layer is."""
+    return f"block {trunk.index(name) + 1} of {len(trunk)}" if name in trunk else "first layer"

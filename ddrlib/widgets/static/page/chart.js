@@ -1,0 +1,56 @@
+// The quality of what a network restores, over everything that it can be told: a grid of blurs and noises.
+
+const GRID = 5; // assumptions on each axis
+
+class AssumptionChart {
+  // `most` of blur and of noise.
+  constructor(most) {
+    this.most = most;
+    this.side = 100 / GRID;
+    this.svg = svgElement("svg", { class: "ddr-map", viewBox: "-12 -4 116 112", role: "img", "aria-label": "Being computed" });
+  }
+
+  // What the k-th square stands for.
+  told(k) {
+    const share = (i) => i / (GRID - 1);
+    return { blur: this.most.blur * share(k % GRID), noise: this.most.noise * share(Math.floor(k / GRID)) };
+  }
+
+  clear() {
+    this.svg.replaceChildren();
+    this.svg.setAttribute("aria-label", "Being computed");
+  }
+
+  // PSNR in dB of each square, row by row from the bottom left.
+  show(cells) {
+    const { side } = this;
+    const [low, high] = [Math.min(...cells), Math.max(...cells)];
+    const word = { "font-size": 6, "text-anchor": "middle", fill: "currentColor" };
+    this.svg.replaceChildren(...cells.flatMap((v, i) => {
+      const [x, y] = [(i % GRID) * side, 100 - side - Math.floor(i / GRID) * side];
+      const light = (v - low) / (high - low || 1);
+      return [
+        svgElement("rect", { x, y, width: side, height: side, fill: `hsl(205 60% ${(25 + 60 * light).toFixed(0)}%)` }),
+        svgElement("text", { x: x + side / 2, y: y + side / 2 + 2, "font-size": 5.5, "text-anchor": "middle",
+          fill: light > 0.5 ? "#000" : "#fff" }, v.toFixed(1)),
+      ];
+    }), svgElement("text", { x: 50, y: 107, ...word }, "told blur →"),
+    svgElement("text", { x: -50, y: -4, transform: "rotate(-90)", ...word }, "told noise →"));
+    this.svg.setAttribute("aria-label", `PSNR over what the network is told, from ${low.toFixed(1)} to ${high.toFixed(1)} dB`);
+  }
+
+  // A square at the truth, a ring at what is told.
+  mark(truth, told) {
+    this.svg.querySelectorAll(".ddr-mark").forEach((node) => node.remove());
+    const place = ({ blur, noise }) => [
+      this.side / 2 + ((100 - this.side) * blur) / this.most.blur,
+      100 - this.side / 2 - ((100 - this.side) * noise) / this.most.noise,
+    ];
+    const [[x, y], [cx, cy]] = [truth, told].map(place);
+    const style = { class: "ddr-mark", fill: "none", stroke: "#fff", "stroke-width": 1.2 };
+    const under = { ...style, stroke: "#000", "stroke-width": 2.4 };
+    this.svg.append(...[under, style].flatMap((look) => [
+      svgElement("rect", { x: x - 8, y: y - 8, width: 16, height: 16, ...look }), svgElement("circle", { cx, cy, r: 9, ...look }),
+    ]));
+  }
+}

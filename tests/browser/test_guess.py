@@ -1,0 +1,105 @@
+"""The game of distortions, on a page of its own."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+
+import pytest
+import torch
+from axe_playwright_python.sync_playwright import Axe
+from conftest import CHROMIUM
+from harness import to_json, write_page
+
+from ddrlib.widgets.distortion_viewer import DistortionGame
+from ddrlib.widgets.thumbnails import webp
+
+if CHROMIUM is None:
+    pytest.skip("no Chromium on this machine", allow_module_level=True)
+
+TYPES = ["blur", "noise", "jpeg"]
+
+
+@pytest.fixture
+def page(browser, tmp_path):
+    states = [
+        {
+            "reference": "photograph 1",
+            "type": kind,
+            "level": 3,
+            "said": [("always blur", "blur", 2.0), ("all right", kind, 3.2)],
+        }
+        for kind in TYPES
+    ]
+    images = [torch.full((3, 32, 32), k / 4) for k in range(3)]
+    game = DistortionGame(TYPES, states, images, lambda reference, text: (images[0], []))
+    context = browser.new_context(viewport={"width": 800, "height": 700}, offline=True)
+    page = context.new_page()
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(write_page(game, tmp_path / "page.html"))
+    page.wait_for_function("window.drawn")
+    yield page
+    context.close()
+    assert errors == []
+
+
+def verdict(page):
+    return page.locator(".ddr-verdict").inner_text()
+
+
+def bars(page):
+    return [text.split("\n") for text in page.locator(".ddr-line").all_inner_texts()]
+
+
+def test_nothing_is_given_away_before_the_guess(page):
+    assert verdict(page) == "Which distortion is it?"
+    assert page.locator(".ddr-answers li").count() == 0
+    alternative = page.locator("img").get_attribute("alt")
+    assert not any(kind in alternative for kind in TYPES)
+    assert page.locator(".ddr-next").is_hidden()
+
+
+def test_every_picture_once_and_the_score_counts(page):
+    truths = set()
+    for k in range(3):
+        page.get_by_role("button", name="blur", exact=True).click()
+        said = re.match(
+            r"(Right|Wrong): it is (\w+), level 3 of 5\. You have (\d) of (\d)\.", verdict(page)
+        )
+        truths.add(said[2])
+        assert (said[1] == "Right") == (said[2] == "blur")
+        assert int(said[3]) == int("blur" in truths) and int(said[4]) == k + 1
+        answers = page.locator(".ddr-answers li").all_inner_texts()
+        assert answers[0].startswith("✓" if said[2] == "blur" else "✗")
+        assert answers[1] == f"✓ all right: {said[2]}, level 3.2"
+        page.get_by_role("button", name="Next picture").click()
+    assert truths == set(TYPES)
+    assert sorted(bars(page)) == [
+        ["all right", "3 of 3"],
+        ["always blur", "1 of 3"],
+        ["you", "1 of 3"],
+    ]
+
+
+def test_the_chart_is_there_from_the_start(page):
+    assert bars(page) == [["all right", "3 of 3"], ["always blur", "1 of 3"]]
+
+
+@pytest.mark.parametrize("width", [390, 800])
+def test_accessible_and_fits(page, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    page.get_by_role("button", name="jpeg", exact=True).click()
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+    found = [v["id"] for v in Axe().run(page).response["violations"]]
+    assert [name for name in found if not name.startswith(("region", "landmark", "page-has"))] == []
+
+
+def test_a_kernel_distorts_as_told(page):
+    page.evaluate("reply({type: 'pong'})")
+    page.get_by_role("textbox").fill("blur2")
+    page.get_by_role("button", name="Compute").click()
+    assert page.evaluate("sent[1].request") == {"reference": "photograph 1", "text": "blur2"}
+    message = to_json({"type": "result", "said": [["all right", "blur", 1.5]]})
+    page.evaluate(f"reply({message}, ['{b64encode(webp(torch.zeros(3, 8, 8))).decode()}'])")
+    assert page.locator(".ddr-answers li").all_inner_texts() == ["all right: blur, level 1.5"]

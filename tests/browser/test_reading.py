@@ -1,0 +1,102 @@
+"""What a reader does first: look at the first screen, search, change the light, enlarge a figure."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import HTML
+
+INTRO = HTML / "00_intro.html"
+if not INTRO.exists():
+    pytest.skip("no pages: run `ddr book` first", allow_module_level=True)
+
+FIRST = ".ddr-depth, .ddr-findings"
+
+
+@pytest.mark.parametrize("width, height", [(1280, 900), (390, 844)])
+def test_the_first_screen_holds_the_map_and_the_findings(visit, width, height):
+    page = visit(INTRO, width=width).page
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_timeout(300)
+    boxes = [page.locator(part).bounding_box() for part in FIRST.split(", ")]
+    assert all(box and box["y"] > 0 for box in boxes)
+    assert boxes[0]["y"] + boxes[0]["height"] <= height
+    last = page.locator(".ddr-findings li").last.bounding_box()
+    assert last["y"] + last["height"] <= height, "three findings, whole"
+    assert page.locator(".ddr-findings li").count() == 3
+    assert all(
+        share.endswith("%") for share in page.locator(".ddr-findings li b + b").all_inner_texts()
+    )
+
+
+def test_the_map_moves_with_its_slider(visit):
+    page = visit(INTRO).page
+    slider = page.get_by_role("slider", name="Depth")
+    places = "[...document.querySelectorAll('.ddr-dot')].map((dot) => dot.style.transform).join()"
+    last = page.evaluate(places)
+    slider.press("Home")
+    assert page.evaluate(places) != last
+    assert slider.get_attribute("aria-valuetext") == "first layer"
+    slider.press("End")
+    assert page.evaluate(places) == last
+    assert page.locator(".ddr-depth image").count() >= 3
+
+
+def test_it_can_be_used_in_two_seconds(browser):
+    """The best of three: a machine that does other work is slower than a reader's."""
+    times = []
+    for _ in range(3):
+        page = browser.new_page()
+        page.goto(INTRO.as_uri(), wait_until="commit")
+        page.wait_for_selector(".ddr-depth input")
+        times.append(page.evaluate("performance.now()"))
+        page.close()
+    assert min(times) < 2000
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_follow_the_system_and_figures_the_page(browser, scheme):
+    context = browser.new_context(color_scheme=scheme, offline=True)
+    page = context.new_page()
+    page.goto(INTRO.as_uri())
+    page.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
+    assert page.locator(f".ddr-on-{scheme}").first.is_visible()
+    hidden = {"light": "dark", "dark": "light"}[scheme]
+    assert not page.locator(f".ddr-on-{hidden}").first.is_visible()
+    context.close()
+
+
+def test_search_shows_what_it_found(visit):
+    page = visit(HTML / "search.html").page
+    page.goto((HTML / "search.html").as_uri() + "?q=degradation")
+    page.wait_for_selector("#search-results li p.context")
+    excerpts = page.locator("#search-results li p.context").all_inner_texts()
+    assert len(excerpts) > 5
+    assert any("degradation" in text.lower() for text in excerpts)
+
+
+def test_a_figure_is_enlarged_and_closed_again(visit):
+    page = visit(INTRO).page
+    page.locator(".ddr-enlarge").first.click()
+    dialog = page.get_by_role("dialog")
+    picture, figure = dialog.locator("img"), page.locator(".ddr-enlarge img:visible").first
+    assert picture.get_attribute("alt") == figure.get_attribute("alt")
+    assert picture.bounding_box()["width"] > figure.bounding_box()["width"]
+    page.keyboard.press("Escape")
+    assert dialog.count() == 0
+
+
+def test_a_shared_link_has_a_description_and_a_picture(visit):
+    page = visit(INTRO).page
+    described = page.locator('meta[name="description"]').get_attribute("content")
+    assert 80 < len(described) <= 205
+    picture = page.locator('meta[property="og:image"]').get_attribute("content")
+    assert (HTML / picture).read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_nothing_is_shipped_that_no_page_loads():
+    assert not [*HTML.rglob("*.map"), *HTML.rglob("fontawesome.js")]
+    for script in HTML.rglob("*.js"):
+        assert "sourceMappingURL" not in script.read_text("utf-8", errors="replace")
+    for page in HTML.glob("*.html"):
+        text = page.read_text("utf-8")
+        assert ("tex-chtml" in text) == ('class="math' in text), page.name

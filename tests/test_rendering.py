@@ -1,0 +1,66 @@
+"""Figures as pages show them: nothing wider than the page, nothing lost, two themes in one file."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+
+from ddrlib.plots.palette import INK, MARKERS, PALETTE
+from ddrlib.plots.panels import grid, legend, points
+from ddrlib.plots.rendering import COLUMN, PHONE, for_pages
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def maps_of(rows: int, columns: int):
+    """Panels named by row and column, with a long legend and a colour bar."""
+    fig, axes = grid(
+        [f"row {i}" for i in range(rows)], [f"column {j}" for j in range(columns)], (3, 2)
+    )
+    for ax in axes.flat:
+        points(
+            ax,
+            np.eye(4, 2),
+            np.arange(4),
+            [f"a degradation of a rather long name indeed {k}" for k in range(4)],
+        )
+    legend(fig, axes[:1, 0])
+    return fig
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (2, 3), (3, 2)])
+def test_every_layout_fits_its_page_at_its_scale(shape):
+    layouts = for_pages(maps_of(*shape))
+    for name, (width, scale) in {"wide": COLUMN, "narrow": PHONE}.items():
+        assert layouts[name][1] <= 1.1 * width / scale, "the tight box may add a little"
+
+
+def test_columns_are_stacked_in_blocks_that_keep_their_rows():
+    fig = maps_of(2, 3)
+    fig.set_size_inches(12, 4)
+    for_pages(fig)  # ends with the layout of a phone
+    places = {
+        (ax.get_title(), i): ax.get_subplotspec().rowspan.start
+        for i, ax in enumerate(fig.axes)
+        if ax.get_title()
+    }
+    assert sorted(places.values()) == [0, 2, 4], "the panel below each is its second row"
+    assert [ax.get_ylabel() for ax in fig.axes] == ["row 0"] * 3 + ["row 1"] * 3
+    assert fig.legends[0]._ncols == 1
+    assert len(fig.legends) == 1 and len(fig.legends[0].get_texts()) == 4
+
+
+def test_the_dark_theme_is_in_the_same_file_and_the_file_is_always_the_same():
+    svg = for_pages(maps_of(1, 2))["wide"][0].decode()
+    assert svg == for_pages(maps_of(1, 2))["wide"][0].decode()
+    assert re.search(r'<svg id="dark"', svg)
+    assert f'#dark:target [style*="fill: {INK}"] {{fill: ' in svg
+    assert svg.count(f"fill: {INK}") > 5, "letters have the colour that changes"
+    assert PALETTE[0].lower() in svg and len(MARKERS) == 8
