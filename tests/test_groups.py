@@ -16,8 +16,8 @@ def test_a_difference_by_hand():
     # Of the first group a has 2 on average and b 10; of the second b has 4; c belongs to neither.
     assert found.value == pytest.approx((2 + 10) / 2 - 4)
     assert found.n == 3
-    # Drawn without a or with it, the first group's mean lies between a's and b's.
-    assert (found.low, found.high) == pytest.approx((2 - 4 + 4, 10 - 4)) or found.low >= 2 - 4
+    # b has to be drawn, for the second group; a may be missing: then the first mean is b's own.
+    assert found.high == pytest.approx(10 - 4) and 2 - 4 < found.low < found.value
 
 
 def test_a_maker_counts_once_however_many_networks_it_has():
@@ -40,11 +40,11 @@ def test_copies_of_a_network_narrow_no_interval():
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says():
-    rng, covered, trials = np.random.default_rng(1), 0, 100
-    first = np.arange(40) < 20
+    rng, covered, trials = np.random.default_rng(1), 0, 40
+    first = np.arange(20) < 10
     for _ in range(trials):
-        values = rng.normal(size=40) + first
-        found = over_makers(difference(values, first, ~first), np.arange(40).astype(str), n=300)
+        values = rng.normal(size=20) + first
+        found = over_makers(difference(values, first, ~first), np.arange(20).astype(str), n=200)
         covered += found.low <= 1 <= found.high
     error = norm.ppf(0.999) * np.sqrt(0.95 * 0.05 * trials)
     assert covered >= 0.92 * trials - error

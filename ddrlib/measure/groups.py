@@ -18,7 +18,7 @@ Statistic = Callable[[Sequence[np.ndarray]], float]
 
 
 def over_makers(
-    statistic: Statistic, makers: Sequence[str], n: int = 2000, seed: int = 0
+    statistic: Statistic, makers: Sequence[str], n: int = 1000, seed: int = 0
 ) -> Interval:
     """A statistic of networks with its 95 % percentile bootstrap interval over their makers.
 
