@@ -78,7 +78,7 @@ def grow(report: Report, images: torch.Tensor) -> None:
             os.environ["DDR_CACHE"] = folder
             clock, cpu, _ = timed(lambda n=networks: [layer_grams(net, images) for net in n])
             first = first or (clock, cpu)
-            report.add(what, f"{number} networks", clock, cpu, *first)
+            report.add(what, f"{number} network{'s' * (number > 1)}", clock, cpu, *first)
             clock, cpu, _ = timed(lambda n=networks: [layer_grams(net, images) for net in n])
     report.add(what, "4 networks, from the cache", clock, cpu, *first)
 

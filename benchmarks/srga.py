@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from harness import Report, timed
 from sklearn.decomposition import PCA
+from threadpoolctl import threadpool_limits
 
 from ddrlib.measure.ggd import fit_ggd, ggd_kl
 from ddrlib.measure.srga import read_features, srga
@@ -42,7 +43,8 @@ def streamed(reference: Path, test: Path, components: int) -> float:
 
 def measured(way, *arguments) -> tuple[float, float, float, float]:
     """Seconds, CPU seconds, what it gives, and the peak memory of this process in GB."""
-    clock, cpu, value = timed(lambda: way(*arguments))
+    with threadpool_limits(1):  # what `Report` set holds for its own process
+        clock, cpu, value = timed(lambda: way(*arguments))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
     return clock, cpu, float(value), peak
 

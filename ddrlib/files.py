@@ -83,10 +83,19 @@ _parsing = threading.Lock()  # Python 3.11 fails where two threads parse at once
 
 
 def source_hash(source: str) -> str:
-    """SHA-256 of Python code without its comments and layout; of the text, if it is no Python."""
+    """SHA-256 of Python code without comments, layout and docstrings of functions and classes.
+
+    Of the text, if it is no Python.
+    """
     try:
         with _parsing:
-            source = ast.dump(ast.parse(source))
+            tree = ast.parse(source)
+            for node in ast.walk(tree):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and (
+                    ast.get_docstring(node, clean=False) is not None
+                ):
+                    node.body = node.body[1:] or [ast.Pass()]
+            source = ast.dump(tree)
     except (SyntaxError, ValueError, RecursionError):  # an IPython command, for instance
         source = source.strip()
     return hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()

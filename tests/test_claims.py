@@ -39,13 +39,15 @@ def test_four_states(monkeypatch, holds, not_tested, expected, title):
     }
 
 
-def test_a_chapter_knows_its_verdicts_and_folds_long_evidence(monkeypatch):
-    page, _ = show(monkeypatch, holds=[True, False])
-    assert claims.verdict_of("grass") == "partly supported" and "<details" not in page
-    monkeypatch.setattr(claims, "LONG", 4)
-    assert (
-        "<details><summary>The figures</summary><p><em>n = 3<" in show(monkeypatch, holds=True)[0]
-    )
+def test_a_chapter_knows_its_verdicts(monkeypatch):
+    show(monkeypatch, holds=[True, False])
+    assert claims.verdict_of("grass") == "partly supported"
+
+
+def test_the_criterion_is_seen_and_opens_on_the_figures(monkeypatch):
+    page, _ = show(monkeypatch, holds=True, criterion="a > b")
+    folded = "<summary><strong>Criterion:</strong> a &gt; b</summary><p>n = 3</p></details>"
+    assert folded in page
 
 
 def test_the_book_lists_all_claims_and_nothing_else(monkeypatch, tmp_path):

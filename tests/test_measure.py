@@ -11,6 +11,7 @@ from torch import nn
 
 from ddrlib.data.photographs import Patches
 from ddrlib.degrade.degradation import degrade
+from ddrlib.degrade.samples import Samples
 from ddrlib.errors import DDRError
 from ddrlib.features.extraction import extract
 from ddrlib.features.grams import gram
@@ -185,6 +186,21 @@ def test_a_layer_with_fewer_contents_is_what_is_measured_of_these_alone(network,
     part = whole.only(DEGRADATIONS[:2], n=5)
     assert part.n == 5 and part.content.tolist() == few.content.tolist()
     assert np.allclose(part.gram, few.gram)
+
+
+def test_what_was_not_measured_is_named(network, patches):
+    layer = measure(network, patches, DEGRADATIONS, layers=["content"], seeds=1)["content"]
+    samples = Samples.of(patches, DEGRADATIONS)
+    for ask in (
+        lambda: layer.only(["clean", "noise21"]),
+        lambda: layer.srga("noise21"),
+        lambda: samples.under("noise21"),
+    ):
+        with pytest.raises(DDRError, match="noise21 was not measured; did you mean noise20"):
+            ask()
+    for n in (0, -1, N + 1):
+        with pytest.raises(DDRError, match=f"{n} contents"):
+            layer.only(["clean", "noise20"], n=n)
 
 
 def test_an_order_of_layers_or_a_backend_changes_nothing(network, patches):

@@ -267,6 +267,8 @@ def test_the_answer_follows_the_question_on_the_page():
     source = nbformat.v4.new_notebook(cells=[text("Why?"), code("n = 1"), text("How"), answer])
     merged = site.merged(source, source)
     assert [cell.source for cell in merged.cells] == ["Why?", "answer()", "n = 1", "How"]
+    source.cells[1].source = "n = 2"  # changed since the run, which is then shown as it was
+    assert site.merged(source, merged).cells[1].source == "answer()"
 
 
 def test_the_old_pages_stay_until_the_new_ones_are_whole(folder, compiled, monkeypatch):

@@ -1,6 +1,7 @@
 """Numbers and names in sentences."""
 
-from ddrlib.book.words import listed, percents, words
+from ddrlib.book.words import beside, listed, percents, words
+from ddrlib.measure.intervals import Interval
 
 
 def test_numbers_side_by_side_have_equally_many_decimals():
@@ -19,3 +20,9 @@ def test_names_are_joined_as_in_a_sentence():
     assert words(["blur"]) == "blur" and words([]) == "none"
     assert words(["blur", "noise", "JPEG"]) == "blur, noise and JPEG"
     assert words(name for name in ("blur", "noise")) == "blur and noise"
+
+
+def test_intervals_that_touch_are_not_clearly_different():
+    low, middle, high = (Interval(x, x - 1, x + 1, 9) for x in (0.0, 2.0, 4.5))
+    assert beside(high, low) == "higher" and beside(low, high) == "lower"
+    assert beside(low, middle) == beside(middle, low) == "not clearly different"

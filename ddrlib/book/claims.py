@@ -22,7 +22,6 @@ SUPPORTED, PARTLY, NOT_SUPPORTED, NOT_TESTED = VERDICTS = (
 )
 # The colours of the admonitions; "not tested" has none.
 CSS_CLASSES = dict(zip(VERDICTS, ("tip", "note", "warning", ""), strict=True))
-LONG = 300  # characters of evidence that a box shows unfolded
 KEPT = {"statement", "verdict", "criterion", "evidence"}
 
 
@@ -70,13 +69,15 @@ def claim(
     lines = [
         f"<p>{escape(statement)}</p>",
         f"<p><strong>Not tested because</strong> {escape(not_tested)}</p>" if not_tested else "",
-        f"<p><strong>Criterion:</strong> {escape(criterion)}</p>" if criterion else "",
-        _shown(escape(evidence)),
+        (
+            f"<details><summary><strong>Criterion:</strong> {escape(criterion or 'none')}</summary>"
+            f"<p>{escape(evidence)}</p></details>"
+        ),
     ]
     # An HTML admonition, not a MyST directive: it reads the same in Jupyter and in the book.
     display(
         HTML(
-            f'<div class="admonition {CSS_CLASSES[found]} mathjax_ignore tex2jax_ignore">'
+            f'<div class="admonition ddr-claim {CSS_CLASSES[found]} mathjax_ignore tex2jax_ignore">'
             f'<p class="admonition-title">{title}</p>{"".join(lines)}</div>'
         )
     )
@@ -101,13 +102,6 @@ def verdict_of(key: str) -> str:
         For a claim that was not made yet.
     """
     return kept_claims()[key]["verdict"]
-
-
-def _shown(evidence: str) -> str:
-    """The figures; a long row of them is folded."""
-    if len(evidence) <= LONG:
-        return f"<p><em>{evidence}</em></p>"
-    return f"<details><summary>The figures</summary><p><em>{evidence}</em></p></details>"
 
 
 def claims() -> list[dict]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Thread
 
 WORTH_IT = 60  # seconds that the run must have to go
-PAUSE = 180  # seconds between two builds, which take their share of the machine
+PAUSE = 300  # seconds between two builds, which take their share of the machine
 BUILD_PAGES = """
 import os, pathlib, sys
 os.nice(10)

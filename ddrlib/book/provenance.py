@@ -70,15 +70,18 @@ def keep_preview(fig: Figure) -> None:
     Parameters
     ----------
     fig : matplotlib.figure.Figure
-        As `ddrlib.plots` makes it, before `show_figure`, which changes and closes it.
+        About twice as wide as high. It is closed.
 
     Raises
     ------
     DDRError
         Where the file cannot be written.
     """
+    from matplotlib import pyplot
+
     buffer = io.BytesIO()
     fig.savefig(buffer, format="png", dpi=200, facecolor="white")
+    pyplot.close(fig)
     _keep(Run.current(), "preview.png", buffer.getvalue())
 
 

@@ -138,7 +138,7 @@ def merged(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
     ran = [cell for cell in code if cell not in added]
     written = [cell for cell in source.cells if cell.cell_type == "code"]
     if [source_hash(c.source) for c in written] != [source_hash(c.source) for c in ran]:
-        return executed
+        return _answer_first(copy.deepcopy(executed))
     result, outputs = copy.deepcopy(executed), iter(ran)
     result.cells = []
     for cell in source.cells:
@@ -151,10 +151,15 @@ def merged(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
                 for parameters in added:
                     parameters.metadata.tags = [*parameters.metadata.tags, *_display(cell)]
                 result.cells += added
-    answers = [cell for cell in result.cells if "answer" in cell.metadata.get("tags", [])]
-    others = [cell for cell in result.cells if cell not in answers]
-    result.cells = [*others[:1], *answers, *others[1:]]
-    return result
+    return _answer_first(result)
+
+
+def _answer_first(notebook: NotebookNode) -> NotebookNode:
+    """The notebook with its cells of the tag "answer" after the first cell."""
+    answers = [cell for cell in notebook.cells if "answer" in cell.metadata.get("tags", [])]
+    others = [cell for cell in notebook.cells if cell not in answers]
+    notebook.cells = [*others[:1], *answers, *others[1:]]
+    return notebook
 
 
 def _display(cell: NotebookNode) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ddrlib.measure.intervals import decimals
+from ddrlib.measure.intervals import Interval, decimals
 
 
 def listed(numbers: Iterable[float], others: Iterable[float] = ()) -> str:
@@ -58,3 +58,23 @@ def words(names: Iterable[str]) -> str:
     """
     *others, last = list(names) or ["none"]
     return f"{', '.join(others)} and {last}" if others else last
+
+
+def beside(found: Interval, other: Interval) -> str:
+    """How an interval compares with another.
+
+    Parameters
+    ----------
+    found
+        The one that the sentence is about.
+    other
+        The one that it is compared with.
+
+    Returns
+    -------
+    str
+        "higher" or "lower"; "not clearly different" where they touch.
+    """
+    if found.low > other.high:
+        return "higher"
+    return "lower" if found.high < other.low else "not clearly different"

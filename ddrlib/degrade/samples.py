@@ -12,7 +12,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from ddrlib.data.photographs import Patches
 from ddrlib.degrade.degradation import degrade, parse
-from ddrlib.errors import DDRError
+from ddrlib.errors import DDRError, did_you_mean
 
 
 class Design:
@@ -33,6 +33,13 @@ class Design:
     def degradation(self) -> np.ndarray:
         """(N,), the number of each sample's degradation, 0 to k - 1."""
         return np.repeat(np.arange(len(self.degradations)), self.n)
+
+    def first(self, degradation: str) -> int:
+        """The number of the first of a degradation's n samples; DDRError where there are none."""
+        if degradation not in self.degradations:
+            hint = did_you_mean(degradation, self.degradations)
+            raise DDRError(f"degradation {degradation} was not measured; {hint}")
+        return self.n * self.degradations.index(degradation)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,10 +120,10 @@ class Samples(Design):
 
         Raises
         ------
-        ValueError
+        DDRError
             For a degradation that the samples do not have.
         """
-        first = self.n * self.degradations.index(degradation)
+        first = self.first(degradation)
         return self.images[first : first + self.n]
 
 

@@ -13,6 +13,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from ddrlib.degrade.samples import Design, Samples
+from ddrlib.errors import DDRError
 from ddrlib.features.grams import gram, layer_grams, subgram
 from ddrlib.measure.intervals import Interval, bootstrap
 from ddrlib.measure.metrics import FACTORS, TwoWay, VarianceSplit, calinski_harabasz, permutation_p
@@ -128,11 +129,13 @@ class Layer(Design):
 
         Raises
         ------
-        ValueError
-            For a degradation that the layer does not have.
+        DDRError
+            For a degradation that the layer does not have, and more contents than it has.
         """
-        n = n or self.n
-        firsts = [self.n * self.degradations.index(name) for name in degradations]
+        n = self.n if n is None else n
+        if not 1 <= n <= self.n:
+            raise DDRError(f"{n} contents of layer {self.name}: it was measured on {self.n}")
+        firsts = [self.first(name) for name in degradations]
         index = np.add.outer(firsts, np.arange(n)).ravel()
         return Layer(self.name, self.dim, subgram(self.gram, index), n, tuple(degradations))
 
@@ -210,7 +213,7 @@ class Layer(Design):
 
         Raises
         ------
-        ValueError
+        DDRError
             For a degradation that the layer does not have.
 
         References

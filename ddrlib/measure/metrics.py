@@ -8,7 +8,6 @@ are integer arrays of length N.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -134,12 +133,6 @@ class TwoWay:
             counts @ self.squares - mean,
         )
 
-    def share(self, factor: str, counts: np.ndarray) -> np.ndarray:
-        """The share (B,) of SS total of a factor: "degradation", "content" or "rest"."""
-        degradation, content, total = self.sums(counts)
-        rest = total - degradation - content
-        return {"degradation": degradation, "content": content, "rest": rest}[factor] / total
-
     def component(self, factor: str, counts: np.ndarray) -> np.ndarray:
         """The unbiased variance component (B,) of a factor: see `variance_components`."""
         ss_degradation, ss_content, total = self.sums(counts)
@@ -183,35 +176,6 @@ def _quadratic(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return ((rows @ matrix) * rows).sum(axis=1)
 
 
-def variance_split(
-    gram: np.ndarray, content: np.ndarray, degradation: np.ndarray
-) -> VarianceSplit[float]:
-    """How the sum of squares of the features divides: two-way analysis of variance, one per cell.
-
-    With G centred, SS total is the trace of G, and SS of a factor is the sum over its levels of
-    1'G1 / (samples of the level).
-
-    Parameters
-    ----------
-    gram : ndarray
-        (N, N), a centred Gram matrix, N = n k.
-    content, degradation : ndarray
-        (N,), labels; each content is there under each degradation exactly once.
-
-    Returns
-    -------
-    VarianceSplit
-        Shares from 0 to 1. Labels without effect get (k - 1) / (N - 1) for degradation and
-        (n - 1) / (N - 1) for content on average.
-
-    Raises
-    ------
-    DDRError
-        For a design that is not balanced, or features that are all equal.
-    """
-    return _split(TwoWay.share, gram, content, degradation)
-
-
 def variance_components(
     gram: np.ndarray, content: np.ndarray, degradation: np.ndarray
 ) -> VarianceSplit[float]:
@@ -243,19 +207,10 @@ def variance_components(
     ----------
     Searle, Casella and McCulloch, "Variance Components", Wiley 1992, chapter 4.
     """
-    return _split(TwoWay.component, gram, content, degradation)
-
-
-def _split(
-    part: Callable[[TwoWay, str, np.ndarray], np.ndarray],
-    gram: np.ndarray,
-    content: np.ndarray,
-    degradation: np.ndarray,
-) -> VarianceSplit[float]:
     design = TwoWay.of(gram, content, degradation)
     _check_variance(gram)
     once = np.ones((1, len(design.squares)))
-    return VarianceSplit(*(float(part(design, factor, once)[0]) for factor in FACTORS))
+    return VarianceSplit(*(float(design.component(factor, once)[0]) for factor in FACTORS))
 
 
 def _check_variance(gram: np.ndarray) -> None:

@@ -66,7 +66,8 @@ class SpatialAggregation(Aggregation):
         side = max(self.window)  # of a square that whole windows of both kinds fill
         padding = (0, 0, 0, -width % side, 0, -height % side)
         # Channels last: cutting windows then copies runs of numbers, not single ones.
-        qkv = F.pad(torch.stack([maps.movedim(1, -1) for maps in (query, key, value)]), padding)
+        qkv = torch.stack([maps.movedim(1, -1) for maps in (query, key, value)])
+        qkv = F.pad(qkv, padding) if any(padding) else qkv
         wide, high = qkv.chunk(2, dim=-1)
         attended = [self._within(wide, self.window), self._within(high, self.window[::-1])]
         return torch.cat(attended, dim=-1)[:, :height, :width].movedim(-1, 1)
@@ -79,12 +80,13 @@ class SpatialAggregation(Aggregation):
         """
         size = qkv.shape[1:4]
         shift = [side // 2 * self.shifted for side in window]
-        query, key, value = _windows(
-            qkv.roll([-step for step in shift], dims=(2, 3)), window, self.heads // 2
-        )
+        if self.shifted:
+            qkv = qkv.roll([-step for step in shift], dims=(2, 3))
+        query, key, value = _windows(qkv, window, self.heads // 2)
         apart = _apart(size[1:], window, shift, query) if self.shifted else None
         attended = F.scaled_dot_product_attention(query, key, value, apart)
-        return _image(attended, size, window).roll(shift, dims=(1, 2))
+        image = _image(attended, size, window)
+        return image.roll(shift, dims=(1, 2)) if self.shifted else image
 
     def weights(self, attended: Tensor, convolved: Tensor) -> tuple[Tensor, Tensor]:
         """One a channel for the attended maps, one a place for the convolved ones."""

@@ -230,7 +230,7 @@ def against_loss(table: pd.DataFrame) -> Figure:
 
 
 def few_shots(found: pd.DataFrame, chance: float) -> Figure:
-    """Type accuracy against the number of reference pictures learned from.
+    """Type accuracy against the number of photographs learned from.
 
     Parameters
     ----------
@@ -263,7 +263,7 @@ def few_shots(found: pd.DataFrame, chance: float) -> Figure:
     ax.set_xscale("log")
     ax.set_xticks(shots, shots)
     ax.minorticks_off()
-    ax.set(ylim=(0, 1), xlabel="reference pictures learned from", ylabel="type accuracy")
+    ax.set(ylim=(0, 1), xlabel="photographs learned from", ylabel="type accuracy")
     ax.yaxis.set_major_formatter(PercentFormatter(1))
     legend(fig, [ax])
     return fig

@@ -22,6 +22,7 @@ from ddrlib.measure.metrics import calinski_harabasz
 from ddrlib.measure.tsne import tsne_each, usable_perplexity
 from ddrlib.plots.palette import MARKERS, PALETTE, SHARES
 from ddrlib.widgets.thumbnails import photograph_name, sheet, sheet_columns
+from ddrlib.zoo.names import plain_name
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ def pack(
         "networks": [
             {
                 "name": m.network,
+                "title": plain_name(m.network),
                 "seeds": m.seeds,
                 "sheet": list(by_scale).index(m.samples.scale),
                 "layers": list(map(_figures, m.layers)),

@@ -9,6 +9,7 @@ import numpy as np
 import traitlets
 from torch import Tensor
 
+from ddrlib.data.credits import credits
 from ddrlib.data.photographs import Patches
 from ddrlib.degrade.degradation import degrade, parse, upsample
 from ddrlib.errors import DDRError
@@ -17,6 +18,7 @@ from ddrlib.measure.fidelity import psnr
 from ddrlib.widgets.live import LiveWidget, Progress, static
 from ddrlib.widgets.thumbnails import plain_names, webp
 from ddrlib.zoo.loading import Network
+from ddrlib.zoo.names import plain_name
 
 EXACT = 64  # pixels: the largest side that is stored without loss
 
@@ -43,6 +45,8 @@ class FrameViewer(LiveWidget):
         into a field; `choice` maps the axes to their values.
     live
         The label of that field.
+    whose
+        What to say of a value of the first axis: whose photograph it is.
 
     Raises
     ------
@@ -56,6 +60,7 @@ class FrameViewer(LiveWidget):
     frames = traitlets.List(traitlets.Dict()).tag(sync=True)
     pictures = traitlets.List(traitlets.Bytes()).tag(sync=True)
     live = traitlets.Unicode().tag(sync=True)
+    whose = traitlets.Dict().tag(sync=True)
 
     def __init__(
         self,
@@ -63,6 +68,7 @@ class FrameViewer(LiveWidget):
         frames: Callable[..., Sequence[Picture]],
         compute: Callable[[dict, str], Sequence[Picture]],
         live: str,
+        whose: Mapping[str, str] | None = None,
     ) -> None:
         pictures: dict[bytes, int] = {}  # frames often share a picture: each is stored once
         shown = [
@@ -79,7 +85,14 @@ class FrameViewer(LiveWidget):
             row = _encode(compute(request["choice"], request["text"]), fresh)
             return {"show": row, "context": request["text"]}, list(fresh)
 
-        super().__init__(answer, axes=list(axes), frames=shown, pictures=list(pictures), live=live)
+        super().__init__(
+            answer,
+            axes=list(axes),
+            frames=shown,
+            pictures=list(pictures),
+            live=live,
+            whose=dict(whose or {}),
+        )
 
     def __repr__(self) -> str:
         return f"FrameViewer: {len(self.frames)} frames on the axes {', '.join(self.axes)}"
@@ -142,7 +155,7 @@ def gallery(
     DDRError
         For an unknown kind of degradation, and a degree out of range.
     """
-    methods = {n.name: (n.scale, partial(super_resolve, n)) for n in networks}
+    methods = {plain_name(n.name): (n.scale, partial(super_resolve, n)) for n in networks}
     chosen = np.linspace(0, len(patches) - 1, min(count, len(patches))).round().astype(int)
     names = plain_names(patches.category[chosen])
 
@@ -162,7 +175,9 @@ def gallery(
         "degradation": list(degradations),
         "degree": degradations,
     }
-    return FrameViewer(axes, frame, compute, "any degradation, such as blur1.5+noise10+jpeg50")
+    live = "any degradation, such as blur1.5+noise10+jpeg50"
+    whose = dict(zip(names, credits(patches.source[chosen]), strict=True))
+    return FrameViewer(axes, frame, compute, live, whose)
 
 
 def restorations(

@@ -8,10 +8,11 @@ from functools import cache
 from torch import Tensor
 
 from ddrlib.applications.blind import blur_and_noise, blur_then_noise, restore
+from ddrlib.data.credits import credits
 from ddrlib.data.photographs import Patches
 from ddrlib.degrade.degradation import parse
 from ddrlib.networks.guided import takes_truth
-from ddrlib.widgets.frame_viewer import FrameViewer, Method, Picture, restorations
+from ddrlib.widgets.frame_viewer import FrameViewer, Method, Picture, Values, restorations
 from ddrlib.widgets.thumbnails import plain_names
 from ddrlib.zoo.loading import Network
 
@@ -61,7 +62,9 @@ def restoration_viewer(
         k = names.index(choice["photograph"])
         return _rows(patches.images[k : k + 1], text, networks)[0]
 
-    return FrameViewer({"photograph": names, "blur": blurs, "noise": noises}, frame, compute, LIVE)
+    axes: dict[str, Values] = {"photograph": names, "blur": blurs, "noise": noises}
+    whose = dict(zip(names, credits(patches.source), strict=True))
+    return FrameViewer(axes, frame, compute, LIVE, whose)
 
 
 def _rows(hr: Tensor, text: str, networks: Mapping[str, Network]) -> list[list[Picture]]:

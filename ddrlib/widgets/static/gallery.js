@@ -72,7 +72,7 @@ function comparison() {
 }
 
 function render({ model, el }) {
-  const [axes, frames, pictures, live] = ["axes", "frames", "pictures", "live"].map(
+  const [axes, frames, pictures, live, whose] = ["axes", "frames", "pictures", "live", "whose"].map(
     (name) => model.get(name),
   );
   const urls = new Map();
@@ -84,6 +84,7 @@ function render({ model, el }) {
   const row = element("div", { class: "ddr-pictures" });
   const large = comparison();
   const spoken = element("p", { class: "ddr-hidden", "aria-live": "polite" });
+  const credit = element("p", { class: "ddr-note" });
   const show = (items, url, context) => {
     row.replaceChildren(...items.map((item) => figure(item, url, context)));
     large.show(items.filter(([, , text]) => text === null).map(([caption, k]) => ({ caption, url: url(k) })));
@@ -108,13 +109,14 @@ function render({ model, el }) {
       control.show(options, places[k]);
     });
     const frame = frames.find(({ at }) => at.every((value, k) => value === choice[k]));
+    credit.textContent = whose[choice[0]] ? `Photograph: ${whose[choice[0]]}` : "";
     show(frame.show, stored, axes.map((name, k) => `${name} ${choice[k]}`).join(", "));
   }
 
   el.append(element(
     "div", { class: "ddr ddr-gallery" },
     element("div", { class: "ddr-row" }, ...controls.map(({ root }) => root)),
-    large.root, row, spoken,
+    large.root, row, credit, spoken,
     ...(live ? liveForm(model, {
       title: "Compute another",
       unavailable: "These pictures were computed beforehand. Where this chapter runs in a notebook, "

@@ -91,7 +91,7 @@ class Panel {
     this.shown = { ...this.shown, ...change };
     const { networks, projections, samples } = this.data;
     const network = networks[this.shown.network];
-    fillOptions(this.network, networks.map(({ name }) => name), this.shown.network);
+    fillOptions(this.network, networks.map(({ title }) => title), this.shown.network);
     fillOptions(this.projection, projections, this.shown.projection);
     this.layer.show(network.layers.map(({ name }) => name), this.shown.layer);
     this.drawDepth(network.layers);
@@ -116,7 +116,7 @@ class Panel {
   title() {
     const { networks, projections } = this.data;
     const { network, layer, projection } = this.shown;
-    return `${networks[network].name}, ${networks[network].layers[layer].name}, ${projections[projection]}`;
+    return `${networks[network].title}, ${networks[network].layers[layer].name}, ${projections[projection]}`;
   }
 
   travel(target) {
