@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import io
 import json
+import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -74,6 +76,14 @@ def split(names: str) -> list[str]:
     return [name.strip() for name in re.split(r",(?![^([{]*[])}])", names)]
 
 
+def _once(parameters: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """The parameters; DDRError for one given twice, of which the last would silently win."""
+    for name, count in Counter(name for name, _ in parameters).items():
+        if count > 1:
+            raise DDRError(f"-p {name} is given twice; give it once")
+    return parameters
+
+
 say = functools.partial(click.echo, err=True)  # progress, beside the result
 
 COUNT = click.IntRange(min=1)
@@ -85,7 +95,9 @@ device_option = click.option(
     help="auto uses a GPU when there is one.",
 )
 images_option = click.option(
-    "--images", help="A folder of photographs, or eval, train, div2k-valid, div2k-train."
+    "--images",
+    default="eval",
+    help="A folder of photographs, or eval, train, div2k-valid, div2k-train.",
 )
 patches_option = click.option(
     "--patches", type=COUNT, default=100, help="Number of patches, one of each photograph."
@@ -141,7 +153,7 @@ def run(
     from ddrlib.book.run import run_chapters
     from ddrlib.files import parse_yaml
 
-    overrides = {name: parse_yaml(text, f"-p {name}") for name, text in parameters}
+    overrides = {name: parse_yaml(text, f"-p {name}") for name, text in _once(parameters)}
     if failed := run_chapters(chapters, profile, overrides, device, force, after=after):
         raise Failure(f"failed: {', '.join(failed)}; the other chapters are kept")
 
@@ -217,7 +229,7 @@ def sweep(
     from ddrlib.book.sweep import sweep as sweep_chapter
     from ddrlib.files import parse_yaml
 
-    values = {name: parse_yaml(f"[{text}]", f"-p {name}") for name, text in grid}
+    values = {name: parse_yaml(f"[{text}]", f"-p {name}") for name, text in _once(grid)}
     folder = sweep_chapter(chapter, values, profile, device, scheduler)
     claims = pd.read_csv(folder / "claims.csv", dtype=str)
     click.echo(claims.pivot(index=list(values), columns="claim", values="verdict").to_string())
@@ -263,7 +275,7 @@ def sweep(
 @json_option
 def measure(
     networks: tuple[str, ...],
-    images: str | None,
+    images: str,
     patches: int,
     skip_bad: bool,
     degradations: str,
@@ -288,7 +300,7 @@ def measure(
     from ddrlib.measure.many import Question
 
     question = Question(
-        images=images or "eval",
+        images=images,
         patches=patches,
         size=size,
         skip_bad=skip_bad,
@@ -331,7 +343,7 @@ def measure(
 @device_option
 def explore(
     networks: tuple[str, ...],
-    images: str | None,
+    images: str,
     patches: int,
     port: int,
     no_browser: bool,
@@ -345,7 +357,7 @@ def explore(
 
     explore.explore(
         networks or explore.NETWORKS,
-        images or "",
+        images,
         patches,
         device=device,
         port=port,
@@ -438,6 +450,11 @@ def srga(reference: Path, tests: tuple[Path, ...], components: int, as_json: boo
 
 def main() -> None:
     """The entry point of the `ddr` script."""
+    for number in range(3):  # a stream that the caller closed: no file of ours may take its place
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # its encoding may lack what we print
             stream.reconfigure(errors="replace")

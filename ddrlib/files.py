@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import os
+import sys
 import tempfile
 import threading
 from collections.abc import Hashable, Iterable, Iterator
@@ -28,6 +29,16 @@ MAX_BYTES, MAX_VALUES, MAX_DEPTH, MAX_DIGITS = 50_000, 20_000, 20, 40
 def cache_dir() -> Path:
     """Where computed arrays are kept between runs: `$DDR_CACHE`, or `_build/cache` in the repository."""
     return Path(os.environ.get("DDR_CACHE") or BUILD / "cache")
+
+
+def noted(path: Any) -> Any:
+    """The path of a file that Python itself does not open, or only looks for.
+
+    Whether it is there and what it holds counts as read: a chapter is made from it
+    (`ddrlib.book.ingredients`).
+    """
+    sys.audit("open", path, "rb", os.O_RDONLY)
+    return path
 
 
 @contextlib.contextmanager

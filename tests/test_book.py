@@ -13,7 +13,10 @@ import time
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from ddrlib.book import execution, ingredients
 from ddrlib.book import run as book
@@ -110,7 +113,8 @@ def test_a_chapter_runs_once_and_again_when_its_parameters_change(folder, capsys
     stamp = read_stamp(folder / EXECUTED / "01_first")
     assert stamp["claims"] == {"size": {"n": 1}} and stamp["parameters"] == {"n": 1}
     assert stamp["peak_memory_mb"] > 20 and stamp["environment"]["versions"]["numpy"]
-    assert stamp["made_from"]["files"].keys() == {  # the modules that it used, and no others
+    read = {name for name in stamp["made_from"]["files"] if not name.startswith("package ")}
+    assert read == {  # the modules that it used, and no others
         f"ddrlib/{name}.py" for name in ("book/results", "machine")
     }
 
@@ -185,6 +189,81 @@ def test_what_a_chapter_read_is_what_it_is_made_from(folder, capsys, monkeypatch
         assert again() == "ran"
     write_chapter(path, *cells, "1", parameters="images = ''")
     assert again() == "ran"
+
+
+def test_what_is_read_counts_wherever_it_lies_and_whoever_opens_it(folder, capsys, monkeypatch):
+    """Weights in a hidden folder of the home, read by compiled code; what is only looked for."""
+    home, cards = folder / "home", folder / "cards"
+    weights, late, table = home / ".cache/w.safetensors", home / "late.txt", folder / "rows.bin"
+    for path in (weights, cards / "a-reduced-s0.json"):
+        path.parent.mkdir(parents=True)
+    (cards / "a-reduced-s0.json").touch()
+    save_file({"a": torch.zeros(1)}, weights)
+    np.zeros(3).tofile(table)
+    monkeypatch.setenv("HOME", str(home))
+    write_chapter(
+        folder / "book/01_first.ipynb",
+        f"import safetensors.torch\nsafetensors.torch.load_file({str(weights)!r})",
+        f"import os, pathlib\nif os.path.exists({str(late)!r}): 1\n"
+        f"try: open({str(late)!r})\nexcept FileNotFoundError: 0",
+        "from ddrlib.zoo.cards import trained\n"
+        f"trained('a', 'reduced', [0, 1], folder=pathlib.Path({str(cards)!r}))",
+        f"import numpy as np\nnp.memmap({str(table)!r})",  # opened to be written, too
+        "import tempfile\nwith tempfile.NamedTemporaryFile() as file: open(file.name)",
+    )
+    assert run(folder) == []
+    monkeypatch.setattr(book, "_run", lambda *_: None)  # from here on, only what would run
+
+    def again():
+        assert run(folder) == []
+        return statuses(capsys)["01_first"]
+
+    again()
+    assert again() == "unchanged"
+    for path in (late, cards / "a-reduced-s1.json"):
+        path.touch()
+        assert again() == "ran", path
+        path.unlink()
+    for path in (weights, table):
+        before = path.read_bytes()
+        path.write_bytes(before[:-1] + b"1")
+        assert again() == "ran", path
+        path.write_bytes(before)
+    assert again() == "unchanged"
+
+
+@pytest.mark.parametrize(
+    ("event", "arguments"),
+    [
+        ("import", ("module", "/home/me/module.so", None, None, None)),
+        ("ctypes.dlopen", ("/home/me/module.so",)),
+        ("sqlite3.connect", ("/home/me/module.so",)),
+    ],
+)
+def test_compiled_code_and_databases_are_read_too(monkeypatch, event, arguments):
+    monkeypatch.setattr(ingredients, "_seen", {})
+    ingredients._note(event, arguments)
+    ingredients._note(event, (None,) * 5)  # nothing that has a name
+    assert [*ingredients._seen] == ["/home/me/module.so"]
+
+
+def test_packages_that_somebody_added_count_by_their_versions(tmp_path, monkeypatch):
+    """Of those that the project pins, the ones that compute are in every chapter's key."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def install(version):
+        info = tmp_path / "My_Layers.dist-info"
+        info.mkdir(exist_ok=True)
+        (info / "METADATA").write_text(f"Name: My_Layers\nVersion: {version}\n")
+        (info / "RECORD").write_text("mylayers.py,,\n")
+
+    install("1")
+    assert "package My_Layers" not in ingredients.recorded({})  # it is not loaded
+    monkeypatch.setitem(sys.modules, "mylayers", sys)
+    found = {"package My_Layers": ingredients.recorded({})["package My_Layers"]}
+    assert ingredients.first_change(found) is None
+    install("2")
+    assert ingredients.first_change(found) == "package My_Layers"
 
 
 def test_a_file_that_changes_while_a_chapter_runs_makes_it_run_again(folder, capsys):
@@ -337,7 +416,7 @@ def test_the_users_own_settings_stay_out(folder, monkeypatch):
     backend, dpi, leaked = text_of(folder, "01_first").split()
     assert "inline" in backend and float(dpi) != 7 and leaked == "False"
     files = read_stamp(folder / EXECUTED / "01_first")["made_from"]["files"]
-    assert not any("home" in name for name in files)
+    assert [name for name in files if "home" in name] == []
 
 
 def test_chapters_that_are_older_than_their_sources_are_named_beside_those_that_sum_up(
@@ -467,4 +546,5 @@ def test_metadata_of_an_installation_in_place_is_no_ingredient(tmp_path, monkeyp
         (tmp_path / name).write_text("text")
     monkeypatch.setattr(ingredients, "ROOT", tmp_path)
     monkeypatch.setattr(ingredients, "_seen", dict.fromkeys(str(tmp_path / name) for name in names))
+    monkeypatch.setattr(ingredients, "_added_packages", dict)
     assert ingredients.recorded({}).keys() == {"read.txt"}

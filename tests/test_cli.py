@@ -247,6 +247,14 @@ def test_run_hands_over_what_it_was_told(monkeypatch):
     assert calls == [(("2", "03"), "smoke", overrides, "cpu", True)]
 
 
+def test_a_parameter_given_twice_is_refused():
+    result = ddr("run", "2", "-p", "contents", 12, "-p", "contents", 13)
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "ddr: -p contents is given twice; give it once\n",
+    )
+
+
 def test_failed_chapters_end_run_and_book_with_exit_code_1(monkeypatch):
     monkeypatch.setattr(book, "run_chapters", lambda *args, after: ["02_spectrum"])
     for command in ("run", "book"):  # and no page is built
@@ -402,6 +410,8 @@ def test_measure_prints_tables_for_people(photographs):
         (["test_cli:toy", "--size", "30"], "multiples of 4"),
         (["test_cli:toy", "--images", "no/such/folder"], "no/such/folder"),
         (["test_cli:toy", "--images", "evla"], "did you mean eval?"),
+        (["test_cli:toy", "--images", ""], "the name of the photographs is empty"),
+        (["test_cli:toy", "--srga-layer", ""], "has no layer ''"),
         (["test_cli:toy", "--images", "train", "--patches", "9999"], "train: its photographs hold"),
         (["test_cli:toy", "--images", __file__], "test_cli.py: not a readable image"),
         (["test_cli:toy", "--checkpoint", "no.safetensors"], "no.safetensors"),
@@ -492,3 +502,15 @@ def test_srga_prints_the_documented_json(tmp_path):
     assert {"test", "n", "components", "sigma", "shape", "kl", "srga"} <= same.keys()
     assert same["srga"] == pytest.approx(0, abs=1e-6)
     assert same["n"] == 20 and other["components"] == 8
+
+
+def test_streams_that_the_caller_closed_are_taken_by_no_file_of_ours(tmp_path):
+    """Else what a child process prints, for instance, would go into that file."""
+    script = (
+        "import os, sys; from ddrlib import cli; cli.cli = lambda **_: None; cli.main();"
+        "print(os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT), file=open(sys.argv[2], 'w'))"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "ours"), str(tmp_path / "number")]
+    closed = 'exec "$@" <&- >&- 2>&-'
+    subprocess.run(["sh", "-c", closed, "sh", *command], check=True, cwd=ROOT)
+    assert int((tmp_path / "number").read_text()) > 2

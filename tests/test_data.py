@@ -218,6 +218,13 @@ def test_nothing_asked(folder, n, size):
         load_patches(folder, n=n, size=size)
 
 
+def test_no_name_is_not_the_folder_that_this_runs_in(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert len(load_patches(".", n=1, size=32)) == 1
+    with pytest.raises(DDRError, match="the name of the photographs is empty"):
+        load_patches("", n=1, size=32)
+
+
 def test_no_such_folder(tmp_path):
     with pytest.raises(
         DDRError, match=r"evla: no such folder or split of photographs; did you mean eval\?"

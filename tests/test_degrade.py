@@ -97,6 +97,7 @@ def test_any_text_is_a_degradation_or_one_line(text):
         ("noise256", "noise takes a number from 0 to 255"),
         ("jpeg0", "jpeg takes a whole number from 1 to 95"),
         ("jpeg50.5", "jpeg takes a whole number from 1 to 95"),
+        ("1" * 200_000 + "x", "no step is called"),  # in no time
         ("noise10+blur2", "blur2 acts before the downsampling, noise10 after it; put blur2 first"),
     ],
 )
@@ -252,11 +253,27 @@ def test_noise_differs_between_images_and_degrees():
         torch.zeros(3, 8, 8),
         torch.zeros(1, 1, 8, 8),
         torch.zeros(1, 3, 8, 8, dtype=torch.uint8),
+        torch.zeros(0, 3, 8, 8),
     ],
 )
 def test_what_is_no_batch_of_images(images):
     with pytest.raises(DDRError, match="degrade takes"):
         degrade(images, "clean")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -0.01, 1.01, 255])
+def test_what_is_no_image_in_the_unit_range_is_refused(value):
+    """Else 8-bit values, for instance, would all be cut to white."""
+    images = torch.zeros(2, 3, 8, 8)
+    images[1, 2, 3, 4] = value
+    with pytest.raises(DDRError, match=r"RGB in \[0, 1\]; divide"):
+        degrade(images, "jpeg50")
+
+
+@pytest.mark.parametrize("scale", [0, -4])
+def test_scales_that_are_none(scale):
+    with pytest.raises(DDRError, match="multiples of"):
+        degrade(torch.zeros(1, 3, 8, 8), "clean", scale=scale)
 
 
 def test_the_same_patches_are_degraded_once(monkeypatch):

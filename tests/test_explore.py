@@ -208,7 +208,9 @@ def test_the_command_hands_over_its_options(monkeypatch):
         == 0
     )
     (first, options), (second, others) = calls
-    assert first == (explore.NETWORKS, "", 100) and options["browser"] and options["port"] == 8866
+    assert (
+        first == (explore.NETWORKS, "eval", 100) and options["browser"] and options["port"] == 8866
+    )
     assert second[0] == ("a", "b.onnx") and str(second[1]) == "d" and second[2] == 5
     assert (others["port"], others["browser"], others["device"]) == (9, False, "cpu")
 

@@ -49,7 +49,7 @@ def test_fit_uses_the_published_moments():
 
 
 def test_equal_values_cannot_be_fitted():
-    with pytest.raises(DDRError, match="3 equal values"):
+    with pytest.raises(DDRError, match="3 values, all equal"):
         fit_ggd(np.full(3, 2.0))
 
 

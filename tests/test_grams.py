@@ -150,6 +150,31 @@ def test_damage_is_noticed_said_and_mended(cache, caplog, damage):
     assert np.array_equal(load_arrays("a")["values"], values)
 
 
+def test_what_is_no_file_is_not_waited_for(cache, caplog):
+    cache.mkdir()
+    os.mkfifo(cache / "a.npz")
+    assert load_arrays("a") is None and "is no file" in caplog.text
+    save_arrays("a", values=np.zeros(3))
+    assert load_arrays("a")["values"].shape == (3,)
+
+
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [
+        (np.array([[1.0, np.nan], [0, 1]]), "not finite"),
+        (np.float16([[np.inf, 2], [0, 1]]), "not finite"),  # as what lies beyond its range becomes
+        (np.array([[1e200, 2], [0, 1]]), "not finite"),  # its square is
+        (np.eye(3) * 1j, "complex128 of shape"),
+        (np.eye(3).astype(str), "<U32 of shape"),
+        (np.zeros(3), r"of shape \(3,\)"),
+        (np.zeros((3, 2, 2)), r"of shape \(3, 2, 2\)"),
+    ],
+)
+def test_what_are_no_features(features, message):
+    with pytest.raises(DDRError, match=message):
+        gram(features)
+
+
 def test_a_file_under_another_key_is_not_taken(cache):
     save_arrays("a", values=np.zeros(3))
     (cache / "a.npz").rename(cache / "b.npz")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import struct
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -98,6 +100,31 @@ def test_bits_and_white_of_a_tiff(tmp_path, order, bits, white_is_zero, stored, 
     path.write_bytes(_tiff(len(stored), 1, bits, 1 - white_is_zero, strip, order=order))
     said = ["16 bits to 8"] if bits > 8 else []
     assert [rgb[0] for rgb in _read(path, *said, "mode L to RGB")[0]] == grey
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("kind", ["uint8", "int8", "uint16", "int16", "uint32", "float32"])
+def test_a_tiff_is_read_right_or_refused(tmp_path, pixels, kind, channels):
+    """Pillow reads some kinds wrong and says nothing: held against what another library wrote."""
+    colour, path = channels > 2, tmp_path / "a.tif"
+    values = np.dstack([pixels if colour else pixels[..., :1], 0 * pixels[..., :1] + 255])
+    values = values[..., :channels] * (np.iinfo(kind).max / 255 if "int" in kind else 1 / 255)
+    for order, planar in itertools.product("<>", ["contig", "separate"]):
+        stored = np.moveaxis(values, -1, 0) if planar == "separate" else values
+        tifffile.imwrite(
+            path,
+            np.ascontiguousarray((stored if channels > 1 else stored.squeeze()).astype(kind)),
+            photometric="rgb" if colour else "minisblack",
+            planarconfig=planar if channels > 1 else None,
+            extrasamples=["unassalpha"] * (channels in (2, 4)),
+            byteorder=order,
+        )
+        try:
+            found, _ = read_pixels(path)
+        except DDRError:
+            assert kind != "uint8" or channels == 2, "what everybody writes is to be read"
+        else:
+            assert (found == (pixels if colour else pixels[..., :1])).all(), (order, planar)
 
 
 def test_a_portable_greymap_has_its_own_white(tmp_path):

@@ -15,7 +15,7 @@ from ddrlib.degrade.samples import Samples
 from ddrlib.errors import DDRError
 from ddrlib.features.extraction import extract
 from ddrlib.features.grams import gram
-from ddrlib.measure.layer import too_few_for_chi
+from ddrlib.measure.layer import Layer, too_few_for_chi
 from ddrlib.measure.measurement import last_hidden, measure
 from ddrlib.measure.metrics import variance_components
 from ddrlib.measure.srga import srga
@@ -88,6 +88,17 @@ def test_layers_are_found_to_see_what_they_see(network, patches):
     assert degradation.knn_degradation.value > 0.9 > content.knn_degradation.value
     assert degradation.p == 0.001
     assert [line.split(":")[0] for line in lines] == ["content (1 of 2)", "degradation (2 of 2)"]
+
+
+def test_a_layer_of_other_samples_or_of_nothing_is_refused(patches):
+    samples = Samples.of(patches, DEGRADATIONS)
+    rows = np.random.default_rng(0).normal(size=(len(samples.images), 5))
+    assert Layer.of("right", rows, samples).only(["clean", "blur4"], 3).n == 3
+    for wrong in (rows[:-1], np.vstack([rows, rows])):
+        with pytest.raises(DDRError, match=f"features of {len(wrong)} samples, not of the 36"):
+            Layer.of("wrong", wrong, samples)
+    with pytest.raises(DDRError, match="dead gives the same for all samples"):
+        Layer.of("dead", 0 * rows + 2, samples)
 
 
 def test_figures_are_those_of_the_definitions(network, patches):

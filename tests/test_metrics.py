@@ -1,6 +1,7 @@
 """Measures against hand-computed cases, scikit-learn, and designs whose answer is known."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -282,6 +283,16 @@ def test_bootstrap_interval_of_a_share_holds_the_share_of_many_contents(effect):
         total = between + 39 * 40 * (1 + 3 * 4) + 78 * 40
         covered.append(interval.low <= between / total <= interval.high)
     assert np.mean(covered) > 0.85
+
+
+def test_there_is_no_interval_where_a_resample_has_no_finite_value():
+    """Of three contents a ninth of the draws is one content thrice: its groups are points."""
+    points = np.array([[0, 1], [1, 0], [2, 5], [9, 3], [8, 1], [7, 7.0]])
+    design = TwoWay.of(gram(points), np.tile(np.arange(3), 2), np.repeat([0, 1], 3))
+    found = bootstrap(partial(design.chi, "degradation"), np.arange(3), bounds=(0, np.inf))
+    expected = calinski_harabasz_score(points, np.repeat([0, 1], 3))
+    assert found.value == pytest.approx(expected) and found.n == 3
+    assert math.isnan(found.low) and math.isnan(found.high)
 
 
 def test_bootstrap_stays_within_the_bounds():

@@ -1,3 +1,4 @@
+import math
 import os
 import re
 
@@ -251,7 +252,7 @@ plain = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(),
-    st.floats(allow_nan=False),
+    st.floats(allow_nan=False, allow_infinity=False),
     st.text(),
     st.lists(st.integers() | st.text(), max_size=3),
     st.dictionaries(st.text(), st.integers()),
@@ -269,6 +270,12 @@ def test_fits_is_equality_of_types_but_for_whole_numbers_as_floats(value, defaul
         )
     else:
         assert fits(value, default) == ((type(value), type(default)) in SAME | {(int, float)})
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_fits_nothing(value):
+    """The key of a chapter could not tell one from the other either."""
+    assert not fits(value, 1.0) and not fits([value], [1.0])
 
 
 SAME = {(kind, kind) for kind in (bool, int, float, str, dict)}

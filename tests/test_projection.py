@@ -121,6 +121,9 @@ def test_tsne_of_copies_is_finite():
 def test_tsne_says_what_does_not_fit():
     assert usable_perplexity(300, 30) == 30
     assert usable_perplexity(31, 30) == 10
+    for none in (float("nan"), float("-inf"), 0, -3):
+        with pytest.raises(DDRError, match="it needs 1 or more"):
+            usable_perplexity(300, none)
     with pytest.raises(DDRError, match="perplexity 0.5 for 12 samples"):
         tsne(np.eye(12), perplexity=0.5)
     with pytest.raises(DDRError, match="same features"):

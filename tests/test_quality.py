@@ -8,6 +8,7 @@ import torch
 from scipy.ndimage import correlate1d
 from skimage.metrics import peak_signal_noise_ratio
 
+from ddrlib.errors import DDRError
 from ddrlib.measure.fidelity import psnr, ssim
 
 
@@ -19,6 +20,14 @@ def test_psnr_agrees_with_scikit_image_inside_the_border():
         for t, i in zip(truth, images, strict=True)
     ]
     assert psnr(images, truth).tolist() == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("measure", [psnr, ssim])
+@pytest.mark.parametrize("other", [(1, 3, 24, 20), (1, 1, 20, 24), (1, 3, 8, 8)])
+def test_images_that_cannot_be_compared(measure, other):
+    shape = (1, 3, 8, 8) if other[-1] == 8 else (1, 3, 20, 24)
+    with pytest.raises(DDRError, match="equally large, of more than 8 pixels"):
+        measure(torch.zeros(shape), torch.zeros(other))
 
 
 def test_psnr_by_hand_and_at_the_edges():

@@ -698,6 +698,8 @@ def test_a_campaign_trains_what_is_missing(config, photos, tmp_path, monkeypatch
     assert "small-reduced-s0: already there" in capsys.readouterr().out
     with pytest.raises(DDRError, match="no run is called 'smal'; did you mean small[?]"):
         campaign.train_from_config(path, only="smal", folder=tmp_path)
+    with pytest.raises(DDRError, match="no run is called ''"):  # not all of them
+        campaign.train_from_config(path, only="", folder=tmp_path)
     campaign.train_from_config(path, minutes=0, device="cpu", only="small", folder=tmp_path)
     assert not (tmp_path / "small.json").exists()
 

@@ -242,6 +242,10 @@ def test_a_size_that_is_left_out_keeps_its_preset(tmp_path):
             "more than 1,000 runs",
         ),
         ({"runs": 3}, "runs has to be a list"),
+        ({"runs": []}, "lists no run"),
+        ({"recipes": {"a": {}}, "runs": [{"recipes": ["a"], "seeds": []}]}, "lists no run"),
+        ({"name": "a", "arguments": 0}, "arguments has to be a mapping, not 0"),
+        ({"name": "a", "arguments": ""}, "arguments has to be a mapping, not ''"),
         ({"runs": [3]}, "has to be {recipes"),
     ],
 )

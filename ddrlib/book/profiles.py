@@ -11,6 +11,7 @@ command is given; the chapter gets them whole.
 from __future__ import annotations
 
 import ast
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -223,12 +224,16 @@ def _located(value: Any, name: str, folder: Path, where: str) -> Any:
 def fits(value: Any, default: Any) -> bool:
     """Whether `value` is of the type of `default`: an integer is a float too, a bool is no integer.
 
+    Infinity and what is not a number fit nothing.
+
     Elements of a list must each fit one of the default's; None and empty lists ask for nothing.
     """
     if default is None:
         return True
     if isinstance(default, list) and isinstance(value, list):
         return not default or all(any(fits(v, d) for d in default) for v in value)
+    if type(default) is float and type(value) is float:
+        return math.isfinite(value)
     return type(value) is type(default) or (type(default) is float and type(value) is int)
 
 

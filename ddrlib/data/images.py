@@ -31,6 +31,7 @@ SUFFIXES = {end for end, name in Image.registered_extensions().items() if name i
 RAW_SUFFIXES = {".arw", ".cr2", ".dng", ".nef", ".nrw", ".orf", ".pef", ".rw2", ".srw"}
 
 SUBFILE_TYPE, BITS, PHOTOMETRIC, DNG_VERSION = 254, 258, 262, 50706  # TIFF tags
+LAYOUT, SAMPLE_KIND = 284, 339
 SRGB_TOLERANCE = 2  # grey levels by which sRGB profiles differ among themselves
 
 TURNS = {  # by EXIF orientation
@@ -181,6 +182,10 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
     tags = getattr(image, "tag_v2", {})
     if DNG_VERSION in tags or tags.get(SUBFILE_TYPE, 0) & 1:
         raise DDRError("a preview, as in camera raw; develop it first")
+    if not {1, 4}.issuperset(tags.get(SAMPLE_KIND, ())) and image.mode not in ("I", "F"):
+        raise DDRError("signed values do not say what is black; save unsigned ones")
+    if tags.get(LAYOUT) == 2 and (max(tags[BITS]) > 8 or image.mode == "LA"):
+        raise DDRError("channels apart (planar), which Pillow misreads; save them interleaved")
     if not image.mode.startswith("I;16") and (image.mode, image.format) != ("I", "PPM"):
         if image.mode in ("I", "F"):
             raise DDRError("32 bits a channel do not say what is white; save 8 or 16 bits")

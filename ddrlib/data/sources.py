@@ -58,6 +58,8 @@ def find_photos(split: str | Path) -> list[Photo]:
         Where there is no such split or folder, it holds no photograph, a shipped photograph is not
         as shipped, or DIV2K is incomplete and cannot be fetched.
     """
+    if not str(split):  # else the folder that this runs in
+        raise DDRError("the name of the photographs is empty: name a split, a folder or a file")
     if isinstance(split, str) and split in SPLITS:
         if Path(split).exists():
             logger.warning("%s: the split of this name; for the folder write ./%s", split, split)

@@ -97,8 +97,8 @@ def parse(text: str | Degradation) -> Degradation:
 
 
 def _parse_step(step: str, text: str) -> Step:
-    degree = re.findall(r"-?[0-9.]*$", step)[0]
-    name = step.removesuffix(degree)
+    name = step.rstrip("0123456789.").removesuffix("-")
+    degree = step.removeprefix(name)
     if name not in KINDS:
         near = get_close_matches(name, ["clean", *KINDS], 1)
         hint = f"did you mean {near[0]}? " if near else ""
@@ -136,12 +136,18 @@ def degrade(hr: Tensor, degradation: str | Degradation, scale: int = 4, seed: in
     Raises
     ------
     DDRError
-        For images of another shape or type, sides that are no multiples of `scale`, and a
+        For images of another shape, type or range, sides that are no multiples of `scale`, and a
         degradation that `parse` refuses.
     """
-    if hr.ndim != 4 or hr.shape[1] != 3 or not hr.is_floating_point():
+    if hr.ndim != 4 or hr.shape[1] != 3 or not hr.is_floating_point() or not len(hr):
         raise DDRError(
             f"images of shape {tuple(hr.shape)}, {hr.dtype}: degrade takes (N, 3, H, W) in [0, 1]"
+        )
+    low, high = float(hr.min()), float(hr.max())
+    if not (low >= 0 and high <= 1):  # so are values that are not numbers
+        raise DDRError(
+            f"images with values from {low:g} to {high:g}: degrade takes RGB in [0, 1]; divide those "
+            "of 8 bits by 255"
         )
     parsed = parse(degradation)
     return torch.cat([_degrade(block, parsed, scale, seed) for block in hr.split(BLOCK)])
@@ -191,7 +197,7 @@ def downsample(images: Tensor, scale: int = 4) -> Tensor:
     -0.5; the kernel is widened by `scale`.
     """
     height, width = images.shape[-2:]
-    if height % scale or width % scale:
+    if scale < 1 or height % scale or width % scale:
         raise DDRError(f"images of {width} x {height}: the sides must be multiples of {scale}")
     return _bicubic(images, (height // scale, width // scale))
 
@@ -231,7 +237,7 @@ def _to_8_bit(images: Tensor) -> Tensor:
 
 
 def _generator(seed: int, degradation: Degradation, image: Tensor) -> np.random.Generator:
-    pixels = np.ascontiguousarray(image.cpu().numpy())
+    pixels = np.ascontiguousarray(image.detach().cpu().numpy())
     key = hashlib.sha256(f"{seed} {degradation} {pixels.shape}".encode())
     key.update(pixels.data)
     return np.random.default_rng(int.from_bytes(key.digest()))

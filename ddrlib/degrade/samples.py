@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -133,7 +134,8 @@ _kept = WeakTensorKeyDictionary()  # {patches: {degradation: LR images}}, as lon
 def _degraded(hr: Tensor, name: str, scale: int, seed: int) -> Tensor:
     """`degrade`, once: a chapter looks at the same patches with several networks."""
     made = _kept.setdefault(hr, {})
-    key = name, scale, seed, hr._version
+    pixels = np.ascontiguousarray(hr.detach().cpu().numpy())  # which may have been changed
+    key = name, scale, seed, hashlib.sha256(pixels.data).digest()
     if key not in made:
         made[key] = degrade(hr, name, scale, seed)
     return made[key]

@@ -31,6 +31,9 @@ def files_hash(*paths: Path) -> str:
 def load_arrays(key: str) -> dict[str, np.ndarray] | None:
     """The arrays kept under a key, by name; None where there are none, or they are damaged."""
     path = _entry(key)
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        logger.warning("%s is no file; its content is computed again", path)
+        return None
     try:
         with zipfile.ZipFile(path) as archive:
             if any(entry.file_size > LARGEST_ENTRY for entry in archive.infolist()):

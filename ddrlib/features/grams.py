@@ -129,20 +129,36 @@ def gram(features: np.ndarray | Rows) -> np.ndarray:
     -------
     ndarray
         (N, N), float64: the inner products of the rows, each less the mean row.
+
+    Raises
+    ------
+    DDRError
+        For what is no array (N, D) of real numbers, and for values that are not finite, or whose
+        squares are not.
     """
+    if len(features.shape) != 2 or features.dtype.kind not in "fiub":
+        raise DDRError(
+            f"{features.dtype} of shape {features.shape}: features are real numbers (N, D)"
+        )
     n, dim = features.shape
     width = max(BLOCK_VALUES // n, 1)
 
     def product(start: int) -> np.ndarray:
         block = columns(features, start, start + width).astype(np.float64)
-        block -= block.mean(axis=0)
-        return block @ block.T
+        with np.errstate(over="ignore", invalid="ignore"):  # seen in the sum
+            block -= block.mean(axis=0)
+            return block @ block.T
 
     # Each core has blocks of its own, since conversion and centring take as long as the product;
     # summed in their order, so that the result does not depend on the number of cores.
     workers = min(joblib.cpu_count(), MAX_WORKERS)
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers) as pool:
-        return sum(pool.map(product, range(0, dim, width)), start=np.zeros((n, n)))
+        products = sum(pool.map(product, range(0, dim, width)), start=np.zeros((n, n)))
+    if not np.isfinite(products).all():
+        raise DDRError(
+            "features, or their squares, are not finite: nothing can be measured on them"
+        )
+    return products
 
 
 def columns(features: np.ndarray | Rows, start: int, stop: int) -> np.ndarray:

@@ -12,6 +12,8 @@ import torch
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
+from ddrlib.errors import DDRError
+
 BORDER = 4
 
 
@@ -31,7 +33,7 @@ def psnr(images: Tensor, truth: Tensor) -> Tensor:
     Tensor
         (N,), in dB; infinite for identical images.
     """
-    images, truth = _inside(images.clamp(0, 1)), _inside(truth)
+    images, truth = _inside(images, truth)
     return -10 * (images - truth).square().mean(dim=(1, 2, 3)).log10()
 
 
@@ -57,7 +59,7 @@ def ssim(images: Tensor, truth: Tensor) -> Tensor:
     structural similarity", IEEE TIP 2004: a Gaussian window of sigma 1.5 cut off at 11 x 11 pixels.
     Computed by scikit-image.
     """
-    pairs = (_inside(batch).float().cpu().numpy() for batch in (images.clamp(0, 1), truth))
+    pairs = (batch.float().cpu().numpy() for batch in _inside(images, truth))
     similarity = partial(
         structural_similarity,
         channel_axis=0,
@@ -70,5 +72,12 @@ def ssim(images: Tensor, truth: Tensor) -> Tensor:
         return torch.tensor(list(pool.map(similarity, *pairs)))
 
 
-def _inside(images: Tensor) -> Tensor:
-    return images[..., BORDER:-BORDER, BORDER:-BORDER]
+def _inside(images: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    """Both, images in [0, 1], without the pixels that do not count."""
+    if images.shape[1:] != truth.shape[1:] or min(truth.shape[2:]) <= 2 * BORDER:
+        raise DDRError(
+            f"images {tuple(images.shape)} against {tuple(truth.shape)}: they have to be equally "
+            f"large, of more than {2 * BORDER} pixels a side"
+        )
+    inside = (..., slice(BORDER, -BORDER), slice(BORDER, -BORDER))
+    return images.clamp(0, 1)[inside], truth[inside]

@@ -60,8 +60,10 @@ def fit_ggd(values: np.ndarray) -> GGD:
     """
     variance = float(values @ values / len(values))
     deviation = float(np.abs(values - values.mean()).mean())
-    if deviation == 0:
-        raise DDRError(f"{len(values)} equal values have no generalised Gaussian; leave them out")
+    if not deviation > 0:
+        raise DDRError(
+            f"{len(values)} values, all equal or some not finite, have no generalised Gaussian"
+        )
     return GGD(variance**0.5, float(shape_of(variance / deviation**2)))
 
 
@@ -93,4 +95,4 @@ def ggd_kl(p: GGD, q: GGD) -> float:
     # E_p |x / a_q|^shape_q, of which E_p |x / a_p|^shape_p = 1 / shape_p is the case p = q.
     log_moment = q.shape * log_ratio + gammaln((q.shape + 1) / p.shape) - gammaln(1 / p.shape)
     with np.errstate(over="ignore"):  # infinite where one is a hundred decades wider
-        return float(entropy - 1 / p.shape + np.exp(log_moment))
+        return max(float(entropy - 1 / p.shape + np.exp(log_moment)), 0.0)  # rounding goes below

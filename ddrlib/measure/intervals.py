@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import rankdata
 
+from ddrlib.errors import DDRError
+
 
 class Interval(NamedTuple):
     """A value with its 95 % interval.
@@ -110,7 +112,8 @@ def bootstrap(
     Returns
     -------
     Interval
-        Its `n` is the number of contents.
+        Its `n` is the number of contents. It has no ends (NaN) where the statistic of a resample is
+        not finite, as CHI is where so few contents are drawn that all draws may be the same.
 
     References
     ----------
@@ -122,6 +125,8 @@ def bootstrap(
     counts = np.random.default_rng(seed).multinomial(contents, shares, size=n).astype(np.float64)
     resampled = statistic(counts)
     value = float(statistic(np.ones((1, contents)))[0])
+    if not np.isfinite(resampled).all():
+        return Interval(value, math.nan, math.nan, contents)
     ends = np.quantile(resampled, [0.025, 0.975]) - (resampled.mean() - value)
     low, high = np.clip(ends, *bounds)
     return Interval(value, float(low), float(high), contents)
@@ -180,8 +185,15 @@ def spearman(x: np.ndarray, y: np.ndarray, within: bool = False) -> Interval:
     -------
     Interval
         From -1 to 1, 0 for constants; its `n` is N.
+
+    Raises
+    ------
+    DDRError
+        For arrays of different shapes.
     """
     x, y = np.asarray(x), np.asarray(y)
+    if x.shape != y.shape:
+        raise DDRError(f"a rank correlation of {x.shape} and {y.shape} values: give equally many")
 
     def resampled(counts: np.ndarray) -> np.ndarray:
         numbers = np.tile(np.arange(len(x)), len(counts))

@@ -92,6 +92,16 @@ class Layer(Design):
     degradations: tuple[str, ...]
     embeddings: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 2), np.float32))
 
+    def __post_init__(self) -> None:
+        n, k = self.n, len(self.degradations)
+        if self.gram.shape != (n * k, n * k):
+            raise DDRError(
+                f"layer {self.name}: features of {len(self.gram)} samples, not of the {n * k} of {n} "
+                f"contents under {k} degradations"
+            )
+        if not np.trace(self.gram) > 0:
+            raise DDRError(f"layer {self.name} gives the same for all samples; leave it out")
+
     @classmethod
     def of(cls, name: str, features: np.ndarray, samples: Samples) -> Layer:
         """The layer that gives these features.

@@ -60,7 +60,9 @@ class Question:
         """Measure the network."""
         with contextlib.redirect_stdout(sys.stderr):  # it may print; stdout is the result's
             network = open_network(name, self.layers, **self.own)
-            (srga_layer,) = layer_paths(network, [self.srga_layer or last_hidden(network)])
+            (srga_layer,) = layer_paths(
+                network, [last_hidden(network) if self.srga_layer is None else self.srga_layer]
+            )
             size = self.size or 32 * network.scale
             found = measure(
                 network,

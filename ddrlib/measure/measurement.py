@@ -20,6 +20,8 @@ from ddrlib.measure.metrics import FACTORS
 from ddrlib.measure.tsne import usable_perplexity
 from ddrlib.zoo.loading import Network
 
+MOST_SEEDS = 1000  # of t-SNE, each of which takes its time
+
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
@@ -170,8 +172,8 @@ def measure(
         For fewer than two contents or degradations, no seed, a perplexity below 1, and as
         `ddrlib.features.grams.layer_grams` does.
     """
-    if seeds < 1:
-        raise DDRError(f"{seeds} t-SNE seeds: measuring needs one at least")
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise DDRError(f"{seeds} t-SNE seeds: measuring needs 1 to {MOST_SEEDS:,}")
     samples = Samples.of(patches, degradations, network.scale)
     perplexity = usable_perplexity(len(samples.images), perplexity)
     found = layers_of(network, samples, layers, device)

@@ -41,7 +41,7 @@ def usable_perplexity(n: int, perplexity: float) -> float:
     DDRError
         For a perplexity below 1, or fewer than 4 samples.
     """
-    if perplexity < 1 or n < 4:
+    if not perplexity >= 1 or n < 4:
         raise DDRError(
             f"t-SNE: perplexity {perplexity:g} for {n} samples; it needs 1 or more, and 4 samples"
         )

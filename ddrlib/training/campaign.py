@@ -48,7 +48,7 @@ def train_from_config(
     configs = read_configs(path)
     if minutes is not None and not minutes >= 0:
         raise DDRError(f"minutes is {minutes}; it has to be 0 or more")
-    if only:
+    if only is not None:
         names = [config.name for config in configs]
         configs = [config for config in configs if fnmatch.fnmatchcase(config.name, only)]
         if not configs:

@@ -177,7 +177,7 @@ def _choice(name: object, choices: Collection[str], what: str) -> str:
 
 
 def _mapping(values: dict, key: str, where: str) -> dict:
-    value = values.get(key) or {}
+    value = {} if values.get(key) is None else values[key]
     if not isinstance(value, dict):
         raise DDRError(f"{where}: {key} has to be a mapping, not {_short(value)}")
     return value
@@ -218,6 +218,8 @@ def read_configs(path: str | Path) -> list[TrainingConfig]:
         runs.setdefault(config.name, config)
         if len(runs) > MOST_RUNS:
             raise DDRError(f"{path}: more than {MOST_RUNS:,} runs; split the campaign")
+    if not runs:
+        raise DDRError(f"{path}: lists no run; name recipes and seeds under runs")
     return list(runs.values())
 
 

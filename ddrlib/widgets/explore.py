@@ -49,27 +49,31 @@ def explore(
 ) -> None:
     """Measure networks, serve their explorer and open it in the browser, until Ctrl-C.
 
-    Parameters
-    ----------
-    names
-        What `open_network` takes.
-    images
-        A folder of photographs, "" for the book's own.
-    patches
-        How many, 2 or more.
-    device
-        "auto" (a GPU where there is one), "cpu" or "cuda".
-    port
-        1 to 65535; one that is taken gives way to another.
-    browser
-        Open the page.
-    progress
-        Takes a line of text for each layer.
+        Parameters
+        ----------
+        names
+            What `open_network` takes.
+        images
+    <<<<<<< HEAD
+            What `load_patches` takes.
+    =======
+            A folder of photographs, "" for the book's own.
+        patches
+            How many, 2 or more.
+        device
+            "auto" (a GPU where there is one), "cpu" or "cuda".
+    >>>>>>> main
+        port
+            1 to 65535; one that is taken gives way to another.
+        browser
+            Open the page.
+        progress
+            Takes a line of text for each layer.
 
-    Raises
-    ------
-    DDRError
-        For a port that cannot be had, for networks of one name, and as loading and measuring do.
+        Raises
+        ------
+        DDRError
+            For a port that cannot be had, for networks of one name, and as loading and measuring do.
     """
     # Here, since the page's kernel, too, imports this module.
     from ddrlib.widgets.serve import free_port, serve, temporary_folder
@@ -80,7 +84,7 @@ def explore(
     if len(sources) < len(networks):
         raise DDRError(f"{', '.join(networks)}: some have the same name; rename one")
     size = patch_size([network.scale for network in networks.values()])
-    photographs = load_patches(images or "eval", patches, size)
+    photographs = load_patches(images, patches, size)
     measurements = [
         measure(
             network,

@@ -19,7 +19,7 @@ import safetensors.torch
 from torch import Tensor, nn
 
 from ddrlib.errors import DDRError, did_you_mean, few
-from ddrlib.files import DATA, read_yaml, write_atomically
+from ddrlib.files import DATA, noted, read_yaml, write_atomically
 from ddrlib.networks.architectures import ARCHITECTURES
 
 NETWORKS = DATA / "networks"
@@ -133,7 +133,7 @@ def trained(
         Where none is there, unless `missing_ok`.
     """
     names = {seed: network_name(recipe, size, seed) for seed in seeds}
-    found = {seed: name for seed, name in names.items() if (folder / f"{name}.json").is_file()}
+    found = {seed: name for seed, name in names.items() if noted(folder / f"{name}.json").is_file()}
     if not found and not missing_ok:
         raise DDRError(
             f"{few(names.values())}: not trained yet; "
