@@ -75,7 +75,7 @@ def measure_all(
         progress(f"not here: {few(missing)}; scripts/convert_atlas.py brings them")
     if not kept:
         raise DDRError("no network of the atlas is here; run: python scripts/convert_atlas.py")
-    return kept
+    return read_atlas(store)
 
 
 def _empty(seen: dict, samples: Samples, design: Design) -> Atlas:
