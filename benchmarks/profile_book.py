@@ -20,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from pathlib import Path
 from types import FrameType
 
@@ -92,11 +93,14 @@ def watch(file: str) -> None:
         written = time.monotonic()
         while True:
             time.sleep(0.01)
-            total = look(total)
-            if time.monotonic() - written > 0.2:
-                written = time.monotonic()
-                Path(f"{file}.new").write_text(json.dumps(books))
-                os.replace(f"{file}.new", file)
+            try:
+                total = look(total)
+                if time.monotonic() - written > 0.2:
+                    written = time.monotonic()
+                    Path(f"{file}.new").write_text(json.dumps(books))
+                    os.replace(f"{file}.new", file)
+            except Exception:  # noqa: BLE001  the next look books what this one missed
+                Path(f"{file}.error").write_text(traceback.format_exc())
 
     used[main] = time.clock_gettime(time.pthread_getcpuclockid(main))
     threading.Thread(target=run, args=(total,), daemon=True).start()

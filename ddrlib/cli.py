@@ -4,130 +4,29 @@ from __future__ import annotations
 
 import functools
 import io
-import json
-import os
-import re
 import sys
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ddrlib.errors import DDRError, one_line, out_of_memory
+from ddrlib.book.command import (
+    COUNT,
+    FILE,
+    DDRGroup,
+    Failure,
+    device_option,
+    explore_options,
+    json_option,
+    measure_options,
+    profile_option,
+    run_options,
+    sweep_options,
+)
 from ddrlib.files import BUILD, DATA
 
-
-class Failure(click.ClickException):
-    """Ends the command with one line and exit code 1."""
-
-    def show(self, file: Any = None) -> None:
-        """Print the line, after the name of the command."""
-        click.echo(f"ddr: {self.message}", file, err=True)
-
-
-class Mendable(Failure):
-    """Ends the command with one line and exit code 2: what the user can mend."""
-
-    exit_code = 2
-
-
-class DDRGroup(click.Group):
-    """Commands whose errors are one line each; `--debug` shows where they come from."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; errors that a user can mend end it with one line."""
-        try:
-            _check_installation()
-            return super().invoke(ctx)
-        except (DDRError, OSError, MemoryError, RuntimeError, ImportError) as error:
-            memory = out_of_memory(error)
-            if ctx.params["debug"] or not (memory or isinstance(error, DDRError | OSError)):
-                raise
-            line = one_line(error)
-            if memory:
-                line = f"out of memory ({line}): try fewer or smaller patches, or another machine"
-            raise Mendable(line) from None
-
-
-def _check_installation() -> None:
-    try:
-        import fcntl  # noqa: F401
-        import resource  # noqa: F401
-    except ImportError:
-        raise DDRError("Windows is not supported: run ddr on Linux, macOS or WSL") from None
-    if not DATA.is_dir():
-        raise DDRError(
-            f"{DATA} is missing: photographs, networks and chapters lie beside the library; "
-            "clone the repository and `pip install -e .` there"
-        )
-
-
-def _echo_json(value: Any) -> None:
-    """Print JSON that every reader takes: NaN and infinity are null."""
-    from ddrlib.book.records import describe
-
-    click.echo(json.dumps(describe(value), indent=2, allow_nan=False))
-
-
-def split(names: str) -> list[str]:
-    """Names apart at their commas; one within brackets is a pattern's, as in "re:B[0-9]{1,2}"."""
-    return [name.strip() for name in re.split(r",(?![^([{]*[])}])", names)]
-
-
-def _once(parameters: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    """The parameters; DDRError for one given twice, of which the last would silently win."""
-    for name, count in Counter(name for name, _ in parameters).items():
-        if count > 1:
-            raise DDRError(f"-p {name} is given twice; give it once")
-    return parameters
-
-
 say = functools.partial(click.echo, err=True)  # progress, beside the result
-
-COUNT = click.IntRange(min=1)
-FILE = click.Path(path_type=Path)
-device_option = click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    help="auto uses a GPU when there is one.",
-)
-images_option = click.option(
-    "--images",
-    default="eval",
-    help="A folder of photographs, or eval, train, div2k-valid, div2k-train.",
-)
-patches_option = click.option(
-    "--patches", type=COUNT, default=100, help="Number of patches, one of each photograph."
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, not a table.")
-scheduler_option = click.option(
-    "--scheduler", metavar="ADDRESS", help="Of a Dask cluster that shares the work."
-)
-profile_option = click.option(
-    "--profile", default="default", help="smoke, default, paper, or another of book/profiles."
-)
-
-
-def run_options(command: Callable) -> Callable:
-    """The arguments and options of commands that run chapters."""
-    options = [
-        click.argument("chapters", nargs=-1, metavar="[CHAPTER]..."),
-        profile_option,
-        click.option(
-            "-p",
-            "parameters",
-            type=(str, str),
-            multiple=True,
-            metavar="NAME VALUE",
-            help="A parameter of the chapters; VALUE as in YAML.",
-        ),
-        device_option,
-        click.option("--force", is_flag=True, help="Also run chapters that have not changed."),
-    ]
-    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
 
 
 @click.group(
@@ -153,7 +52,7 @@ def run(
     from ddrlib.book.run import run_chapters
     from ddrlib.files import parse_yaml
 
-    overrides = {name: parse_yaml(text, f"-p {name}") for name, text in _once(parameters)}
+    overrides = {name: parse_yaml(text, f"-p {name}") for name, text in parameters}
     if failed := run_chapters(chapters, profile, overrides, device, force, after=after):
         raise Failure(f"failed: {', '.join(failed)}; the other chapters are kept")
 
@@ -200,19 +99,7 @@ def pdf(output: Path) -> None:
 
 
 @cli.command()
-@click.argument("chapter")
-@click.option(
-    "-p",
-    "grid",
-    type=(str, str),
-    multiple=True,
-    required=True,
-    metavar="NAME A,B,…",
-    help="The values of a parameter, as in YAML; several parameters make a grid.",
-)
-@profile_option
-@device_option
-@scheduler_option
+@sweep_options
 def sweep(
     chapter: str,
     grid: tuple[tuple[str, str], ...],
@@ -229,7 +116,7 @@ def sweep(
     from ddrlib.book.sweep import sweep as sweep_chapter
     from ddrlib.files import parse_yaml
 
-    values = {name: parse_yaml(f"[{text}]", f"-p {name}") for name, text in _once(grid)}
+    values = {name: parse_yaml(f"[{text}]", f"-p {name}") for name, text in grid}
     folder = sweep_chapter(chapter, values, profile, device, scheduler)
     claims = pd.read_csv(folder / "claims.csv", dtype=str)
     click.echo(claims.pivot(index=list(values), columns="claim", values="verdict").to_string())
@@ -237,56 +124,13 @@ def sweep(
 
 
 @cli.command()
-@click.argument("networks", nargs=-1, required=True, metavar="NETWORK...")
-@images_option
-@patches_option
-@click.option("--skip-bad", is_flag=True, help="Leave out image files that cannot be used.")
-@click.option(
-    "--degradations",
-    metavar="A,B,…",
-    default="clean,blur4,noise20",
-    help="The degradations, the first as the reference.",
-)
-@click.option(
-    "--layers",
-    metavar="A,B,…",
-    default="all",
-    help="Layers by name or pattern; LAYER.PART is a part of one.",
-)
-@click.option("--seeds", type=COUNT, default=5, help="Number of t-SNE runs.")
-@click.option(
-    "--srga-layer",
-    metavar="LAYER",
-    help="The layer for SRGA.  [default: the last before the output]",
-)
-@click.option(
-    "--size", type=COUNT, metavar="PIXELS", help="Side of a patch.  [default: 32 times the scale]"
-)
-@click.option("--checkpoint", type=FILE, help="Weights of your own network.")
-@click.option("--scale", type=COUNT, help="Scale of your own network.  [default: from its output]")
-@click.option(
-    "--input-range",
-    type=(float, float),
-    metavar="BLACK WHITE",
-    help="The values of black and white for your own network.  [default: 0 1]",
-)
-@device_option
-@scheduler_option
-@json_option
+@measure_options
 def measure(
     networks: tuple[str, ...],
-    images: str,
-    patches: int,
-    skip_bad: bool,
-    degradations: str,
-    layers: str,
-    seeds: int,
-    srga_layer: str | None,
-    size: int | None,
-    device: str,
     scheduler: str | None,
+    html: Path | None,
     as_json: bool,
-    **own: Any,
+    **question: Any,
 ) -> None:
     """Measure how each NETWORK sorts its inputs, by degradation or content, and generalises.
 
@@ -294,61 +138,21 @@ def measure(
     checkpoint that spandrel knows, or a descriptor (YAML or JSON). Layers are names or
     patterns. SRGA compares each degradation with the first.
     """
-    import pandas as pd
+    from ddrlib.book import report_page
+    from ddrlib.book.examine import Question, report
+    from ddrlib.book.records import as_json as to_json
 
-    from ddrlib.machine import spread
-    from ddrlib.measure.many import Question
-
-    question = Question(
-        images=images,
-        patches=patches,
-        size=size,
-        skip_bad=skip_bad,
-        degradations=tuple(split(degradations)),
-        layers=None if layers == "all" else tuple(split(layers)),
-        seeds=seeds,
-        srga_layer=srga_layer,
-        device=device,
-        own={name: value for name, value in own.items() if value is not None},
-    )
-    ask = question if scheduler else functools.partial(question, progress=say)
-    found = dict(spread(ask, networks, scheduler))
-    answers = [found[i] for i in range(len(networks))]
-    if as_json:
-        records = [answer.record for answer in answers]
-        _echo_json(records if len(records) > 1 else records[0])
-        return
-    rows = pd.DataFrame([row for answer in answers for row in answer.rows])
-    click.echo(rows.drop(columns="network" if len(networks) == 1 else []).to_string(index=False))
-    for answer in answers:
-        srga = answer.record["srga"]
-        click.echo(
-            f"\nSRGA of {answer.record['network']} at {srga['layer']} against {srga['reference']}"
-        )
-        for degradation, index in answer.srga.items():
-            click.echo(f"{degradation}: {index}")
+    if html:
+        report_page.check(html)  # before minutes are spent
+    found = report(networks, Question(**question), scheduler, say)
+    click.echo(to_json(found.record()) if as_json else report_page.text(found))
+    for path in report_page.write(found, html) if html else ():
+        say(f"written: {path}")
 
 
 @cli.command()
-@click.argument("networks", nargs=-1, metavar="[NETWORK]...")
-@images_option
-@patches_option
-@click.option(
-    "--port",
-    type=click.IntRange(1, 65535),
-    default=8866,
-    help="Where to listen; another port if it is taken.",
-)
-@click.option("--no-browser", is_flag=True, help="Only print the address.")
-@device_option
-def explore(
-    networks: tuple[str, ...],
-    images: str,
-    patches: int,
-    port: int,
-    no_browser: bool,
-    device: str,
-) -> None:
+@explore_options
+def explore(networks: tuple[str, ...], images: str, no_browser: bool, **options: Any) -> None:
     """Measure NETWORKs and explore them in your browser, until Ctrl-C.
 
     NETWORK is what `ddr measure` takes: one of `ddr networks`, or your own.
@@ -358,11 +162,9 @@ def explore(
     explore.explore(
         networks or explore.NETWORKS,
         images,
-        patches,
-        device=device,
-        port=port,
         browser=not no_browser,
         progress=say,
+        **options,
     )
 
 
@@ -370,11 +172,12 @@ def explore(
 @json_option
 def networks(as_json: bool) -> None:
     """List the networks that can be loaded by name."""
+    from ddrlib.book.records import as_json as to_json
     from ddrlib.zoo.cards import networks as all_cards
 
     cards = all_cards()
     if as_json:
-        _echo_json(cards)
+        click.echo(to_json(cards))
         return
     for card in cards:
         missing = "" if card["available"] else "  (weights not installed)"
@@ -434,6 +237,7 @@ def srga(reference: Path, tests: tuple[Path, ...], components: int, as_json: boo
     """SRGA of the features in each TEST.npy against REFERENCE.npy: smaller generalises better."""
     import pandas as pd
 
+    from ddrlib.book.records import as_json as to_json
     from ddrlib.measure.srga import principal_scores, read_features, srga_of_scores
 
     clean = read_features(reference)
@@ -442,19 +246,12 @@ def srga(reference: Path, tests: tuple[Path, ...], components: int, as_json: boo
     found = [srga_of_scores(scores, principal_scores(each, components)) for each in degraded]
     table = pd.DataFrame(found)
     table.insert(0, "test", [str(path) for path in tests])
-    if as_json:
-        _echo_json(table.to_dict("records"))
-    else:
-        click.echo(table.to_string(index=False))
+    rows = table.to_dict("records")
+    click.echo(to_json(rows) if as_json else table.to_string(index=False))
 
 
 def main() -> None:
     """The entry point of the `ddr` script."""
-    for number in range(3):  # a stream that the caller closed: no file of ours may take its place
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # its encoding may lack what we print
             stream.reconfigure(errors="replace")

@@ -116,5 +116,5 @@ def optional(package: str, extra: str = "own") -> ModuleType:
     except Exception as error:  # parts that were not built for each other raise anything
         raise DDRError(
             f"{package} is installed but cannot be imported ({one_line(error)}): it, torch and "
-            "torchvision must be of one build; a CPU torch takes torchvision from its own index"
+            "torchvision must be of one build, as the README says how to get them"
         ) from error

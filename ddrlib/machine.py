@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ddrlib.errors import DDRError, guarded, optional
-from ddrlib.files import ROOT
+from ddrlib.files import DATA, ROOT
 
 # Their versions decide what a chapter computes, draws and shows.
 COMPUTING = (
@@ -42,6 +42,20 @@ COMPUTING = (
     "anywidget",
 )
 PACKAGES = ("ddrlib", *COMPUTING, "papermill", "jupyter-book")
+
+
+def check_installation() -> None:
+    """DDRError where the library cannot work: on Windows, and without the data beside it."""
+    try:
+        import fcntl  # noqa: F401
+        import resource  # noqa: F401
+    except ImportError:
+        raise DDRError("Windows is not supported: run ddr on Linux, macOS or WSL") from None
+    if not DATA.is_dir():
+        raise DDRError(
+            f"{DATA} is missing: photographs, networks and chapters lie beside the library; "
+            "clone the repository and `pip install -e .` there"
+        )
 
 
 @functools.cache

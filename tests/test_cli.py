@@ -12,7 +12,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from ddrlib.book import run as book
-from ddrlib.cli import _echo_json, cli, split
+from ddrlib.book.command import split
+from ddrlib.book.records import as_json
+from ddrlib.cli import cli
 from ddrlib.errors import DDRError
 from ddrlib.files import ROOT
 
@@ -54,12 +56,6 @@ def averaged():
 
 def raising():
     raise ValueError("no\nsuch setting")
-
-
-def grey():
-    from torch import nn
-
-    return nn.Sequential(nn.Conv2d(3, 16, 1), nn.PixelShuffle(4))
 
 
 def leaving():
@@ -157,9 +153,9 @@ def test_json_holds_no_number_that_json_does_not_know(tmp_path):
         assert result.exit_code == 2 and len(result.stderr.splitlines()) == 1
 
 
-def test_what_json_does_not_know_is_null(capsys):
-    _echo_json({"srga": float("nan"), "kl": [float("-inf"), np.float64(2), np.int64(3)]})
-    assert json.loads(capsys.readouterr().out) == {"srga": None, "kl": [None, 2.0, 3]}
+def test_what_json_does_not_know_is_null():
+    text = as_json({"srga": float("nan"), "kl": [float("-inf"), np.float64(2), np.int64(3)]})
+    assert json.loads(text) == {"srga": None, "kl": [None, 2.0, 3]}
 
 
 def test_version():
@@ -310,8 +306,13 @@ def test_measure_prints_the_documented_json(photographs):
         "--json",
     )
     assert result.exit_code == 0, result.output
-    measured = json.loads(result.stdout)
+    whole = json.loads(result.stdout, parse_constant=pytest.fail)
+    assert (whole["n"], whole["size"], whole["seeds"]) == (6, 128, 2)
+    assert whole["made_by"]["photographs"]["n"] == 6
+    (measured,) = whole["networks"]
     assert measured["network"] == "test_cli:toy" and measured["n"] == 6
+    assert measured["controls"].keys() == {"pixels", "high-pass", "BRISQUE", "random weights"}
+    assert {each["verdict"] for each in measured["findings"]} == {"not tested"}  # of 6 contents
     assert [layer["layer"] for layer in measured["layers"]] == ["conv1", "conv2"]  # by depth
     for layer in measured["layers"]:
         assert layer["chi_degradation"]["mean"] > 0 and layer["chi_degradation"]["sd"] >= 0
@@ -337,7 +338,7 @@ def test_several_networks_are_measured_in_the_order_given(photographs):
 def test_what_a_network_prints_is_not_in_the_json(photographs):
     few = ["--images", photographs, "--patches", 6, "--seeds", 1, "--layers", "Output", "--json"]
     result = ddr("measure", "test_cli:chatty", *few)
-    assert json.loads(result.stdout)["network"] == "test_cli:chatty"
+    assert json.loads(result.stdout)["networks"][0]["network"] == "test_cli:chatty"
     assert "made" in result.stderr and "a pass" in result.stderr
 
 
@@ -351,7 +352,7 @@ def test_what_a_network_prints_is_not_in_the_json(photographs):
     ],
 )
 def test_commas_within_brackets_belong_to_the_pattern(given, names):
-    assert split(given) == names
+    assert split(None, None, given) == names
 
 
 def test_measure_prints_tables_for_people(photographs):
@@ -372,24 +373,33 @@ def test_measure_prints_tables_for_people(photographs):
         "conv1",
     )
     assert result.exit_code == 0, result.output
-    first, second = result.stdout.split("\n\n")
-    title, row = second.splitlines()
-    assert title == "SRGA of test_cli:toy at conv1 against clean"
-    assert row.split()[0] == "noise20:" and row.count("[") == 1
-    heads, *rows = first.splitlines()
-    assert heads.split() == [
-        "layer",
-        "dim",
-        "chi_degradation",
-        "chi_content",
-        "component_degradation",
-        "component_content",
-        "component_rest",
-        "knn_degradation",
-        "p",
+    how, layers, controls, indices, verdicts = result.stdout.strip().split("\n\n")
+    for word in (
+        "n = 6 contents",
+        "128 x 128 pixels",
+        "1 seeds, perplexity 3.67",
+        "clean, noise20",
+    ):
+        assert word in how
+    title, repeated, gain, heads, *rows = layers.splitlines()
+    assert title == "test_cli:toy: Toy, x4"
+    assert repeated.startswith("- one measurement, made once") and "above bicubic, n = 6" in gain
+    assert heads.split()[:3] == ["layer", "depth", "numbers"]
+    assert [row.split()[0] for row in rows] == ["conv1", "Output"]  # conv2 is the output, shuffled
+    assert all(row.count("[") == row.count("]") == 5 for row in rows)  # a value, its interval
+    assert [row.split()[0] for row in controls.splitlines()[2:]] == [
+        "conv1",
+        "pixels",
+        "high-pass",
+        "BRISQUE",
+        "random",
     ]
-    assert [row.split()[0] for row in rows] == ["conv1", "conv2", "Output"]
-    assert all(row.count("[") == row.count("]") == 6 for row in rows)  # a value, its interval
+    title, row = indices.splitlines()
+    assert title == "SRGA at conv1 against clean"
+    assert row.split()[0] == "noise20:" and row.count("[") == 1
+    assert all(
+        line.startswith("NOT TESTED (6 contents are too few") for line in verdicts.splitlines()
+    )
 
 
 @pytest.mark.parametrize(
@@ -401,10 +411,12 @@ def test_measure_prints_tables_for_people(photographs):
         (["test_cli:toi"], "no callable 'toi'"),
         (["test_cli:raising"], "raising fails: ValueError: no such setting"),
         (["test_cli:leaving"], "leaving fails: SystemExit"),
-        (["test_cli:grey"], "does not give images"),
+        (["test_cli:toy", "--html", "report.pdf"], "has to end in .html"),
+        (["test_cli:toy", "--html", "no/such/report.html"], "no/such: no such folder"),
+        (["test_cli:toy", "test_cli:toy", "no.onnx"], "no.onnx does not exist"),
         (["test_cli:toy", "--scale", "2"], "set the scale"),
         (["test_cli:toy", "--layers", "conv9"], "did you mean conv1?"),
-        (["test_cli:averaged", "--layers", "bent"], "bent gives (4, 32, 32) for 2 images"),
+        (["test_cli:averaged", "--layers", "bent"], "bent gives (4, 32, 32) for 3 images"),
         (["test_cli:infinite"], "layer bent: "),
         (["test_cli:toy", "--srga-layer", "conv9"], "conv9"),
         (["test_cli:toy", "--size", "30"], "multiples of 4"),
@@ -473,7 +485,10 @@ def test_measure_takes_a_descriptor_and_patterns(photographs, tmp_path):
         "--json",
     )
     assert result.exit_code == 0, result.output
-    assert [layer["layer"] for layer in json.loads(result.stdout)["layers"]] == ["conv1", "conv2"]
+    assert [layer["layer"] for layer in json.loads(result.stdout)["networks"][0]["layers"]] == [
+        "conv1",
+        "conv2",
+    ]
 
 
 def test_networks_lists_source_and_licence():

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ddrlib.book.examine import Question
 from ddrlib.errors import DDRError
 from ddrlib.machine import spread
-from ddrlib.measure.many import Question
 
 NETWORKS = ["srresnet-wgr-reduced-s0", "srresnet-wogr-reduced-s0"]
 
@@ -49,7 +49,7 @@ def test_a_worker_is_lost_and_the_figures_are_the_same(tmp_path, monkeypatch):
         if not mark.exists():  # its work is done, but nobody has it yet
             mark.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return {"pid": os.getpid(), **answer.record}
+        return {"pid": os.getpid(), **answer.record()}
 
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as two:
         found = dict(spread(measured, NETWORKS, two.scheduler_address))
@@ -58,7 +58,7 @@ def test_a_worker_is_lost_and_the_figures_are_the_same(tmp_path, monkeypatch):
     assert found.keys() == {0, 1}
     for i, answer in spread(ask, NETWORKS):
         assert found[i].pop("pid") != os.getpid()
-        assert json.dumps(found[i]) == json.dumps(answer.record)  # no number is NaN's equal
+        assert json.dumps(found[i]) == json.dumps(answer.record())  # no number is NaN's equal
     assert len(list(Path(tmp_path).glob("cache *"))) == 4  # the lost one's, two, and this one's
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +23,12 @@ FIELDS = {
     "scale": 3,
     "input_range": [-1, 1],
     "layers": ["head", "body.*"],
+    "arguments": {"blocks": 8, "bias": False},
+    "mean": [0.4, 0.5, 0.6],
+    "std": 0.2,
+    "maps": 0.06,
+    "constants": {"level": 15, "kernel": [[1, 0.5]]},
+    "output": "sr",
 }
 
 
@@ -36,7 +43,19 @@ def test_every_field_arrives_from_each_format(tmp_path, suffix, text):
     file = tmp_path / f"network{suffix}"
     file.write_text(text)
     assert describe(file) == Descriptor(
-        "my_network:make", "", "weights.pth", 3, (-1.0, 1.0), ("head", "body.*"), tmp_path
+        "my_network:make",
+        "",
+        "weights.pth",
+        3,
+        (-1.0, 1.0),
+        ("head", "body.*"),
+        tmp_path,
+        {"blocks": 8, "bias": False},
+        (0.4, 0.5, 0.6),
+        (0.2,),
+        (0.06,),
+        {"level": 15, "kernel": [[1, 0.5]]},
+        "sr",
     )
     assert describe(file).path("checkpoint") == tmp_path / "weights.pth"
 
@@ -95,6 +114,14 @@ def test_names_of_cards_are_not_one_s_own():
         ("{factory: 'm:f', input_range: [0, 1" + 30 * "0" + "]}", ["input_range"]),
         ("{factory: 'm:f', input_range: [false, true]}", ["input_range"]),
         ("{factory: 'm:f', layers: {a: b}}", ["layers", "names or patterns"]),
+        ("{factory: 'm:f', arguments: 3}", ["arguments", "names with values", "3"]),
+        ("{factory: 'm:f', arguments: {1: 3}}", ["arguments"]),
+        ("{factory: 'm:f', mean: [red]}", ["mean", "one a channel"]),
+        ("{factory: 'm:f', std: [1, 0, 1]}", ["std", "none of them 0"]),
+        ("{factory: 'm:f', std: []}", ["std"]),
+        ("{factory: 'm:f', maps: .nan}", ["maps", "numbers"]),
+        ("{factory: 'm:f', constants: {sigma: [1, [two]]}}", ["constants", "lists of numbers"]),
+        ("{factory: 'm:f', output: 1.5}", ["output", "number or the name", "1.5"]),
     ],
 )
 def test_what_does_not_fit_is_told_in_one_line(tmp_path, text, words):
@@ -140,4 +167,6 @@ def test_the_module_of_a_factory_lies_beside_its_descriptor(tmp_path, monkeypatc
     (tmp_path / "network.yaml").write_text("{factory: 'beside:make', input_range: [0, 255]}")
     network = load_custom(tmp_path / "network.yaml")
     assert (network.scale, network.name) == (3, str(tmp_path / "network.yaml"))
-    assert network.prepare(torch.ones(1)).item() == 255
+    images = torch.rand(2, 3, 8, 8)
+    assert network.module.raw(images).max() > 200  # the module gets 0 to 255
+    assert torch.allclose(network.module(images), F.interpolate(images, scale_factor=3))

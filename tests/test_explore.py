@@ -8,6 +8,7 @@ import re
 import socket
 import tempfile
 import time
+from dataclasses import replace
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
@@ -26,7 +27,8 @@ from ddrlib.networks.srresnet import SRResNet
 from ddrlib.widgets import explore
 from ddrlib.widgets.explorer_data import Packed, pack
 from ddrlib.widgets.serve import NOTEBOOK, PREFIX, free_port, temporary_folder
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.loading import Network, load_network
+from ddrlib.zoo.together import patch_size
 
 
 def ddr(*arguments):
@@ -104,7 +106,8 @@ def test_a_port_that_is_taken_gives_way():
     + [([3, 8], 240), ([2, 3, 4], 120), ([1, 4], 128), ([7, 8], 224), ([31, 37], 1147)],
 )
 def test_patches_suit_every_scale(scales, size):
-    assert explore.patch_size(scales) == size
+    networks = [replace(load_network("psnr-small-x2"), scale=scale) for scale in scales]
+    assert patch_size(networks) == size
 
 
 def test_networks_of_other_scales_are_measured(tmp_path, monkeypatch):
@@ -208,10 +211,8 @@ def test_the_command_hands_over_its_options(monkeypatch):
         == 0
     )
     (first, options), (second, others) = calls
-    assert (
-        first == (explore.NETWORKS, "eval", 100) and options["browser"] and options["port"] == 8866
-    )
-    assert second[0] == ("a", "b.onnx") and str(second[1]) == "d" and second[2] == 5
+    assert first == (explore.NETWORKS, "eval") and options["browser"] and options["port"] == 8866
+    assert second == (("a", "b.onnx"), "d") and (options["patches"], others["patches"]) == (100, 5)
     assert (others["port"], others["browser"], others["device"]) == (9, False, "cpu")
 
 

@@ -109,14 +109,14 @@ def test_two_folders_with_the_same_names_are_two_networks(tmp_path):
 def test_what_changes_in_a_loaded_network_changes_it(tmp_path):
     network = load_custom(project(tmp_path / "a"))
     seen = {network.identity}
-    block = network.module.body[0]
+    block = network.module.network.body[0]
     block.res_scale = 0.5
     seen.add(network.identity)
     block.mask.zero_()
     seen.add(network.identity)
     block.conv.weight[0, 0, 0, 0] += 1
     seen.add(network.identity)
-    network.module.body[1].register_forward_hook(lambda *_: None)
+    network.module.network.body[1].register_forward_hook(lambda *_: None)
     seen.add(network.identity)
     assert len(seen) == 5
     assert network.identity in seen

@@ -17,7 +17,8 @@ from ddrlib.zoo.onnx_network import Node, between_blocks
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-LAYERS = ["head", "active", "deep", "shuffled", "Output"]
+LAYERS = ["head", "active", "deep", "Output"]  # "shuffled" is "deep" in another order
+ALL = [*LAYERS[:3], "shuffled", "Output"]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def wanted():
     with torch.no_grad():
         for part in (*module.body, module.upsampler):
             given.append(part(given[-1]))
-        return dict(zip(LAYERS, [*given[1:], module(IMAGES)], strict=True))
+        return dict(zip(ALL, [*given[1:], module(IMAGES)], strict=True))
 
 
 # Of small whole numbers: all arithmetic is exact, and float16 holds what it gives.
@@ -44,12 +45,12 @@ IMAGES = torch.randint(0, 4, (5, 3, 9, 12), generator=torch.Generator().manual_s
 def test_layers_are_found_without_the_side_branch(file):
     network = load_custom(file)
     assert list(network.layers) == LAYERS  # not the enlarged input
-    assert (network.scale, network.task, network.trunk[-1]) == (4, "sr", "shuffled")
+    assert (network.scale, network.task, network.trunk[-1]) == (4, "sr", "deep")
 
 
 def test_tensors_are_those_of_the_module(file, wanted):
-    given = extract(load_custom(file), IMAGES, device="cpu")
-    assert list(given) == LAYERS
+    given = extract(load_custom(file, layers=ALL), IMAGES, device="cpu")
+    assert list(given) == ALL
     for layer, tensor in wanted.items():
         assert (given[layer] == tensor.flatten(1).numpy()).all(), layer
 
@@ -76,20 +77,33 @@ def test_it_enlarges_and_can_be_copied(file, wanted):
     assert torch.equal(deepcopy(network.module)(IMAGES), wanted["Output"])
 
 
-def test_one_image_at_a_time_of_one_size(tmp_path, wanted):
-    network = load_custom(write_onnx(tmp_path / "fixed.onnx", (1, 3, 9, 12)))
-    assert torch.equal(network.module(IMAGES), wanted["Output"])
-    with refused("fixed.onnx takes images (3, 9, 12)", "not (3, 8, 12)"):
-        extract(network, IMAGES[:, :, :8], device="cpu")
+def given_by_pytorch(images):
+    module = Compact()
+    module.load_state_dict(weights())
+    with torch.no_grad():
+        return module(images)
+
+
+def test_one_image_at_a_time_of_one_size(tmp_path):
+    file = write_onnx(tmp_path / "fixed.onnx", (1, 3, 9, 9))
+    network = load_custom(file)
+    assert network.side == 9
+    assert torch.equal(network.module(IMAGES[..., :9]), given_by_pytorch(IMAGES[..., :9]))
+    with refused("fixed.onnx fails on images of shape (1, 3, 8, 9)"):
+        extract(network, IMAGES[:, :, :8, :9], device="cpu")
+    with refused("fixed.onnx fails on images of shape (1, 3, 32, 32)"):
+        load_custom(file, size=128)
+    with refused("takes images of 9 x 12 pixels alone", "free sides"):
+        load_custom(write_onnx(tmp_path / "oblong.onnx", (1, 3, 9, 12)))
 
 
 def test_a_tensor_that_is_one_number_is_no_layer_and_no_harm(tmp_path, wanted):
-    model = onnx.load(write_onnx(tmp_path / "fixed.onnx", (1, 3, 9, 12)))
+    model = onnx.load(write_onnx(tmp_path / "fixed.onnx", (1, 3, 9, 9)))
     model.graph.node.append(onnx.helper.make_node("ReduceMean", ["deep"], ["mean"], keepdims=0))
     onnx.save(model, tmp_path / "mean.onnx")
     network = load_custom(tmp_path / "mean.onnx")
     assert list(network.layers) == LAYERS
-    with refused("layer mean gives (2,) for 2 images"):
+    with refused("layer mean gives (3,) for 3 images"):
         load_custom(tmp_path / "mean.onnx", layers="mean")
 
 
@@ -122,14 +136,14 @@ def test_files_that_cannot_be(file, tmp_path):
     with refused("bad.onnx is damaged or no ONNX file"):
         load_custom(tmp_path / "bad.onnx")
     (tmp_path / "empty.onnx").write_bytes(b"")
-    with refused("empty.onnx has 0 inputs and 0 outputs"):
+    with refused("empty.onnx has 0 inputs, 0 of them images, and 0 outputs"):
         load_custom(tmp_path / "empty.onnx")
     (tmp_path / "half.onnx").write_bytes(file.read_bytes()[:500])
     with refused("half.onnx"):
         load_custom(tmp_path / "half.onnx")
     with refused("unknown.onnx cannot be run by onnxruntime", "operators", "Sharpen"):
         load_custom(write_onnx(tmp_path / "unknown.onnx", operator="Sharpen"))
-    with refused("flat.onnx does not take float32 images (N, 3, H, W)"):
+    with refused("flat.onnx has 1 inputs, 0 of them images"):
         load_custom(write_onnx(tmp_path / "flat.onnx", (3, "h", "w")))
     for side in (-8, 10**6):
         with refused("side.onnx takes images", "cannot be made"):
@@ -138,23 +152,67 @@ def test_files_that_cannot_be(file, tmp_path):
         load_custom(write_onnx(tmp_path / "grey.onnx", ("n", 1, "h", "w")))
 
 
-def test_graphs_that_take_more_or_other_than_images(file, tmp_path):
+def test_graphs_that_take_more_than_images(file, tmp_path, wanted):
     model = onnx.load(file)
-    model.graph.input.append(onnx.helper.make_tensor_value_info("noise", 1, [1]))
+    model.graph.input.append(onnx.helper.make_tensor_value_info("noise", 1, ["n", 1, "h", "w"]))
+    model.graph.node[0].input[0] = model.graph.node[1].input[0] = "noisy"
+    model.graph.node.insert(0, onnx.helper.make_node("Add", ["lr", "noise"], ["noisy"]))
     onnx.save(model, tmp_path / "two.onnx")
-    with refused("two.onnx has 2 inputs"):
+    with refused("two.onnx takes, beside the images, noise", "`constants`"):
         load_custom(tmp_path / "two.onnx")
+    (tmp_path / "two.yaml").write_text("{onnx: two.onnx, constants: {noise: 2}}")
+    module = load_custom(tmp_path / "two.yaml").module
+    assert torch.equal(module(IMAGES - 2), wanted["Output"])
+    (tmp_path / "one.yaml").write_text("{onnx: two.onnx, constants: {noise: 2, level: 1}}")
+    with refused("takes, beside the images, noise", "not noise, level"):
+        load_custom(tmp_path / "one.yaml")
+
+
+def test_the_output_that_is_taken_is_named(file, tmp_path, wanted):
     model = onnx.load(file)
-    model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.FLOAT16
-    onnx.save(model, tmp_path / "half.onnx")
-    with refused("half.onnx does not take float32"):
-        load_custom(tmp_path / "half.onnx")
-    model = onnx.load(file)
-    model.graph.output[0].name = "head"
-    del model.graph.node[3:]
-    onnx.save(model, tmp_path / "features.onnx")
-    with refused("does not give images: (2, 8, 32, 32)"):
-        load_custom(tmp_path / "features.onnx")
+    model.graph.output.insert(0, onnx.helper.make_tensor_value_info("head", 1, None))
+    onnx.save(model, tmp_path / "two.onnx")
+    network = load_custom(tmp_path / "two.onnx")
+    assert network.notes[0].endswith("gives a dict: its image ['sr'] is measured")
+    assert torch.equal(network.module(IMAGES), wanted["Output"])
+    (tmp_path / "two.yaml").write_text("{onnx: two.onnx, output: head}")
+    with refused("does not give images: (3, 8, 32, 32)"):
+        load_custom(tmp_path / "two.yaml")
+
+
+def dressed(file, path, kind, nhwc=False):
+    """The same graph behind a step or two that change type and layout at both ends."""
+    model, numbers = onnx.load(file), getattr(onnx.TensorProto, kind)
+    graph, node = model.graph, onnx.helper.make_node
+    shape = ["n", "h", "w", 3] if nhwc else ["n", 3, "h", "w"]
+    ends = [onnx.helper.make_tensor_value_info(name, numbers, shape) for name in ("given", "made")]
+    del graph.input[:], graph.output[:]
+    graph.input.append(ends[0])
+    graph.output.append(onnx.ValueInfoProto(name="made"))
+    graph.output[0].type.tensor_type.elem_type = numbers
+    turned = [0, 3, 1, 2] if nhwc else [0, 1, 2, 3]
+    back = [0, 2, 3, 1] if nhwc else [0, 1, 2, 3]
+    graph.node.insert(0, node("Transpose", ["raw"], ["lr"], perm=turned))
+    graph.node.insert(0, node("Cast", ["given"], ["raw"], to=onnx.TensorProto.FLOAT))
+    graph.node.append(node("Transpose", ["sr"], ["turned"], perm=back))
+    graph.node.append(node("Cast", ["turned"], ["made"], to=numbers))
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.parametrize("nhwc", [False, True])
+@pytest.mark.parametrize("kind", ["FLOAT16", "UINT8", "FLOAT"])
+def test_other_types_and_channels_last(file, tmp_path, kind, nhwc, wanted):
+    network = load_custom(dressed(file, tmp_path / "d.onnx", kind, nhwc))
+    assert {*LAYERS} <= {*network.layers} and network.scale == 4
+    levels = 255 if kind == "UINT8" else 1
+    given = network.module(IMAGES / levels) * levels
+    expected = wanted["Output"]
+    if kind == "UINT8":  # what is below 0 cannot be given
+        given, expected = given[expected >= 0], expected[expected >= 0].floor()
+    assert torch.allclose(given, expected, atol=1e-4)
+    features = extract(network, IMAGES / levels, ["deep"], device="cpu")["deep"]
+    assert (features == wanted["deep"].flatten(1).numpy()).all()
 
 
 def chain(*steps: str) -> list[Node]:

@@ -51,7 +51,7 @@ def by_onnx(folder):
 
 def by_spandrel(folder):
     try:
-        optional("spandrel")
+        optional("spandrel", "spandrel")
     except DDRError as error:
         pytest.skip(str(error))
     return load_custom(folder / "weights.pth", layers=LAYERS, input_range=RANGE)

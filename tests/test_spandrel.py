@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
 import re
 import sys
 from types import ModuleType, SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from compact import Compact, weights
 
-from ddrlib.errors import DDRError
+from ddrlib.errors import DDRError, optional
+from ddrlib.features.extraction import extract
 from ddrlib.zoo.loading import load_custom
+
+SWIN = {"window_size": 8, "depths": (2, 2), "embed_dim": 24, "num_heads": (2, 2), "upscale": 4}
 
 
 class UnsupportedModelError(Exception):
@@ -25,13 +30,27 @@ class ModelLoader:
             raise UnsupportedModelError
         module = Compact()
         module.load_state_dict(state)
-        return SimpleNamespace(model=module)
+        return Known(module)
+
+
+class Known:
+    """As spandrel's ImageModelDescriptor."""
+
+    size_requirements = SimpleNamespace(minimum=0, multiple_of=1)
+    input_channels = 3
+
+    def __init__(self, model):
+        self.model = model
+
+    def _call_fn(self, model, images):
+        return model(images)
 
 
 @pytest.fixture
 def spandrel(monkeypatch):
     stand_in = ModuleType("spandrel")
     stand_in.ModelLoader, stand_in.UnsupportedModelError = ModelLoader, UnsupportedModelError
+    stand_in.ImageModelDescriptor = Known
     monkeypatch.setitem(sys.modules, "spandrel", stand_in)
 
 
@@ -48,9 +67,9 @@ def saved(state, path):
 def test_a_known_checkpoint_is_a_network(spandrel, tmp_path):
     network = load_custom(saved({"params_ema": weights()}, tmp_path / "c.pth"))
     assert (network.card["architecture"], network.scale) == ("Compact", 4)
-    assert list(network.layers) == ["body.0", "body.1", "body.2", "upsampler", "Output"]
-    assert torch.equal(network.module.body[0].bias, weights()["body.0.bias"])
-    assert not network.module.training and not network.module.body[0].weight.requires_grad
+    assert list(network.layers) == ["body.0", "body.1", "body.2", "Output"]
+    assert torch.equal(network.module.network.body[0].bias, weights()["body.0.bias"])
+    assert not network.module.training and not network.module.network.body[0].weight.requires_grad
     other = load_custom(saved(weights(seed=1), tmp_path / "d.pth"))
     assert network.sha256 != other.sha256
 
@@ -60,7 +79,94 @@ def test_a_known_checkpoint_is_a_network(spandrel, tmp_path):
 def test_wrapped_checkpoints_are_known_too(spandrel, tmp_path, key, prefix):
     state = {prefix + name: value for name, value in weights().items()}
     network = load_custom(saved({"epoch": 3, key: state}, tmp_path / "c.pth"))
-    assert torch.equal(network.module.body[0].bias, weights()["body.0.bias"])
+    assert torch.equal(network.module.network.body[0].bias, weights()["body.0.bias"])
+
+
+def test_its_rules_of_sizes_and_its_way_to_call_are_used(spandrel, tmp_path, monkeypatch):
+    file = saved(weights(), tmp_path / "c.pth")
+    monkeypatch.setattr(Known, "size_requirements", SimpleNamespace(minimum=40, multiple_of=24))
+    monkeypatch.setattr(Known, "_call_fn", lambda self, model, images: 2 * model(images))
+    network = load_custom(file)
+    assert network.side == 48
+    images = torch.rand(1, 3, 8, 8)
+    assert torch.allclose(network.module(images), 2 * network.module.network(images), atol=1e-4)
+    monkeypatch.setattr(Known, "size_requirements", SimpleNamespace(minimum=8, multiple_of=100))
+    assert load_custom(file).side == 100
+    monkeypatch.setattr(Known, "input_channels", 19)
+    with refused("c.pth takes 19 channels", "`maps`"):
+        load_custom(file)
+    monkeypatch.setattr(sys.modules["spandrel"], "ImageModelDescriptor", int)
+    with refused("c.pth takes more than an image (a mask)"):
+        load_custom(file)
+
+
+def build(architecture, name, **options):
+    module = importlib.import_module(f"spandrel.architectures.{architecture}")
+    return getattr(module, name)(**options)
+
+
+# Small networks of architectures that are not plain chains: what of them has to be found.
+REAL = {
+    "ESRGAN": (
+        (
+            "__arch.RRDB",
+            "RRDBNet",
+            {"in_nc": 3, "out_nc": 3, "num_filters": 16, "num_blocks": 3, "scale": 4},
+        ),
+        [f"model.1.sub.{k}" for k in range(4)],
+    ),
+    "SwinIR": (
+        ("", "SwinIR", SWIN | {"img_size": 48, "upsampler": "pixelshuffledirect", "mlp_ratio": 2}),
+        ["layers.0", "layers.1"],
+    ),
+    "HAT": (
+        ("", "HAT", SWIN | {"img_size": 32, "compress_ratio": 3, "squeeze_factor": 6}),
+        ["layers.0", "layers.1"],
+    ),
+    "DAT": (
+        (
+            "",
+            "DAT",
+            {
+                "img_size": 32,
+                "embed_dim": 24,
+                "split_size": [8, 16],
+                "depth": [4, 4],
+                "num_heads": [2, 2],
+                "expansion_factor": 2.0,
+                "upscale": 4,
+                "upsampler": "pixelshuffle",
+            },
+        ),
+        ["layers.0", "layers.1"],
+    ),
+    "SPAN": (
+        ("", "SPAN", {"num_in_ch": 3, "num_out_ch": 3, "feature_channels": 16, "upscale": 4}),
+        [f"block_{k}" for k in range(1, 7)],
+    ),
+    "DnCNN": (
+        ("", "DnCNN", {"in_nc": 1, "out_nc": 1, "nc": 16, "nb": 5, "mode": "DnCNN"}),
+        ["model.2"],
+    ),
+}
+
+
+@pytest.mark.parametrize("architecture", REAL)
+def test_the_trunks_of_real_architectures(tmp_path, architecture):
+    try:
+        optional("spandrel", "spandrel")
+    except DDRError as error:
+        pytest.skip(str(error))
+    (place, name, options), blocks = REAL[architecture]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = build(f"{architecture}{'.' + place if place else ''}", name, **options)
+    network = load_custom(saved(module.state_dict(), tmp_path / "c.pth"))
+    assert set(blocks) <= set(network.layers), (list(network.layers), network.notes)
+    images = torch.rand(2, 3, network.side, network.side)
+    given = extract(network, images, blocks, device="cpu")
+    assert all(np.ptp(features) > 0 for features in given.values())
+    assert network.scale == (1 if architecture == "DnCNN" else 4)
 
 
 def test_what_spandrel_does_not_take_is_told(spandrel, tmp_path):
@@ -100,10 +206,10 @@ class Payload:
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        (None, ["needs spandrel", "not installed", ".[own]"]),
+        (None, ["needs spandrel", "not installed", ".[spandrel]"]),
         (
             "raise RuntimeError('operator torchvision::nms does not exist')",
-            ["spandrel is installed but cannot be imported", "torchvision::nms", "its own index"],
+            ["spandrel is installed but cannot be imported", "torchvision::nms", "of one build"],
         ),
         ("import no_such_part", ["needs no_such_part"]),
     ],

@@ -63,8 +63,20 @@ def claim(
         Which precondition of the test is not met; "" where all are.
     """
     found = verdict(holds, not_tested)
-    parts = list(holds) if isinstance(holds, Sequence) else []
     keep_claim(key, statement=statement, verdict=found, criterion=criterion, evidence=evidence)
+    display(HTML(as_html(statement, holds, criterion, evidence, not_tested)))
+
+
+def as_html(
+    statement: str,
+    holds: bool | Sequence[bool],
+    criterion: str,
+    evidence: str,
+    not_tested: str = "",
+) -> str:
+    """A verdict as a page shows it; the parameters are those of `claim`."""
+    found = verdict(holds, not_tested)
+    parts = list(holds) if isinstance(holds, Sequence) else []
     title = found.capitalize() + (f": {sum(parts)} of {len(parts)}" if found == PARTLY else "")
     lines = [
         f"<p>{escape(statement)}</p>",
@@ -75,11 +87,9 @@ def claim(
         ),
     ]
     # An HTML admonition, not a MyST directive: it reads the same in Jupyter and in the book.
-    display(
-        HTML(
-            f'<div class="admonition ddr-claim {CSS_CLASSES[found]} mathjax_ignore tex2jax_ignore">'
-            f'<p class="admonition-title">{title}</p>{"".join(lines)}</div>'
-        )
+    return (
+        f'<div class="admonition ddr-claim {CSS_CLASSES[found]} mathjax_ignore tex2jax_ignore">'
+        f'<p class="admonition-title">{title}</p>{"".join(lines)}</div>'
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -43,6 +44,11 @@ def describe(value: Any) -> Any:
             {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         )
     return str(value)  # a degradation, a path
+
+
+def as_json(value: Any) -> str:
+    """`describe` of a value as JSON that every reader takes."""
+    return json.dumps(describe(value), indent=2, allow_nan=False)
 
 
 def in_words(record: Any) -> str:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ddrlib.features.forward import in_parallel, watch
 from ddrlib.machine import bfloat16_allowed
+from ddrlib.zoo.image_network import ImageNetwork
 from ddrlib.zoo.loading import Network
 
 CACHED_PIXELS = 4096  # of low resolution: four images of 32 x 32
@@ -47,7 +48,10 @@ def precision(
     A layer minds where rounding moves its features by more than a thousandth of their variance
     between images, which half of the squared distance of two images estimates.
     """
-    if len(images) < WORTH_IT or not bfloat16_allowed(device):
+    own = isinstance(
+        network.module, ImageNetwork
+    )  # it gives the same by every route: ONNX has none
+    if own or len(images) < WORTH_IT or not bfloat16_allowed(device):
         return torch.float32
 
     def compare(module: nn.Module, pair: Tensor) -> dict[str, Tensor]:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ddrlib.errors import DDRError
 from ddrlib.zoo.identity import copied
+from ddrlib.zoo.tracing import features_in, path_of, run_of
 
 MOST_COPIES = 8  # of a network; each holds feature maps of its own
 
@@ -28,19 +29,22 @@ def watch(module: nn.Module, batch: Tensor, paths: Mapping[str, str], take: Take
     """One forward pass that hands over the output of each layer and ends with the deepest.
 
     `paths` are submodule paths by layer. A submodule that runs several times counts once, with its
-    first output; DDRError where one does not run.
+    first output, or that of run k where the path is "PATH#k". Of an output of several tensors the
+    first counts (`features_in`). DDRError where a layer does not run.
     """
     waiting = set(paths)
+    runs = dict.fromkeys(paths, 0)
 
     def hook(layer: str, _module: nn.Module, _inputs: tuple, output: object) -> None:
-        if layer in waiting:
+        runs[layer] += 1
+        if layer in waiting and runs[layer] == run_of(paths[layer]):
             waiting.remove(layer)
-            take(layer, output)
+            take(layer, features_in(output))
         if not waiting:
             raise _AllSeen
 
     handles = [
-        module.get_submodule(path).register_forward_hook(partial(hook, layer))
+        module.get_submodule(path_of(path)).register_forward_hook(partial(hook, layer))
         for layer, path in paths.items()
     ]
     try:

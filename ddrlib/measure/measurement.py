@@ -6,6 +6,7 @@ samples -> features -> Gram matrix -> PCA -> t-SNE, several seeds -> CHI
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -177,11 +178,13 @@ def measure(
     samples = Samples.of(patches, degradations, network.scale)
     perplexity = usable_perplexity(len(samples.images), perplexity)
     found = layers_of(network, samples, layers, device)
-    measured = []
+    measured: list[Layer] = []
+    began = time.monotonic()
     for layer in embedded_each(found, seeds, perplexity):
         measured.append(layer)
         if progress:
-            progress(_line(layer, len(measured), len(found)))
+            left = (time.monotonic() - began) / len(measured) * (len(found) - len(measured))
+            progress(_line(layer, len(measured), len(found), left))
     trunk = [layer.name for layer in measured if layer.name in network.trunk]
     return Measurement(network.name, samples, seeds, perplexity, measured, trunk)
 
@@ -203,9 +206,10 @@ def last_hidden(network: Network) -> str:
     return (hidden or list(network.layers))[-1]
 
 
-def _line(layer: Layer, done: int, of: int) -> str:
+def _line(layer: Layer, done: int, of: int, left: float) -> str:
+    remaining = f", {left:.0f} s left" if left >= 1 else ""
     return (
-        f"{layer.name} ({done} of {of}): CHI {layer.chi_degradation.mean:.3g} by degradation, "
+        f"{layer.name} ({done} of {of}{remaining}): CHI {layer.chi_degradation.mean:.3g} by degradation, "
         f"{layer.chi_content.mean:.3g} by content"
     )
 

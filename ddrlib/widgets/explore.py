@@ -7,25 +7,23 @@ measured, and measures what the reader asks for in a kernel of its own.
 from __future__ import annotations
 
 import json
-import math
 import os
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ddrlib.data.photographs import load_patches
-from ddrlib.errors import DDRError
 from ddrlib.measure.measurement import measure
 from ddrlib.widgets.explorer_data import Packed, pack
 from ddrlib.widgets.explorer_view import Explorer
 from ddrlib.widgets.live import under
 from ddrlib.zoo.loading import open_network
+from ddrlib.zoo.together import open_together
 
 # Alike but for the global residual, and small: a first look takes a minute.
 NETWORKS = ("srresnet-wgr-reduced-s0", "srresnet-wogr-reduced-s0")
 SEEDS = 5  # t-SNE runs; the first is the one to be seen
 PERPLEXITIES = (5.0, 50.0)  # beside the one measured
-LR_SIDE = 32  # pixels of an LR patch, at the largest scale
 
 INTRODUCTION = """# The explorer
 
@@ -49,41 +47,34 @@ def explore(
 ) -> None:
     """Measure networks, serve their explorer and open it in the browser, until Ctrl-C.
 
-        Parameters
-        ----------
-        names
-            What `open_network` takes.
-        images
-    <<<<<<< HEAD
-            What `load_patches` takes.
-    =======
-            A folder of photographs, "" for the book's own.
-        patches
-            How many, 2 or more.
-        device
-            "auto" (a GPU where there is one), "cpu" or "cuda".
-    >>>>>>> main
-        port
-            1 to 65535; one that is taken gives way to another.
-        browser
-            Open the page.
-        progress
-            Takes a line of text for each layer.
+    Parameters
+    ----------
+    names
+        What `open_network` takes.
+    images
+        What `load_patches` takes.
+    patches
+        How many, 2 or more.
+    device
+        "auto" (a GPU where there is one), "cpu" or "cuda".
+    port
+        1 to 65535; one that is taken gives way to another.
+    browser
+        Open the page.
+    progress
+        Takes a line of text for each layer.
 
-        Raises
-        ------
-        DDRError
-            For a port that cannot be had, for networks of one name, and as loading and measuring do.
+    Raises
+    ------
+    DDRError
+        For a port that cannot be had, for networks of one name, and as loading and measuring do.
     """
     # Here, since the page's kernel, too, imports this module.
     from ddrlib.widgets.serve import free_port, serve, temporary_folder
 
     free_port(port)  # refused before minutes are spent
-    networks = {source: open_network(source) for source in dict.fromkeys(names)}
+    networks, size = open_together(names)
     sources = {network.name: source for source, network in networks.items()}
-    if len(sources) < len(networks):
-        raise DDRError(f"{', '.join(networks)}: some have the same name; rename one")
-    size = patch_size([network.scale for network in networks.values()])
     photographs = load_patches(images, patches, size)
     measurements = [
         measure(
@@ -99,16 +90,6 @@ def explore(
     with temporary_folder() as folder:
         keep(packed, sources, folder)
         serve(INTRODUCTION, CELL.format(folder=str(folder)), folder, port, browser)
-
-
-def patch_size(scales: Sequence[int]) -> int:
-    """The side of HR patches that suits networks of these scales, in pixels.
-
-    A multiple of every scale, such that the largest one gives LR patches of 32 pixels or, where the
-    scales do not go into one another, somewhat fewer.
-    """
-    step = math.lcm(*scales)
-    return max(LR_SIDE * max(scales) // step, 1) * step
 
 
 def keep(packed: Packed, sources: Mapping[str, str], folder: Path) -> None:

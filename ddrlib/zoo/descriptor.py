@@ -10,6 +10,7 @@ from typing import Any
 
 from ddrlib.errors import DDRError, did_you_mean
 from ddrlib.files import read_yaml
+from ddrlib.zoo.image_network import Constant, Use
 
 # What the ending of a source says that it is.
 _ROUTES = {
@@ -26,14 +27,23 @@ LARGEST_VALUE = 1e6  # of a pixel
 class Descriptor:
     """A user's own network: a factory, an ONNX file or a checkpoint alone, and how to use it.
 
-    factory : "package.module:callable" or "file.py:callable"; called with nothing, it returns a
-        torch.nn.Module (which it may also be); its project's modules are to be imported at the top
-        of a file, not within a forward pass
+    factory : "package.module:callable" or "file.py:callable"; called with the arguments, it returns
+        a torch.nn.Module (which it may also be); its project's modules are to be imported at the
+        top of a file, not within a forward pass
+    arguments : of the factory, by name
     onnx : an ONNX file
     checkpoint : a safetensors file or a state dict saved by PyTorch, the weights of what the
         factory makes; without a factory, spandrel recognises the architecture
     scale : the ratio of HR to LR sides; left out, it follows from the size of the output
-    input_range : what the network takes for black and for white
+    input_range : what the network takes for black and for white; left out, 0 and 1 (0 and 255 of
+        an ONNX file that takes whole numbers)
+    mean, std : one number or one a channel; what is taken off the image in that range, and what it
+        is then divided by
+    maps : numbers; for each, a constant map follows the channels of the image
+    constants : what else the network takes, by the name of the argument or of the ONNX input: a
+        number, or (nested) lists of numbers, to which an axis for the images is added in front
+    output : which of several outputs holds the image, by number or name; left out, the first that
+        does
     layers : layer names or patterns (`ddrlib.zoo.layers.matching`); left out, they are found
     folder : where relative paths and the module of the factory are looked for
     """
@@ -42,9 +52,20 @@ class Descriptor:
     onnx: str = ""
     checkpoint: str = ""
     scale: int | None = None
-    input_range: tuple[float, float] = (0.0, 1.0)
+    input_range: tuple[float, float] | None = None
     layers: tuple[str, ...] = ()
     folder: Path = field(default_factory=Path)
+    arguments: dict[str, Any] = field(default_factory=dict)
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    maps: tuple[float, ...] = ()
+    constants: dict[str, Constant] = field(default_factory=dict)
+    output: int | str | None = None
+
+    @property
+    def use(self) -> Use:
+        """What of it says how images are given to the network."""
+        return Use(*(getattr(self, name) for name in Use._fields))
 
     def path(self, name: str) -> Path:
         """The file that this field names."""
@@ -117,8 +138,39 @@ def _factor(value: Any) -> int | None:
 
 def _range(value: Any) -> tuple[float, ...] | None:
     ends = value if isinstance(value, list | tuple) else ()
-    usable = all(type(x) in (int, float) and abs(x) <= LARGEST_VALUE for x in ends)
+    usable = all(map(_is_number, ends))
     return tuple(map(float, ends)) if len(ends) == 2 and usable and ends[0] != ends[1] else None
+
+
+def _numbers(value: Any) -> tuple[float, ...] | None:
+    numbers = value if isinstance(value, list | tuple) else (value,)
+    return tuple(map(float, numbers)) if all(map(_is_number, numbers)) and numbers else None
+
+
+def _divisors(value: Any) -> tuple[float, ...] | None:
+    numbers = _numbers(value)
+    return numbers if numbers and all(numbers) else None
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) <= LARGEST_VALUE
+
+
+def _arguments(value: Any) -> dict[str, Any] | None:
+    named = isinstance(value, dict) and all(isinstance(x, str) for x in value)
+    return value if named else None
+
+
+def _constants(value: Any) -> dict[str, Any] | None:
+    def usable(item: Any) -> bool:
+        nested = isinstance(item, list) and bool(item)
+        return _is_number(item) or (nested and all(map(usable, item)))
+
+    return value if _arguments(value) is not None and all(map(usable, value.values())) else None
+
+
+def _place(value: Any) -> int | str | None:
+    return value if type(value) is int or (isinstance(value, str) and value) else None
 
 
 def _names(value: Any) -> tuple[str, ...] | None:
@@ -135,4 +187,10 @@ _FIELDS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "scale": (_factor, f"a whole number from 1 to {LARGEST_SCALE}"),
     "input_range": (_range, "two different numbers, such as [0, 255], up to a million"),
     "layers": (_names, "names or patterns, such as [head, body.*]"),
+    "arguments": (_arguments, "names with values"),
+    "mean": (_numbers, "one number or one a channel, such as [0.45, 0.44, 0.41]"),
+    "std": (_divisors, "one number or one a channel, none of them 0"),
+    "maps": (_numbers, "numbers, such as [0.06]"),
+    "constants": (_constants, "names with numbers or lists of numbers"),
+    "output": (_place, "the number or the name of an output"),
 }

@@ -4,154 +4,165 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import NamedTuple
 
-import torch
+import numpy as np
 from torch import Tensor, nn
 
 from ddrlib.errors import DDRError, did_you_mean, few, guarded
-from ddrlib.zoo.onnx_network import ANY, OnnxNetwork
+from ddrlib.zoo.image_network import IMAGES, INSIDE, ImageNetwork, sample_images
+from ddrlib.zoo.onnx_network import OnnxNetwork
+from ddrlib.zoo.tracing import CALL, changing, fault, is_map, path_of, trace
 
 OUTPUT = "Output"  # name of the network's own output, whose path is ""
-IMAGES, SIDE = 2, 32  # how many images are traced, and their pixels a side where any will do
+CONTAINERS = nn.Sequential | nn.ModuleList | nn.ModuleDict
+SAME = 1e-5  # relative difference of Gram matrices that are one
 
 
-def sample_images(module: nn.Module) -> Tensor:
-    """Two fixed images in [0, 1], of a size that the module takes."""
-    sides = module.takes[2:] if isinstance(module, OnnxNetwork) else (ANY, ANY)
-    height, width = (side or SIDE for side in sides)
-    return torch.rand(IMAGES, 3, height, width, generator=torch.Generator().manual_seed(0))
+class Layers(NamedTuple):
+    """Name -> path of the layers to look at, in order of execution; those left out, and why."""
+
+    paths: dict[str, str]
+    notes: list[str]
 
 
 def find_layers(
-    module: nn.Module,
-    prepare: Callable[[Tensor], Tensor],
-    scale: int | None = None,
-    patterns: Sequence[str] = (),
-    name: str = "the network",
-) -> tuple[dict[str, str], int]:
-    """Name -> path of the layers to look at, in order of execution, and the scale.
+    module: ImageNetwork, side: int, patterns: Sequence[str] = (), name: str = "the network"
+) -> Layers:
+    """The layers to look at, found in one pass of a few images of this side.
 
-    They are found in one pass of two images. Its result must be two images, `scale` times as large;
-    where none is given, any whole number of times. With no patterns, the layers are the blocks that
-    the network is built of (`_blocks`); else `matching`, each with an output that can serve as
-    features. A second pass must give the same: what is random has no features to be measured.
+    With no patterns they are the blocks that the network is built of (`_blocks`), as far as they
+    give maps, and nothing that another layer gives too (`_repeats`); else `matching`, each with an
+    output that can serve as features. A second pass must give the same: what is random has no
+    features to be measured.
     """
-    graph = module if isinstance(module, OnnxNetwork) else None
-    paths = graph.paths if graph else {path: path for path, _ in module.named_modules() if path}
-    images = prepare(sample_images(module))
-    failure = f"{name} fails on images of shape {tuple(images.shape)}"
-    output, runs = guarded(failure, trace, module, images, paths)
-    scale = _checked_scale(output, images, scale, name)
-    output_again, runs_again = guarded(failure, trace, module, images, paths)
-    passes = {**runs, OUTPUT: Run(1, output)}, {**runs_again, OUTPUT: Run(1, output_again)}
-    if changing := _changing(*passes):
+    network = module.network
+    graph = network if isinstance(network, OnnxNetwork) else None
+    inside = graph.paths if graph else {path: path for path, _ in network.named_modules() if path}
+    paths = {layer: INSIDE + path for layer, path in inside.items()}
+    images = sample_images(side)
+    failure = f"{name} fails on images of {side} x {side} pixels"
+    (output, runs), (output_again, runs_again) = (
+        guarded(failure, trace, module, images, paths) for _ in range(2)
+    )
+    given = {**runs, OUTPUT: output}
+    if random := changing(given, {**runs_again, OUTPUT: output_again}):
         raise DDRError(
-            f"{name} is not deterministic: in evaluation mode {few(changing, 3)} gives something "
+            f"{name} is not deterministic: in evaluation mode {few(random, 3)} gives something "
             "else in each pass; remove what is random or remembered"
         )
+    faults = {layer: fault(features, IMAGES) for layer, features in given.items()}
+    notes = []
     if patterns:
-        layers = matching(patterns, [*runs, OUTPUT])
+        layers = matching(patterns, [*given])
         for layer in layers:
-            if layer != OUTPUT and (fault := runs[layer].fault()):
-                raise DDRError(f"layer {layer} {fault}; choose another, or what is inside it")
-    else:  # feature maps alone, without a layer that gives the output itself
-        maps = [
-            layer
-            for layer, run in runs.items()
-            if run.fault() is None and run.output.ndim == 4 and run.output is not output
-        ]
-        blocks = set(graph.blocks(maps) if graph else _blocks(module))
-        layers = [*filter(blocks.__contains__, maps), OUTPUT]
-    return {layer: paths.get(layer, "") for layer in layers}, scale
+            if faults[layer]:
+                raise DDRError(
+                    f"layer {layer} {faults[layer]}; choose another, or what is inside it"
+                )
+    else:
+        maps = [layer for layer in runs if not faults[layer] and is_map(runs[layer])]
+        blocks = graph.blocks(maps) if graph else list(_blocks(network, set(map(path_of, maps))))
+        layers = [*filter(_weighty(network, blocks), maps), OUTPUT]
+        notes = _left_out(name, network, blocks, faults, layers)
+        repeats = _repeats({layer: given[layer] for layer in layers})
+        layers = [layer for layer in layers if layer not in repeats]
+        if repeats:
+            pairs = few([f"{again} = {once}" for again, once in repeats.items()], 3)
+            notes.append(f"one measurement, made once: {pairs}")
+    found = {
+        layer: paths[path_of(layer)] + layer.removeprefix(path_of(layer)) if layer in runs else ""
+        for layer in layers
+    }
+    return Layers(found, notes)
 
 
-def _checked_scale(output: object, images: Tensor, scale: int | None, name: str) -> int:
-    n, _, height, width = images.shape
-    given = tuple(output.shape) if torch.is_tensor(output) else type(output).__name__
-    if scale is None:
-        scale = max(output.shape[-1] // width, 1) if torch.is_tensor(output) else 1
-    due = (n, 3, height * scale, width * scale)
-    if given != due:
-        raise DDRError(
-            f"{name} does not give images: {given} for {tuple(images.shape)}, where x{scale} wants "
-            f"{due}; set the scale or wrap the module"
-        )
-    return scale
+def _blocks(module: nn.Module, usable: set[str], prefix: str = "") -> Iterator[str]:
+    """The paths of the blocks that a module is built of.
 
-
-def _blocks(module: nn.Module, prefix: str = "") -> Iterator[str]:
-    """The paths of its direct children and, in place of a container, of the elements."""
+    They are its children; in place of a container, of what is never called as a whole or gives
+    nothing usable, and beside what holds most of the weights, the blocks in that.
+    """
     children = list(module.named_children())
+    whole = _weights(module)
     for name, child in children:
+        path = prefix + name
         # An only child is the content of a wrapper: the blocks are inside.
-        container = isinstance(child, nn.Sequential | nn.ModuleList | nn.ModuleDict)
-        if (container or len(children) == 1) and any(True for _ in child.children()):
-            yield from _blocks(child, f"{prefix}{name}.")
+        wrapped = len(children) == 1 and not isinstance(module, CONTAINERS)
+        hollow = isinstance(child, CONTAINERS) or wrapped or path not in usable
+        parts = any(True for _ in child.children())
+        if parts and (hollow or 2 * _weights(child) > whole):
+            yield from _blocks(child, usable, f"{path}.")
+        if not (parts and hollow):
+            yield path
+
+
+def _weights(module: nn.Module) -> int:
+    return sum(weight.numel() for weight in module.parameters())
+
+
+def _weighty(network: nn.Module, blocks: Iterable[str]) -> Callable[[str], bool]:
+    """Whether a run is that of a block; of one that runs several times, if it has weights.
+
+    An activation may serve in many places, which says nothing of the network; a block that does is
+    a recurrent one.
+    """
+    names = set(blocks)
+
+    def is_block(run: str) -> bool:
+        block = path_of(run)
+        return block in names and (CALL not in run or _weights(network.get_submodule(block)) > 0)
+
+    return is_block
+
+
+def _left_out(
+    name: str,
+    network: nn.Module,
+    blocks: Sequence[str],
+    faults: Mapping[str, str | None],
+    layers: Sequence[str],
+) -> list[str]:
+    """In words, the blocks with weights that are not among the layers."""
+    if layers == [OUTPUT]:
+        why = "no block inside it is a module that gives maps (functional code)"
+        return [f"{name}: only its output is measured; {why}, so make modules of the blocks"]
+    if isinstance(network, OnnxNetwork):
+        return []
+    seen = {path_of(layer) for layer in layers}
+    ran = {path_of(run): why for run, why in faults.items()}
+    missing = [
+        f"{block} ({ran[block] or 'gives vectors, no maps'})"
+        for block in blocks
+        if block in ran and block not in seen and _weights(network.get_submodule(block))
+    ]
+    return [f"not measured by default: {few(missing, 4)}"] if missing else []
+
+
+def _repeats(given: Mapping[str, Tensor]) -> dict[str, str]:
+    """The layers that are measured with another one, and with which: the first, or the output.
+
+    All measures follow from the Gram matrix, up to a factor. Identities, pixels in another order or
+    several times, a constant added or a margin of zeros: none changes it.
+    """
+    grams = {layer: _normalised_gram(features) for layer, features in given.items()}
+    found: dict[str, str] = {}
+    kept: list[str] = []
+    for layer in sorted(given, key=lambda layer: layer != OUTPUT):  # the output stays
+        alike = (other for other in kept if np.abs(grams[layer] - grams[other]).max() < SAME)
+        if once := next(alike, None):
+            found[layer] = once
         else:
-            yield prefix + name
+            kept.append(layer)
+    return found
 
 
-@dataclass
-class Run:
-    """What a layer did in the traced pass: how often it ran, its (last) output."""
-
-    times: int
-    output: Any
-
-    def fault(self) -> str | None:
-        """Why its output cannot serve as features, one row an image; None where it can."""
-        if self.times > 1:
-            return f"runs {self.times} times in one pass"
-        if not torch.is_tensor(self.output):
-            return f"gives a {type(self.output).__name__}, not a tensor"
-        if self.output.is_complex():
-            return "gives complex numbers"
-        if self.output.ndim < 2 or len(self.output) != IMAGES:
-            shape = tuple(self.output.shape)
-            return f"gives {shape} for {IMAGES} images, not a row for each"
-        return None
-
-
-def trace(
-    module: nn.Module, images: Tensor, paths: Mapping[str, str]
-) -> tuple[object, dict[str, Run]]:
-    """One forward pass: its result, and what each layer did, in order of execution."""
-    runs: dict[str, Run] = {}
-
-    def record(layer: str, part: nn.Module, inputs: tuple, output: object) -> None:
-        runs[layer] = Run(runs[layer].times + 1 if layer in runs else 1, output)
-
-    hooks = [
-        module.get_submodule(path).register_forward_hook(partial(record, layer))
-        for layer, path in paths.items()
-    ]
-    try:
-        with torch.no_grad():
-            return module(images), runs
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def _changing(once: dict[str, Run], again: dict[str, Run]) -> list[str]:
-    """The layers whose output is another in a second pass, beyond the last digits."""
-
-    def same(x: Any, y: Any) -> bool:
-        if not (torch.is_tensor(x) and torch.is_tensor(y)):
-            return type(x) is type(y)
-        if x.shape != y.shape or not (x.is_floating_point() and x.numel()):
-            return torch.equal(x, y)
-        largest = float(x.abs().nan_to_num(0, 0).amax())
-        return torch.allclose(x, y, rtol=0, atol=1e-5 * largest, equal_nan=True)
-
-    return [
-        layer
-        for layer, run in once.items()
-        if layer not in again or not same(run.output, again[layer].output)
-    ]
+def _normalised_gram(features: Tensor) -> np.ndarray:
+    """The centred Gram matrix, its trace 1; not a number where all images give the same."""
+    rows = features.flatten(1).double()
+    rows = rows - rows.mean(0)
+    gram = rows @ rows.T
+    return (gram / gram.trace()).numpy()
 
 
 def matching(patterns: str | Iterable[str], names: Sequence[str]) -> list[str]:

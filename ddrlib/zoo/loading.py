@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,10 @@ from ddrlib.networks.architectures import ARCHITECTURES
 from ddrlib.zoo.cards import NETWORKS, read_card, remedy, weights_path
 from ddrlib.zoo.descriptor import describe, is_own
 from ddrlib.zoo.identity import identity, walk
-from ddrlib.zoo.layers import find_layers, matching, sample_images
-from ddrlib.zoo.own import make_module
+from ddrlib.zoo.image_network import INSIDE, SIDES, fitted, sample_images
+from ddrlib.zoo.layers import find_layers, matching
+from ddrlib.zoo.own import bring
+from ddrlib.zoo.tracing import CALL, path_of
 from ddrlib.zoo.weights import file_sha256, fill, read_weights
 
 
@@ -40,13 +41,18 @@ class Network:
     scale : int
         Ratio of HR to LR sides.
     layers : dict of str to str
-        Paths of submodules by the names shown, in order of depth; "" is the module's own output.
+        Paths of submodules by the names shown, in order of depth; "" is the module's own output,
+        "PATH#3" that of a submodule in its third run.
     prepare : callable
         Turns LR images (N, 3, H, W), RGB in [0, 1], into what the module takes.
     task : str
         "sr" or "classification".
     card : dict
         Where the network comes from: architecture, source, licence, SHA-256.
+    side : int
+        Pixels a side of LR images that it takes.
+    notes : tuple of str
+        What to know of how it is used, and of layers that are left out.
     """
 
     name: str
@@ -56,6 +62,8 @@ class Network:
     prepare: Callable[[Tensor], Tensor]
     task: str
     card: dict
+    side: int = SIDES[0]
+    notes: tuple[str, ...] = ()
 
     @property
     def sha256(self) -> str:
@@ -65,14 +73,15 @@ class Network:
     @property
     def identity(self) -> str:
         """The SHA-256 of all that decides what it computes now; see `ddrlib.zoo.identity`."""
-        return identity(self.module, self.prepare, sample_images(self.module)[:1])
+        return identity(self.module, self.prepare, sample_images(self.side)[:1])
 
     @property
     def inside(self) -> dict[str, str]:
         """Its layers and, before each, what is inside it: "RRDB2.body.0" is `body.0` in RRDB2."""
         found: dict[str, str] = {}
         for layer, path in self.layers.items():
-            parts = _parts(self.module.get_submodule(path)) if path else ()
+            whole = path and CALL not in path
+            parts = _parts(self.module.get_submodule(path)) if whole else ()
             found |= {f"{layer}.{part}": f"{path}.{part}" for part in parts}
             found[layer] = path
         return found
@@ -81,9 +90,13 @@ class Network:
     def trunk(self) -> list[str]:
         """The layers of its longest stack of blocks, in order of depth; the last is the deepest.
 
-        A network that is built of no stack is all trunk, but for its output.
+        The runs of a block that runs several times are a stack too. A network that is built of no
+        stack is all trunk, but for its output.
         """
-        stacks = {layer: path.rpartition(".")[0] for layer, path in self.layers.items()}
+        stacks = {
+            layer: path_of(path) if CALL in path else path.removeprefix(INSIDE).rpartition(".")[0]
+            for layer, path in self.layers.items()
+        }
         ((longest, _),) = Counter(filter(None, stacks.values())).most_common(1) or [("", 0)]
         return [layer for layer, path in self.layers.items() if path and stacks[layer] == longest]
 
@@ -161,8 +174,9 @@ def load_custom(
     scale: int | None = None,
     layers: str | Sequence[str] | None = None,
     input_range: tuple[float, float] | None = None,
+    size: int | None = None,
 ) -> Network:
-    """A user's own super-resolution network: RGB (N, 3, H, W) to (N, 3, scale H, scale W).
+    """A user's own network, as one that takes RGB images (N, 3, H, W) in [0, 1] and gives such.
 
     Parameters
     ----------
@@ -173,6 +187,8 @@ def load_custom(
         checkpoint, a factory's module keeps the weights that it got under PyTorch's seed 0.
     checkpoint, scale, layers, input_range
         As in a `Descriptor`.
+    size : int, optional
+        Of the HR patches it will be measured on, in pixels; else it is tried on several.
 
     Returns
     -------
@@ -186,26 +202,30 @@ def load_custom(
     """
     given = {"checkpoint": checkpoint, "scale": scale, "layers": layers, "input_range": input_range}
     own = describe(source, **{key: value for key, value in given.items() if value is not None})
-    low, high = own.input_range
-    prepare = partial(_spread, low=low, high=high)
     with _seeded(0):  # a first pass may make weights too
-        module = make_module(own)
-        found, scale = find_layers(module, prepare, own.scale, own.layers, str(source))
+        module, side, scale, notes = fitted(bring(own), own.use, str(source), own.scale, size)
+        found = find_layers(module, side, own.layers, str(source))
     card: dict[str, Any] = {
         "name": str(source),
-        "architecture": type(module).__name__,
+        "architecture": type(module.network).__name__,
         "scale": scale,
         "task": "sr",
         "source": own.checkpoint or own.onnx or "the weights its factory gave it",
         "licence": "the user's own",
     }
-    network = Network(card["name"], module, scale, found, prepare, card["task"], card)
+    known = (*notes, *found.notes)
+    network = Network(
+        card["name"], module, scale, found.paths, _as_is, card["task"], card, side, known
+    )
     card["sha256"] = network.identity
     return network
 
 
 def open_network(
-    source: str | Path, layers: str | Sequence[str] | None = None, **own: Any
+    source: str | Path,
+    layers: str | Sequence[str] | None = None,
+    size: int | None = None,
+    **own: Any,
 ) -> Network:
     """A network by name, or a user's own.
 
@@ -216,6 +236,8 @@ def open_network(
     layers
         Names or patterns (`ddrlib.zoo.layers.matching`) of layers, or of what is `inside` them; all
         layers by default.
+    size
+        Of the HR patches it will be measured on, in pixels, if that is settled.
     **own
         What else `load_custom` takes; for a network of one's own alone.
 
@@ -231,7 +253,7 @@ def open_network(
         name.
     """
     if is_own(source):
-        return load_custom(source, layers=layers, **own)
+        return load_custom(source, layers=layers, size=size, **own)
     network = load_network(str(source))
     for option in own:
         raise DDRError(f"{option} is for your own network, not for {source}; leave it out")
@@ -287,10 +309,6 @@ def _parts(module: nn.Module) -> Iterator[str]:
 
 def _as_is(images: Tensor) -> Tensor:
     return images
-
-
-def _spread(images: Tensor, low: float, high: float) -> Tensor:
-    return low + (high - low) * images
 
 
 @contextmanager

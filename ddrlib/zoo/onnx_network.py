@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from hashlib import sha256
 from itertools import permutations
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ddrlib.errors import DDRError, guarded, optional
+from ddrlib.errors import DDRError, few, guarded, optional
+from ddrlib.zoo.image_network import SIDES, Brought
 
 if TYPE_CHECKING:
     from onnx import GraphProto
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 
 ANY = 0  # in the shape of the images: any number will do
 LARGEST_SIDE = 4096  # of images that are tried
-FLOAT32 = 1  # onnx.TensorProto.FLOAT
+FLOATS = ("tensor(float)", "tensor(float16)", "tensor(double)")
+WHOLE_RANGE = (0.0, 255.0)  # of images in whole numbers
 
 
 class Node(NamedTuple):
@@ -39,44 +42,59 @@ class OnnxNetwork(nn.Module):
     reads a graph too. `paths` maps the names of its tensors to these submodules, in order of
     execution; the number in a path is the tensor's place in the graph. `takes` is the shape of its
     input, with `ANY` where it is free. `definition` identifies the graph with its weights. `run`
-    gives the values of the tensors of these names for images (N, 3, H, W).
+    gives the values of the tensors of these names for images (N, C, H, W) and constants.
     """
 
     def __init__(
         self,
-        run: Callable[[Sequence[str], Tensor], list[Tensor]],
+        run: Callable[..., list[Tensor]],
         nodes: Sequence[Node],
         tensors: set[str],
-        output: str,
-        takes: Sequence[int],
+        outputs: Sequence[str],
         definition: str,
+        shuffled: Callable[[int], OnnxNetwork],
     ) -> None:
         super().__init__()
         # A function, not a method of an object that holds the session: copies of the module, one
         # on each core, then share the session, which may be run on several threads.
         self.run = run
-        self.nodes, self.output, self.takes, self.definition = nodes, output, takes, definition
+        self.nodes, self.outputs, self.definition = nodes, outputs, definition
+        self.shuffled = shuffled
         names = [name for node in nodes for name in node.outputs]
-        numbers = {name: str(i) for i, name in enumerate(names) if name in tensors - {output}}
+        inner = tensors.difference(outputs)
+        numbers = {name: str(i) for i, name in enumerate(names) if name in inner}
         self.paths = {name: f"tensors.{number}" for name, number in numbers.items()}
         self.tensors = nn.ModuleDict({number: nn.Identity() for number in numbers.values()})
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The images that the graph gives for images (N, 3, H, W)."""
+    def forward(self, x: Tensor, **constants: Any) -> Tensor | dict[str, Tensor]:
+        """What the graph gives for images (N, C, H, W): one output, or several by name."""
         # To take every tensor out of the session would cost more than to compute it.
         hooked = {
             name: probe
             for name, path in self.paths.items()
             if (probe := self.get_submodule(path))._forward_hooks
         }
-        *values, images = self.run([*hooked, self.output], x)
-        for probe, value in zip(hooked.values(), values, strict=True):
-            probe(value)
-        return images
+        values = dict(
+            zip(
+                [*hooked, *self.outputs],
+                self.run([*hooked, *self.outputs], x, **constants),
+                strict=True,
+            )
+        )
+        for name, probe in hooked.items():
+            probe(values[name])
+        given = {name: _channels_first(values[name]) for name in self.outputs}
+        return given if len(given) > 1 else given[self.outputs[0]]
 
     def blocks(self, maps: Sequence[str]) -> list[str]:
         """Of its feature maps, those that lie between the blocks the network is built of."""
         return between_blocks(self.nodes, maps)
+
+
+def _channels_first(image: Tensor) -> Tensor:
+    """An image (N, C, H, W), also where the graph has channels last."""
+    last = image.ndim == 4 and image.shape[3] in (1, 3) and image.shape[1] not in (1, 3)
+    return image.movedim(3, 1) if last else image
 
 
 def between_blocks(nodes: Sequence[Node], maps: Sequence[str]) -> list[str]:
@@ -108,43 +126,107 @@ def between_blocks(nodes: Sequence[Node], maps: Sequence[str]) -> list[str]:
 # From the file
 
 
-def read_onnx(path: Path) -> OnnxNetwork:
-    """The network in an ONNX file; DDRError where it cannot be read, run, or takes no images."""
+class Input(NamedTuple):
+    """An input of the graph: its name, its shape with `ANY` where it is free, its type in NumPy."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+
+def read_onnx(path: Path, seed: int | None = None) -> Brought:
+    """The network in an ONNX file; DDRError where it cannot be read, run, or takes no images.
+
+    With a seed, the values of each weight are in random order.
+    """
     if not path.is_file():
         raise DDRError(f"ONNX file {path} does not exist; check the path")
     onnx, onnxruntime = optional("onnx"), optional("onnxruntime")
     model = guarded(f"{path} is damaged or no ONNX file", onnx.load, path)
-    image, takes = _input(model.graph, path)
-    nodes = list(_nodes_from(image, model.graph))
-    output = model.graph.output[0].name
-    del model.graph.output[1:]
+    if seed is not None:
+        _shuffle(onnx, model.graph, seed)
+    image, *others = _inputs(onnx, model.graph, path)
+    nodes = list(_nodes_from(image.name, model.graph))
+    outputs = [output.name for output in model.graph.output]
     model.graph.output.extend(
-        onnx.ValueInfoProto(name=name) for node in nodes for name in node.outputs if name != output
+        onnx.ValueInfoProto(name=name)
+        for node in nodes
+        for name in node.outputs
+        if name not in outputs
     )
     data = model.SerializeToString(deterministic=True)
     failure = f"{path} cannot be run by onnxruntime; export it with operators that it has"
     session = guarded(failure, _session, onnxruntime, data)
-    tensors = {given.name for given in session.get_outputs() if given.type == "tensor(float)"}
-    run = _runner(session, image, takes, path)
-    return OnnxNetwork(run, nodes, tensors, output, takes, sha256(data).hexdigest())
+    tensors = {given.name for given in session.get_outputs() if given.type in FLOATS}
+    channels, sides = _taken(image, path)
+    run = _runner(session, image, others, path)
+    return Brought(
+        OnnxNetwork(
+            run, nodes, tensors, outputs, sha256(data).hexdigest(), partial(_shuffled, path)
+        ),
+        channels=channels or None,
+        sides=sides,
+        input_range=WHOLE_RANGE if image.dtype.kind in "iu" else (0.0, 1.0),
+    )
 
 
-def _input(graph: GraphProto, path: Path) -> tuple[str, list[int]]:
-    """Name and shape of the images that the graph takes."""
+def _shuffled(path: Path, seed: int) -> OnnxNetwork:
+    network = read_onnx(path, seed).module
+    assert isinstance(network, OnnxNetwork)
+    return network
+
+
+def _shuffle(onnx: ModuleType, graph: GraphProto, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    constants = [each.t for node in graph.node for each in node.attribute if each.name == "value"]
+    for tensor in [*graph.initializer, *constants]:
+        values = onnx.numpy_helper.to_array(tensor)
+        if values.ndim > 1 and values.dtype.kind == "f":
+            values = rng.permutation(values.ravel()).reshape(values.shape)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+
+
+def _inputs(onnx: ModuleType, graph: GraphProto, path: Path) -> list[Input]:
+    """What the graph takes, the images first."""
     weights = {tensor.name for tensor in graph.initializer}  # older files count them as inputs
-    inputs = [value for value in graph.input if value.name not in weights]
-    if len(inputs) != 1 or not graph.output:
+    found = []
+    for value in graph.input:
+        if value.name not in weights:
+            tensor = value.type.tensor_type
+            shape = tuple(axis.dim_value or ANY for axis in tensor.shape.dim)
+            kind = guarded(
+                f"{path} takes {value.name} of an unknown type",
+                onnx.helper.tensor_dtype_to_np_dtype,
+                tensor.elem_type,
+            )
+            found.append(Input(value.name, shape, kind))
+    images = [each for each in found if len(each.shape) == 4]
+    if not images or not graph.output:
         raise DDRError(
-            f"{path} has {len(inputs)} inputs and {len(graph.output)} outputs; it has to take "
-            "images alone and to give images"
+            f"{path} has {len(found)} inputs, {len(images)} of them images, and "
+            f"{len(graph.output)} outputs; it has to take images and to give images"
         )
-    described = inputs[0].type.tensor_type
-    shape = [axis.dim_value or ANY for axis in described.shape.dim]
-    if described.elem_type != FLOAT32 or len(shape) != 4:
-        raise DDRError(f"{path} does not take float32 images (N, 3, H, W); export it in float32")
+    return [images[0], *(each for each in found if each is not images[0])]
+
+
+def _is_nhwc(image: Input) -> bool:
+    """Whether channels are the last axis, as TensorFlow has it."""
+    return image.shape[3] in (1, 3) and image.shape[1] not in (1, 3)
+
+
+def _taken(image: Input, path: Path) -> tuple[int, Sequence[int]]:
+    """How many channels the images have (`ANY` where that is free), and which sides may be tried."""
+    shape = image.shape
+    channels, *sides = [shape[3], *shape[1:3]] if _is_nhwc(image) else shape[1:]
     if any(not 0 <= side <= LARGEST_SIDE for side in shape):
         raise DDRError(f"{path} takes images {tuple(shape)}, which cannot be made; export it again")
-    return inputs[0].name, shape
+    fixed = sorted({side for side in sides if side})
+    if len(fixed) > 1:
+        raise DDRError(
+            f"{path} takes images of {sides[0]} x {sides[1]} pixels alone, and patches are square; "
+            "export it with free sides (dynamic axes)"
+        )
+    return channels, fixed or SIDES
 
 
 def _nodes_from(image: str, graph: GraphProto) -> Iterator[Node]:
@@ -166,24 +248,46 @@ def _session(onnxruntime: ModuleType, data: bytes) -> InferenceSession:
 
 
 def _runner(
-    session: InferenceSession, image: str, takes: Sequence[int], path: Path
-) -> Callable[[Sequence[str], Tensor], list[Tensor]]:
-    def run(names: Sequence[str], images: Tensor) -> list[Tensor]:
-        sides = tuple(images.shape[1:])
-        if any(side not in (ANY, given) for side, given in zip(takes[1:], sides, strict=True)):
-            raise DDRError(f"{path} takes images {tuple(takes[1:])} ({ANY}: any), not {sides}")
-        parts = [
-            guarded(
-                f"{path} fails on images of shape {tuple(part.shape)}",
-                session.run,
-                names,
-                {image: np.ascontiguousarray(part.cpu().numpy())},
+    session: InferenceSession, image: Input, others: Sequence[Input], path: Path
+) -> Callable[..., list[Tensor]]:
+    wanted = {each.name for each in others}
+
+    def run(names: Sequence[str], images: Tensor, **constants: Any) -> list[Tensor]:
+        if wanted != constants.keys():
+            raise DDRError(
+                f"{path} takes, beside the images, {few(wanted) or 'nothing'}; a descriptor gives "
+                f"each a value under `constants`, not {few(constants) or 'none'}"
             )
-            for part in images.split(takes[0] or len(images))
+        values = {each: _constant(constants[each.name], each, images) for each in others}
+        values[image] = images.movedim(1, -1) if _is_nhwc(image) else images
+        arrays = {each.name: _as_taken(value, each.dtype) for each, value in values.items()}
+        step = image.shape[0] or len(images)
+        parts = []
+        for first in range(0, len(images), step):
+            feed = {
+                name: np.ascontiguousarray(array[first : first + step])
+                if len(array) == len(images)
+                else array
+                for name, array in arrays.items()
+            }
+            failure = f"{path} fails on images of shape {feed[image.name].shape}"
+            parts.append(guarded(failure, session.run, names, feed))
+        joined = [
+            np.concatenate(list(map(np.atleast_1d, same))) for same in zip(*parts, strict=True)
         ]
-        return [
-            torch.from_numpy(np.concatenate(list(map(np.atleast_1d, values)))).to(images.device)
-            for values in zip(*parts, strict=True)
-        ]
+        return [torch.from_numpy(array).float().to(images.device) for array in joined]
 
     return run
+
+
+def _constant(value: float | Tensor, taken: Input, images: Tensor) -> Tensor:
+    """A number for all that an input takes, whatever is free being as it is of the images."""
+    if torch.is_tensor(value):
+        return value
+    free = [len(images), 1, *images.shape[2:]]
+    return torch.full([side or free[axis] for axis, side in enumerate(taken.shape)], float(value))
+
+
+def _as_taken(values: Tensor, dtype: np.dtype) -> np.ndarray:
+    whole = values.round().clamp(*WHOLE_RANGE) if dtype.kind in "iu" else values
+    return whole.cpu().numpy().astype(dtype)

@@ -6,7 +6,7 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from copy import deepcopy
 from pathlib import Path
@@ -20,13 +20,14 @@ from ddrlib.errors import DDRError, did_you_mean, guarded, optional
 from ddrlib.zoo.basicsr import msrresnet
 from ddrlib.zoo.descriptor import Descriptor
 from ddrlib.zoo.identity import package
+from ddrlib.zoo.image_network import SIDES, Brought
 from ddrlib.zoo.onnx_network import read_onnx
 from ddrlib.zoo.weights import fill, read_weights, unwrapped
 
 _importing = RLock()
 
 
-def make_module(descriptor: Descriptor) -> nn.Module:
+def bring(descriptor: Descriptor) -> Brought:
     """The module with its weights, in float32 and evaluation mode, frozen.
 
     Raises DDRError where it cannot be made.
@@ -35,16 +36,19 @@ def make_module(descriptor: Descriptor) -> nn.Module:
         return read_onnx(descriptor.path("onnx"))
     checkpoint = descriptor.path("checkpoint")
     if descriptor.factory:
-        module = _bare(_call(descriptor.factory, descriptor.folder), descriptor.factory)
+        made = _call(descriptor.factory, descriptor.folder, descriptor.arguments)
+        brought = Brought(_bare(made, descriptor.factory))
         if descriptor.checkpoint:
-            fill(module, read_weights(checkpoint, module), checkpoint)
+            fill(brought.module, read_weights(checkpoint, brought.module), checkpoint)
     else:
-        module = recognise(checkpoint)
-    return guarded(f"{type(module).__name__} cannot be used in float32", _frozen, module)
+        brought = recognise(checkpoint)
+    kind = type(brought.module).__name__
+    guarded(f"{kind} cannot be used in float32", _freeze, brought.module)
+    return brought
 
 
-def _call(factory: str, folder: Path) -> Any:
-    """What "package.module:callable" or "file.py:callable" returns, called with nothing."""
+def _call(factory: str, folder: Path, arguments: Mapping[str, Any]) -> Any:
+    """What "package.module:callable" or "file.py:callable" returns, called with these arguments."""
     place, colon, attribute = factory.rpartition(":")
     if place.endswith(".py"):
         file = folder / os.path.expanduser(place)
@@ -67,7 +71,7 @@ def _call(factory: str, folder: Path) -> Any:
         if not callable(found):
             hint = did_you_mean(attribute, names)
             raise DDRError(f"{place} has no callable {attribute!r}; {hint}")
-        return guarded(f"{factory} fails", found)
+        return guarded(f"{factory} fails", found, **arguments)
 
 
 @contextmanager
@@ -122,18 +126,17 @@ def _bare(module: Any, factory: str) -> nn.Module:
     return _bare(inner, factory) if isinstance(inner, nn.Module) else module
 
 
-def _frozen(module: nn.Module) -> nn.Module:
-    module = module.float().eval().requires_grad_(False)
+def _freeze(module: nn.Module) -> None:
+    module.float().eval().requires_grad_(False)
     for part in module.modules():
         for name, value in vars(part).items():
             # Such as the weight that weight_norm computes from its two: no copy could be made.
             if torch.is_tensor(value) and not value.is_leaf:
                 vars(part)[name] = value.detach()
-    return module
 
 
-def recognise(checkpoint: Path) -> nn.Module:
-    """The module that a checkpoint belongs to, with its weights.
+def recognise(checkpoint: Path) -> Brought:
+    """The module that a checkpoint belongs to, with its weights, and how spandrel uses it.
 
     The paper's generator is known under its names in BasicSR, all others to spandrel, which could
     unpickle and only gets the tensors. Raises DDRError where the file is missing, the architecture
@@ -145,18 +148,27 @@ def recognise(checkpoint: Path) -> nn.Module:
         states.append(found)
         found = unwrapped(found)
     if module := next(filter(None, map(msrresnet, states)), None):
-        return module
-    spandrel = optional("spandrel")
+        return Brought(module)
+    spandrel = optional("spandrel", "spandrel")
     for state in states:
         try:
-            return guarded(
+            known = guarded(
                 f"{checkpoint} does not fit the architecture that it looks like",
                 spandrel.ModelLoader().load_from_state_dict,
                 {key: v.float() if v.is_floating_point() else v for key, v in state.items()},
-            ).model
+            )
         except DDRError as error:
             if not isinstance(error.__cause__, spandrel.UnsupportedModelError):
                 raise
+            continue
+        if not isinstance(known, spandrel.ImageModelDescriptor):
+            raise DDRError(f"{checkpoint} takes more than an image (a mask): it is not supported")
+        needs = known.size_requirements
+        step = needs.multiple_of
+        least = -(-max(needs.minimum, SIDES[0]) // step) * step
+        sides = [side for side in SIDES if side >= least and side % step == 0] or [least]
+        # Its own way to call the network, such as with the map of a noise level.
+        return Brought(known.model, known._call_fn, known.input_channels, sides)
     first = min(states[0], default="none") if states else "none"
     raise DDRError(
         f"{checkpoint} is of no architecture that spandrel knows (its first key is {first}); "

@@ -121,6 +121,10 @@ def test_accessible_and_nothing_cut(page, mode, width):
     page.set_viewport_size({"width": width, "height": 1000})
     page.evaluate("(mode) => { document.documentElement.dataset.theme = mode; }", mode)
     assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+    table, chart = (page.locator(f".ddr-assumption {k}") for k in (".ddr-costs", ".ddr-chart"))
+    beside, below = table.bounding_box(), chart.bounding_box()
+    right = beside["x"] + table.evaluate("n => n.scrollWidth")
+    assert right <= below["x"] or beside["y"] + beside["height"] <= below["y"]
     violations = Axe().run(page).response["violations"]
     found = [f"{v['id']}: {v['nodes'][0]['target']}" for v in violations]
     assert [text for text in found if not text.startswith(("region", "landmark", "page-has"))] == []

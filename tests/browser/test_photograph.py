@@ -212,7 +212,7 @@ def test_the_sentence_says_what_changed_once_nothing_moves(page):
     sentence = page.get_by_role("status")
     sentence.get_by_text("7 noisy; moved by").or_(sentence.get_by_text("noisy")).wait_for()
     text = sentence.inner_text()
-    assert re.search(r"With global residual: of the 7 nearest .*; moved by \d+ % of the map", text)
+    assert re.search(r"With global residual: of the 7 nearest .*; moved by \d+% of the map", text)
     counts = [int(n) for n in re.findall(r"(\d) (?:clean|blurred|noisy)", text)]
     assert sum(counts) == 14
 

@@ -41,7 +41,7 @@ class ReplayWidget {
       legendOf(this.index.degradations),
       element("div", { class: "ddr-depth" }, labelled("Block", this.layer.input, this.layer.output), this.depth.root),
       this.status,
-      element("div", { class: "ddr-row" }, button("Link to this view", () => this.link()),
+      element("div", { class: "ddr-row ddr-actions" }, button("Link to this view", () => this.link()),
         button("Save as picture", () => this.save())),
     );
   }

@@ -195,9 +195,10 @@ class AssumptionWidget {
   compare() {
     this.costs.replaceChildren(...this.index.networks.map(({ name }, k) => {
       const quality = (told) => decibels(this.restore(told, this.ready[k]), this.part, this.side);
-      const cells = this.ready[k] ? [quality(this.truth), quality(this.told)] : [];
-      const texts = cells.length ? [...cells, cells[0] - cells[1]].map((v) => v.toFixed(2)) : ["choose it to see", "", ""];
-      return element("tr", {}, element("th", { scope: "row" }, name), ...texts.map((text) => element("td", {}, text)));
+      const head = element("th", { scope: "row" }, name);
+      if (!this.ready[k]) return element("tr", {}, head, element("td", { colspan: 3 }, "choose it to see"));
+      const [truth, lie] = [quality(this.truth), quality(this.told)];
+      return element("tr", {}, head, ...[truth, lie, truth - lie].map((v) => element("td", {}, v.toFixed(2))));
     }));
   }
 

@@ -1,0 +1,55 @@
+"""Several networks for one set of patches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ddrlib.errors import DDRError
+from ddrlib.zoo.descriptor import is_own
+from ddrlib.zoo.image_network import SIDES
+from ddrlib.zoo.loading import Network, open_network
+
+
+def open_together(
+    sources: Sequence[str],
+    layers: Sequence[str] | None = None,
+    size: int | None = None,
+    **own: Any,
+) -> tuple[dict[str, Network], int]:
+    """Networks by source, each opened as `open_network` does, and the side of HR patches for all.
+
+    Where no size is given it is `patch_size`, and networks that were tried on another are tried on
+    that. What `own` has as None is not given.
+
+    Raises
+    ------
+    DDRError
+        For networks of one name, and as `open_network` does.
+    """
+    own = {name: value for name, value in own.items() if value is not None}
+    networks = {
+        source: open_network(source, layers, size, **own) for source in dict.fromkeys(sources)
+    }
+    if len({network.name for network in networks.values()}) < len(networks):
+        raise DDRError(f"{', '.join(networks)}: some have the same name; rename one")
+    common = size or patch_size(list(networks.values()))
+    for source, network in networks.items():
+        if is_own(source) and network.side * network.scale != common:
+            networks[source] = open_network(source, layers, common, **own)
+    return networks, common
+
+
+def patch_size(networks: Sequence[Network]) -> int:
+    """The side of HR patches that suits these networks, in pixels.
+
+    A multiple of every scale, and of the sides that networks want which do not take any; else such
+    that the largest scale gives LR patches of 32 pixels or, where the scales do not go into one
+    another, somewhat fewer.
+    """
+    scales = [network.scale for network in networks]
+    step = math.lcm(*scales)
+    if wanted := [each.side * each.scale for each in networks if each.side != SIDES[0]]:
+        return math.lcm(step, *wanted)
+    return max(SIDES[0] * max(scales) // step, 1) * step
