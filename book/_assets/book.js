@@ -14,6 +14,7 @@
     const picture = document.createElement("img");
     const close = document.createElement("button");
     dialog.className = "ddr-large";
+    dialog.ariaLabel = "The figure, enlarged";
     picture.src = shown.src;
     picture.alt = shown.alt;
     close.textContent = "Close";

@@ -137,6 +137,10 @@ def merged(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
     added = [cell for cell in code if "injected-parameters" in cell.metadata.get("tags", [])]
     ran = [cell for cell in code if cell not in added]
     written = [cell for cell in source.cells if cell.cell_type == "code"]
+    defaults = [cell for cell in ran if "parameters" in cell.metadata.get("tags", [])]
+    shown = [tag for cell in defaults for tag in _display(cell)]
+    for parameters in added:
+        parameters.metadata.tags = [*parameters.metadata.tags, *shown]
     if [source_hash(c.source) for c in written] != [source_hash(c.source) for c in ran]:
         return _answer_first(copy.deepcopy(executed))
     result, outputs = copy.deepcopy(executed), iter(ran)
@@ -148,8 +152,6 @@ def merged(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
             result.cells[-1].outputs = with_output.outputs
             result.cells[-1].execution_count = with_output.execution_count
             if "parameters" in cell.metadata.get("tags", []):
-                for parameters in added:
-                    parameters.metadata.tags = [*parameters.metadata.tags, *_display(cell)]
                 result.cells += added
     return _answer_first(result)
 
@@ -164,7 +166,7 @@ def _answer_first(notebook: NotebookNode) -> NotebookNode:
 
 def _display(cell: NotebookNode) -> list[str]:
     """The tags that say how a page shows the cell."""
-    return [tag for tag in cell.metadata.tags if tag.startswith("hide-")]
+    return [tag for tag in cell.metadata.tags if tag.startswith(("hide-", "remove-"))]
 
 
 def _compile(source: Path, html: Path, strict: bool) -> None:
