@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -252,6 +253,11 @@ def srga(reference: Path, tests: tuple[Path, ...], components: int, as_json: boo
 
 def main() -> None:
     """The entry point of the `ddr` script."""
+    for number in range(3):  # a stream that the caller closed: no file of ours may take its place
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # its encoding may lack what we print
             stream.reconfigure(errors="replace")

@@ -329,7 +329,7 @@ def test_measure_prints_the_documented_json(photographs):
 def test_several_networks_are_measured_in_the_order_given(photographs):
     few = ["--images", photographs, "--patches", 6, "--seeds", 1, "--layers", "Output"]
     names = ["test_cli:chatty", "test_cli:chatty"]
-    records = json.loads(ddr("measure", *names, *few, "--json").stdout)
+    records = json.loads(ddr("measure", *names, *few, "--json").stdout)["networks"]
     assert [record["network"] for record in records] == names
     table = ddr("measure", *names, *few).stdout
     assert table.split()[0] == "network" and table.count("\nSRGA of test_cli:chatty at") == 2
