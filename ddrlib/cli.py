@@ -203,7 +203,7 @@ def atlas(networks: tuple[str, ...], folder: Path, store: Path, device: str) -> 
     All that are not in the table yet, or NETWORKs, anew. What is measured is kept at once; the next
     call goes on.
     """
-    from ddrlib.book.atlas import measure_all
+    from ddrlib.book.survey import measure_all
     from ddrlib.zoo.cards import NETWORKS
 
     measure_all(networks, (NETWORKS, folder), store, device=device, progress=say)

@@ -111,7 +111,11 @@ def optional(package: str, extra: str = "own") -> ModuleType:
     except ModuleNotFoundError as error:
         raise DDRError(
             f"this route needs {error.name}, which is not installed: "
-            f"pip install -c constraints.txt -e '.[{extra}]'"
+            + (
+                "the README says how to install '.[spandrel]'"
+                if extra == "spandrel"  # which wants torchvision of the build that torch is of
+                else f"pip install -c constraints.txt -e '.[{extra}]'"
+            )
         ) from None
     except Exception as error:  # parts that were not built for each other raise anything
         raise DDRError(

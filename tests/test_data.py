@@ -13,6 +13,7 @@ import threading
 import zipfile
 from collections import Counter
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -154,6 +155,21 @@ def test_folder_categories_and_sources(folder):
 def test_images_contribute_equally(folder, n):
     counts = Counter(load_patches(folder, n=n, size=16).source)
     assert len(counts) == 6 and max(counts.values()) - min(counts.values()) <= 1
+
+
+def test_names_that_are_no_utf_8_are_written_out(folder):
+    """No table and no page could be written with them as Python has them."""
+    away = os.fsencode(folder) + b"/caf\xe9"
+    try:
+        os.mkdir(away)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 alone")
+    _save(Path(os.fsdecode(away + b"/\xff a\nb.png")), seed=20)
+    categories = {photo.name: photo.category for photo in sources.find_photos(folder)}
+    assert categories["caf\\xe9/\\xff a\nb.png"] == "caf\\xe9"
+    assert categories["dogs/deep/a.PNG"] == "dogs" and categories["loose.tiff"] == ""
+    patches = load_patches(folder, n=7, size=32)
+    assert sorted(patches.source) == sorted(categories)
 
 
 def test_order_of_the_directory_does_not_matter(folder, monkeypatch):

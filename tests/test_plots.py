@@ -20,7 +20,7 @@ from ddrlib.measure.intervals import Interval
 from ddrlib.measure.layer import Chi, Layer
 from ddrlib.measure.measurement import Measurement
 from ddrlib.measure.metrics import VarianceSplit
-from ddrlib.plots import curves, maps
+from ddrlib.plots import atlas, curves, maps
 
 
 @pytest.fixture(autouse=True)
@@ -274,3 +274,33 @@ def test_every_figure_takes_such_names(measurement):
         if made.__module__ == module.__name__ and not name.startswith("_")
     }
     assert len(functions) + 1 == len([*named_figures(measurement)])  # `projections` twice
+
+
+def test_where_networks_sort_has_a_point_for_each_and_a_cross_for_each_control():
+    panels = {
+        "best": ([0.1, 0.2, 0.3], [0.6, 0.5, 0.4]),
+        "mean": ([0.5, 0.5, 0.5], [0.1, 0.2, 0.3]),
+    }
+    fig = atlas.where_they_sort(panels, ["clean", "blind", "clean"], {"pixels": (0.9, 0.0)})
+    best, mean = fig.axes
+    points = {c.get_label(): c.get_offsets().tolist() for c in best.collections}
+    assert points["clean"] == [[0.1, 0.6], [0.3, 0.4]] and points["blind"] == [[0.2, 0.5]]
+    assert [0.9, 0.0] in [c.get_offsets().tolist()[0] for c in mean.collections]
+    assert [text.get_text() for text in best.texts] == ["pixels"]
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["clean", "blind"]
+
+
+def test_components_listed_puts_the_most_sorting_of_a_group_first():
+    values = {"a": (0.1, 0.9), "b": (0.5, 0.3), "c": (0.7, 0.2)}
+    rows = pd.DataFrame(
+        {
+            "degradation": [Interval(d, d - 0.05, d + 0.05, 4) for d, _ in values.values()],
+            "content": [Interval(c, c - 0.05, c + 0.05, 4) for _, c in values.values()],
+        },
+        index=list(values),
+    )
+    fig = atlas.components_listed(rows, ["x", "y", "x"])
+    (ax,) = fig.axes
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["X", "c", "a", "Y", "b"]
+    assert ax.lines[0].get_xdata().tolist() == pytest.approx([0.65, 0.75])
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["degradation", "content"]

@@ -122,6 +122,8 @@
       entries.filter((entry) => entry.isIntersecting).forEach(({ target }) => target.start());
     }, { rootMargin: NEAR });
     areas.forEach((area) => observer.observe(area));
+    // The address may be that of a view: the widget that knows it shows it.
+    if (location.hash.includes("=")) areas.forEach((area) => area.start());
     addEventListener("beforeprint", () => areas.forEach((area) => area.start()));
   });
 })();

@@ -101,7 +101,7 @@ def _div2k(split: str) -> list[Photo]:
 def _own(path: Path) -> list[Photo]:
     """The photographs of a folder and its sub-folders, or one file; says what is passed over."""
     if path.is_file():
-        return [Photo(path, path.name, "")]
+        return [Photo(path, _in_utf8(path.name), "")]
     if not path.is_dir():
         hint = did_you_mean(path, SPLITS)
         raise DDRError(f"{path}: no such folder or split of photographs; {hint}")
@@ -116,8 +116,8 @@ def _own(path: Path) -> list[Photo]:
         elif not is_image(file):
             passed[file.suffix.lower() or "without ending"] += 1
         else:
-            category = within.parts[0] if len(within.parts) > 1 else ""
-            photos.append(Photo(file, within.as_posix(), category))
+            name = _in_utf8(within.as_posix())
+            photos.append(Photo(file, name, name.rpartition("/")[0].partition("/")[0]))
     reasons = counted(passed)
     if not photos:
         found = f" (passed over: {reasons})" if passed else ""
@@ -125,6 +125,11 @@ def _own(path: Path) -> list[Photo]:
     if passed:
         logger.warning("%s: passed over %s", path, reasons)
     return photos
+
+
+def _in_utf8(name: str) -> str:
+    """The name of a file as a label that can be written; bytes that are no UTF-8 as in "\\xff"."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _files(folder: Path, passed: Counter[str]) -> Iterator[Path]:

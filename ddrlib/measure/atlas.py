@@ -15,6 +15,7 @@ from torch import Tensor
 from ddrlib.data.photographs import Patches, load_patches
 from ddrlib.degrade.degradation import degrade, upsample
 from ddrlib.degrade.samples import Samples
+from ddrlib.errors import DDRError
 from ddrlib.features.extraction import extract, super_resolve
 from ddrlib.features.grams import gram, layer_grams, subgram
 from ddrlib.measure.controls import CONTROLS
@@ -27,7 +28,7 @@ from ddrlib.zoo.loading import Network
 
 SIDE = 32  # pixels of an image that a network gets
 SCALE = 4  # by which those that sort are reduced, for networks of any scale
-MAPS = 20  # that are looked at; half of them, where there are so many, inside the layers
+MAPS = 12  # that are looked at; half of them, where there are so many, inside the layers
 FOR_PSNR = 20  # contents
 FIGURES = ("degradation", "content", "neighbours")
 
@@ -107,12 +108,7 @@ def survey(
     layers = {name: measured_part(matrix, samples, design) for name, matrix in grams.items()}
     rest = gram(beyond(features[best], seen_by(looked[best], samples.images)))
     picture = Picture(layers[best], measured_part(rest, samples, design))
-    fresh = {
-        name: matrix
-        for name, (matrix, _) in layer_grams(
-            random, samples.images, list(looked), device=device
-        ).items()
-    }
+    fresh = _fresh_grams(random, samples, list(looked), device)
     fresh_best = measured_part(fresh[_most_sorting(fresh, samples, design)], samples, design)
     lines = [
         {
@@ -142,6 +138,20 @@ def survey(
         "n": design.contents,
     }
     return Survey(row, lines)
+
+
+def _fresh_grams(
+    random: Network, samples: Samples, layers: list[str], device: str | torch.device
+) -> dict[str, np.ndarray]:
+    """Kept in the cache, for networks of one architecture share them."""
+    try:
+        found = layer_grams(random, samples.images, layers, device=device)
+        return {name: matrix for name, (matrix, _) in found.items()}
+    except DDRError:  # deep in a random network a layer may give the same for all images
+        grams = {
+            k: gram(v) for k, v in extract(random, samples.images, layers, device=device).items()
+        }
+        return {name: matrix for name, matrix in grams.items() if np.trace(matrix) > 0}
 
 
 def _chosen_maps(network: Network) -> list[Map]:

@@ -18,9 +18,30 @@ ANSWERS = {True: "yes", False: "no"}  # what YAML makes of yes and no
 
 @dataclass(frozen=True)
 class Entry:
-    """A network of the atlas; `data/atlas/networks.yaml` says what the fields mean.
+    """A network of the atlas.
 
-    `of` names the network that is measured, where that is not this one; `told` what it is told.
+    Attributes
+    ----------
+    name, made_by, package : str
+        Its name, its maker, the package that carries it.
+    scale : int
+        Ratio of HR to LR sides.
+    training, adversarial, skip, shows : str
+        What is known of it; `data/atlas/networks.yaml` says what the words mean.
+    known : str
+        Where these facts come from.
+    file : str
+        In the package.
+    architecture : str
+        A name of `ddrlib.networks.architectures`.
+    arguments : dict
+        Of the architecture.
+    level : int, optional
+        How much fault it was trained to remove, in its series.
+    of : str
+        The network that is measured, where that is not this one.
+    told : dict
+        By degradation, the noise that it is told; see `ddrlib.measure.atlas.survey`.
     """
 
     name: str
@@ -46,9 +67,22 @@ class Entry:
 
 
 def read_census(path: Path = CENSUS) -> tuple[dict[str, Entry], dict[str, dict]]:
-    """The entries by name, in the order of the file, and the packages by name.
+    """The published networks of the atlas.
 
-    Raises DDRError for a file that is not such a census.
+    Parameters
+    ----------
+    path : path
+        A file like `data/atlas/networks.yaml`.
+
+    Returns
+    -------
+    tuple of dict
+        The entries by name, in the order of the file; the packages by name.
+
+    Raises
+    ------
+    DDRError
+        For a file that is not such a census.
     """
     census = read_yaml(path)
     try:

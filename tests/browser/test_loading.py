@@ -111,6 +111,14 @@ def test_printed_without_having_been_seen(browser, document):
     context.close()
 
 
+def test_drawn_at_once_where_the_address_is_that_of_a_view(browser, document):
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.goto(f"{document.as_uri()}#photograph=2&blur=1")
+    page.wait_for_function("document.querySelectorAll('.ddr').length === 2")
+    context.close()
+
+
 def test_the_page_keeps_what_is_small_and_hides_nothing(document):
     text = document.read_text("utf-8")
     assert len(text) < LARGE and base64.b64encode(b"\1\2\3").decode() in text

@@ -123,7 +123,7 @@ class ReplayWidget {
   }
 
   readHash() {
-    const read = readView(HASH);
+    const read = readView(HASH, this.root);
     if (!read) return;
     const iteration = read("replay", 0, this.stops.at(-1), 0);
     this.change({ stop: this.stops.findLastIndex((stop) => stop <= iteration),

@@ -229,7 +229,7 @@ class AssumptionWidget {
   }
 
   async readHash() {
-    const read = readView(HASH);
+    const read = readView(HASH, this.root);
     if (!read) return;
     STEPS.forEach(({ key, max }) => {
       this.truth[key] = read(key, 0, max, 0);

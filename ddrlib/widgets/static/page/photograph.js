@@ -130,7 +130,7 @@ class PhotographWidget {
   }
 
   readHash() {
-    const read = readView(HASH);
+    const read = readView(HASH, this.root);
     if (!read) return;
     const whole = (...limits) => Math.round(read(...limits));
     SLIDERS.forEach(({ key, max }) => { this.state[key] = read(key, 0, max, 0); });

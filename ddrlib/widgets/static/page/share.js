@@ -10,9 +10,11 @@ function shareView(view, say) {
   );
 }
 
-// A reader of numbers, within bounds, from an address that begins so; null for another address.
-function readView(hash) {
+// A reader of numbers, within bounds, from an address that begins so; null for another address. The
+// widget `root`, whose view it is, comes into sight.
+function readView(hash, root) {
   if (!location.hash.startsWith(hash)) return null;
+  root.scrollIntoView({ block: "nearest" });
   const parts = new URLSearchParams(location.hash.slice(1));
   return (key, low, high, otherwise) => {
     const value = parseFloat(parts.get(key));
