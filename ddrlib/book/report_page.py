@@ -40,8 +40,8 @@ def _measured(report: Report) -> str:
     how = report.settings()
     return (
         f"n = {how['n']} contents, patches of {how['size']} x {how['size']} pixels of "
-        f"{how['patches']}, under {', '.join(how['degradations'])}; CHI of t-SNE: "
-        f"{how['seeds']} seeds, perplexity {how['perplexity']:.3g}. In brackets: 95 % over contents."
+        f"{how['patches']}, under {', '.join(how['degradations'])}; CHI of t-SNE "
+        f"(seeds: {how['seeds']}, perplexity: {how['perplexity']:.3g}). In brackets: 95 % over contents."
     )
 
 
