@@ -61,7 +61,7 @@ def test_blocks_keep_their_order_beyond_ten():
 def test_a_checkpoint_file_needs_neither_factory_nor_spandrel(tmp_path, wrap):
     module, x = with_biases(), torch.rand(1, 3, 8, 8)
     torch.save(wrap(authors(module)), tmp_path / "800000_G.pth")
-    assert torch.equal(recognise(tmp_path / "800000_G.pth")(x), module(x))
+    assert torch.equal(recognise(tmp_path / "800000_G.pth").module(x), module(x))
 
 
 @pytest.mark.parametrize(

@@ -256,6 +256,7 @@ def test_packages_that_somebody_added_count_by_their_versions(tmp_path, monkeypa
         info.mkdir(exist_ok=True)
         (info / "METADATA").write_text(f"Name: My_Layers\nVersion: {version}\n")
         (info / "RECORD").write_text("mylayers.py,,\n")
+        (tmp_path / "mylayers.py").touch()
 
     install("1")
     assert "package My_Layers" not in ingredients.recorded({})  # it is not loaded

@@ -59,7 +59,8 @@ def test_a_worker_is_lost_and_the_figures_are_the_same(tmp_path, monkeypatch):
     for i, answer in spread(ask, NETWORKS):
         assert found[i].pop("pid") != os.getpid()
         assert json.dumps(found[i]) == json.dumps(answer.record())  # no number is NaN's equal
-    assert len(list(Path(tmp_path).glob("cache *"))) == 4  # the lost one's, two, and this one's
+    caches = len(list(Path(tmp_path).glob("cache *")))
+    assert caches in (3, 4)  # the lost one's, those of one or two that took over, and this one's
 
 
 def test_no_scheduler_is_said_in_one_line():

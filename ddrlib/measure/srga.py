@@ -104,11 +104,17 @@ def srga_interval(reference: np.ndarray, test: np.ndarray) -> Interval:
     """SRGA with a 95 % bootstrap interval over contents, from scores (N, k) of the same N contents.
 
     Row i of both sets is content i; rows are resampled together, the components stay as they are.
+    There are no ends where some resamples hold a single content, which has no distribution: that
+    happens with two or three contents.
     """
+
+    def index(rows: np.ndarray) -> float:
+        one = (rows == rows[0]).all()
+        return np.nan if one else srga_of_scores(reference[rows], test[rows]).srga
 
     def resampled(counts: np.ndarray) -> np.ndarray:
         draws = (np.repeat(np.arange(len(test)), row) for row in counts.astype(int))
-        return np.array([srga_of_scores(reference[rows], test[rows]).srga for rows in draws])
+        return np.array([index(rows) for rows in draws])
 
     return bootstrap(resampled, np.arange(len(test)), RESAMPLES, bounds=(0, np.inf))
 
