@@ -59,7 +59,9 @@ def test_the_page_is_whole_by_itself(browser, file, width, theme):
     layer.focus()
     layer.press("End")
     layer.press("ArrowLeft")
-    assert plots.first.inner_html() != before
+    page.wait_for_function(  # once the dots have travelled
+        "before => document.querySelector('[role=application]').innerHTML !== before", arg=before
+    )
     plots.first.focus()
     plots.first.press("ArrowRight")
     page.locator(".ddr-tip:visible").first.wait_for()
