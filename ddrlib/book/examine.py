@@ -128,8 +128,7 @@ def examined(network: Network, measurement: Measurement, srga_layer: str, device
         notes.append(f"no control of random weights: {error}")
     gain = None
     if "clean" in measurement.degradations and network.scale > 1:
-        first = samples.n * measurement.degradations.index("clean")
-        clean = samples.images[first : first + min(RESTORED, samples.n)]
+        clean = samples.under("clean")[:RESTORED]
         gain = over_bicubic(network, clean, samples.patches, device)
         notes.append(f"on clean images {gain} dB of PSNR (luma) above bicubic, n = {gain.n}")
     about = {key: network.card.get(key) for key in ("architecture", "source", "licence", "sha256")}

@@ -48,9 +48,7 @@ def precision(
     A layer minds where rounding moves its features by more than a thousandth of their variance
     between images, which half of the squared distance of two images estimates.
     """
-    own = isinstance(
-        network.module, ImageNetwork
-    )  # it gives the same by every route: ONNX has none
+    own = isinstance(network.module, ImageNetwork)  # the same by every route: ONNX has no bfloat16
     if own or len(images) < WORTH_IT or not bfloat16_allowed(device):
         return torch.float32
 
