@@ -64,6 +64,33 @@ def write_page(widget: anywidget.AnyWidget, path: Path) -> str:
     return path.as_uri()
 
 
+MEASURES = 'performance.getEntriesByName("ddr-photograph").length'  # how often a widget was drawn
+
+
+def wait_for(page, condition: str) -> None:
+    """As wait_for_function, also where a policy forbids eval."""
+    loop = "while (!({})) await new Promise((done) => setTimeout(done, 20));"
+    page.evaluate(f"async () => {{ {loop.format(condition)} }}")
+
+
+def after(page, act) -> None:
+    """Do something and wait until its result is drawn.
+
+    A drawing that an earlier act has asked for comes within two frames: it is waited for first, lest
+    it passes for this one's.
+    """
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    before = page.evaluate(MEASURES)
+    act()
+    wait_for(page, f"{MEASURES} > {before}")
+
+
+def slide(page, name: str, value: float) -> None:
+    slider = page.get_by_role("slider", name=name, exact=True)
+    move = "(n, v) => { n.value = v; n.dispatchEvent(new Event('input')); }"
+    after(page, lambda: slider.evaluate(move, value))
+
+
 LIMIT_MS = 60  # a slider's move, of the page's own processor time
 
 

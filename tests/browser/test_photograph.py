@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import CHROMIUM
-from harness import LIMIT_MS, busy_of_moves, write_page
+from harness import LIMIT_MS, MEASURES, after, busy_of_moves, slide, wait_for, write_page
 from PIL import Image
 
 from ddrlib.data.photographs import load_patches
@@ -27,7 +27,6 @@ if CHROMIUM is None:
     pytest.skip("no Chromium on this machine", allow_module_level=True)
 
 MEGABYTE = 2**20
-MEASURES = 'performance.getEntriesByName("ddr-photograph").length'
 
 
 @pytest.fixture(scope="module")
@@ -74,25 +73,6 @@ def page(shared):
     """The page as at its start."""
     after(shared, lambda: shared.get_by_role("button", name="Start again").click())
     return shared
-
-
-def after(page, act) -> None:
-    """Do something and wait until its result is shown."""
-    before = page.evaluate(MEASURES)
-    act()
-    wait_for(page, f"{MEASURES} > {before}")
-
-
-def wait_for(page, condition: str) -> None:
-    """As wait_for_function, also where a policy forbids eval."""
-    loop = "while (!({})) await new Promise((done) => setTimeout(done, 20));"
-    page.evaluate(f"async () => {{ {loop.format(condition)} }}")
-
-
-def slide(page, label: str, value: float) -> None:
-    slider = page.get_by_role("slider", name=label, exact=True)
-    move = "(n, v) => { n.value = v; n.dispatchEvent(new Event('input')); }"
-    after(page, lambda: slider.evaluate(move, value))
 
 
 def moved(page) -> list[int]:
