@@ -298,6 +298,7 @@ def degree_orders(found: pd.DataFrame) -> Figure:
         ax=ax,
     )
     ax.set(xlabel="", ylabel="Spearman's rho, predicted and true level")
+    ax.tick_params(axis="x", rotation=45)
     ax.set_ylim(top=1.02)
     legend(fig, [ax])
     return fig

@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -96,19 +97,33 @@ def degree_series(series: Mapping[Place, Layer]) -> Figure:
     Returns
     -------
     Figure
-        A panel for each; small dots are images, large ones the means of a degree, joined in order.
+        A panel for each; small dots are images, large ones the means of a degree, joined in order,
+        the first and the last of which are named.
     """
     fig, axes = grid_of(series, (3.6, 2.9))
     for place, layer in series.items():
         ax, xy = axes[place], layer.scores[:, :2]
-        drawn = shaded(ax, xy, layer.degradation)
+        shaded(ax, xy, layer.degradation)
         means = xy.reshape(len(layer.degradations), layer.n, 2).mean(axis=1)
         x, y = means.T
         ax.plot(x, y, color="black", linewidth=1)
         ax.scatter(x, y, c=range(len(x)), cmap="viridis", s=70, edgecolors="black", zorder=3)
-        bar = fig.colorbar(drawn, ax=ax, ticks=range(len(means)))
-        bar.ax.set_yticklabels(layer.degradations, fontsize="x-small")
+        for end in (0, -1):
+            _name(ax, literal(layer.degradations[end]), means[end])
     return fig
+
+
+def _name(ax: Axes, text: str, place: np.ndarray) -> None:
+    """Write a name above a point."""
+    ax.annotate(
+        text,
+        place,
+        (0, 9),
+        textcoords="offset points",
+        ha="center",
+        fontsize="small",
+        fontweight="bold",
+    )
 
 
 def embedding_maps(maps: Mapping[str, np.ndarray], degrees: Mapping[str, np.ndarray]) -> Figure:
@@ -161,14 +176,14 @@ def heatmap(table: pd.DataFrame, label: str, fmt: str = ".2g", **options: Any) -
 
 
 def pair_maps(tables: Mapping[str, pd.DataFrame], label: str) -> Figure:
-    """Symmetric matrices one above the other on one colour scale from 0, their numbers written in.
+    """Symmetric matrices one above the other on one colour scale from 0, written in per cent.
 
     Parameters
     ----------
     tables
-        By title: matrices of one size, such as those of `ddrlib.measure.pairs.Pairs.table`.
+        By title: matrices of shares, of one size, such as those of `ddrlib.measure.pairs.Pairs.table`.
     label
-        What the numbers are, and in which unit.
+        What the shares are of.
 
     Returns
     -------
@@ -178,17 +193,18 @@ def pair_maps(tables: Mapping[str, pd.DataFrame], label: str) -> Figure:
     side = len(next(iter(tables.values())))
     blank = [""] * len(tables)
     fig, axes = grid(blank, [""], (2.4 + 0.62 * side, 1.0 + 0.36 * side), sharex=True)
-    highest = max(np.nanmax(table.to_numpy()) for table in tables.values())
+    highest = 100 * max(np.nanmax(table.to_numpy()) for table in tables.values())
     look = {
         "vmin": 0,
         "vmax": highest,
         "annot": True,
-        "fmt": ".2f",
+        "fmt": ".0f",
+        "annot_kws": {"size": "small"},
         "cbar": True,
         "linewidths": 0.5,
     }
     for ax, (name, table) in zip(axes[:, 0], tables.items(), strict=True):
-        matrix(ax, table, cbar_kws={"label": literal(label)}, **look)
+        matrix(ax, 100 * table, cbar_kws={"label": literal(f"{label} (%)")}, **look)
         ax.set_title(literal(name))
     return fig
 
