@@ -15,7 +15,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-UNKNOWN = "where you have these pages from"
+UNKNOWN = "the one these pages were built from"
 CITED_AT = "  url     = {ADDRESS},\n"  # a line of the citation
 PAGES = "cite", "run_it"  # that name version and address
 
