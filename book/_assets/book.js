@@ -37,6 +37,7 @@
     link.removeAttribute("id");
     link.firstElementChild.href = `#${area.id}`;
     link.firstElementChild.textContent = "Skip to the widget";
+    link.onclick = () => area.closest("details")?.setAttribute("open", "");
     first.after(link);
   }
 

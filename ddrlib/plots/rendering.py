@@ -46,7 +46,7 @@ def for_pages(fig: Figure) -> dict[str, Layout]:
     layouts = {}
     for name, (width, scale) in {"wide": COLUMN, "narrow": PHONE}.items():
         for ax, (label, named) in labels.items():
-            ax.set_ylabel(label)
+            ax.yaxis.label.set_text(label)
             ax.tick_params(labelleft=named)
         _arrange(fig, panels, shape, size, width / scale)
         layouts[name] = _svg(fig)
@@ -101,8 +101,9 @@ def _arrange(
             if not ax.get_ylabel():
                 _copy_label(first, ax)
     # The names of rows, which each block has again, need room as well.
-    natural = beside * size[0]
-    height = blocks * rows * size[1] * min(width / natural, 1)
+    natural, height = beside * size[0], blocks * rows * size[1]
+    if blocks == 1 < columns or any(ax.images for ax in panels.values()):
+        height *= min(width / natural, 1)  # panels keep their shape
     fig.set_size_inches(width if blocks > 1 else min(natural, width), height)
     for legend in fig.legends:
         _narrow(fig, legend, width)
