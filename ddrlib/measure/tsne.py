@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import joblib
+import llvmlite
+import numba
 import numpy as np
 from numba import njit
 
@@ -100,8 +102,9 @@ def tsne_each(tasks: Sequence[tuple[np.ndarray, int, float]]) -> Iterator[np.nda
 
 
 def _kept_tsne(scores: np.ndarray, seed: int, perplexity: float) -> np.ndarray:
-    made_by = repr([files_hash(Path(__file__)), scores.shape, seed, float(perplexity)])
-    digest = hashlib.blake2b(made_by.encode(), digest_size=16)
+    compiled = numba.__version__, llvmlite.__version__, np.__version__
+    made_by = [files_hash(Path(__file__)), *compiled, scores.shape, seed, float(perplexity)]
+    digest = hashlib.blake2b(repr(made_by).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(scores, dtype=np.float64).data)
     key = f"tsne-{digest.hexdigest()}"
     if kept := load_arrays(key):
