@@ -237,7 +237,7 @@ def test_a_second_measurement_reads_the_first_and_adds_seeds(network, patches, p
     assert len(list((place / "arrays").iterdir())) == 1 + 3  # a Gram matrix, three projections
 
 
-@pytest.mark.parametrize("package", ["numba", "llvmlite", "numpy"])
+@pytest.mark.parametrize("package", ["numba", "numpy"])
 def test_another_version_of_what_computes_maps_computes_them_again(
     network, patches, monkeypatch, package
 ):

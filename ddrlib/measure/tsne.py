@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import joblib
-import llvmlite
 import numba
 import numpy as np
 from numba import njit
@@ -102,8 +101,8 @@ def tsne_each(tasks: Sequence[tuple[np.ndarray, int, float]]) -> Iterator[np.nda
 
 
 def _kept_tsne(scores: np.ndarray, seed: int, perplexity: float) -> np.ndarray:
-    compiled = numba.__version__, llvmlite.__version__, np.__version__
-    made_by = [files_hash(Path(__file__)), *compiled, scores.shape, seed, float(perplexity)]
+    versions = numba.__version__, np.__version__
+    made_by = [files_hash(Path(__file__)), *versions, scores.shape, seed, float(perplexity)]
     digest = hashlib.blake2b(repr(made_by).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(scores, dtype=np.float64).data)
     key = f"tsne-{digest.hexdigest()}"
