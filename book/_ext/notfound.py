@@ -13,7 +13,7 @@ from sphinx.application import Sphinx
 
 PAGE = "404"
 BASE = """<script>document.head.append(Object.assign(document.createElement("base"), {
-  href: location.pathname.replace(/(api|figures|_[a-z]+)\\/.*|[^/]*$/, ""),
+  href: location.pathname.replace(/(.*\\/)(api|figures|_static|_sources)\\/.*|[^/]*$/, "$1"),
 }));</script>"""
 BODY = """<section><h1>No such page</h1>
 <p>This address leads to no page of the book: the page may have been renamed, or the address mistyped. Here

@@ -27,7 +27,8 @@ from ddrlib.measure.layer import layers_of
 from ddrlib.measure.measurement import Measurement, last_hidden, measure
 from ddrlib.widgets.live import under
 from ddrlib.zoo.image_network import LUMA
-from ddrlib.zoo.loading import Network, open_network
+from ddrlib.zoo.loading import open_network
+from ddrlib.zoo.network import Network
 from ddrlib.zoo.shuffled import shuffled
 from ddrlib.zoo.together import open_together, patch_size
 

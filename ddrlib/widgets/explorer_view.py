@@ -11,7 +11,8 @@ from ddrlib.data.photographs import load_patches
 from ddrlib.measure.measurement import Measurement, measure
 from ddrlib.widgets.explorer_data import Packed, pack
 from ddrlib.widgets.live import LiveWidget, Progress, static, under
-from ddrlib.zoo.loading import Network, load_network
+from ddrlib.zoo.loading import load_network
+from ddrlib.zoo.network import Network
 
 Load = Callable[[str], Network]
 
