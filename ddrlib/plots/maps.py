@@ -117,7 +117,7 @@ def _name(ax: Axes, text: str, place: np.ndarray) -> None:
     """Write a name above a point."""
     ax.annotate(
         text,
-        place,
+        (place[0], place[1]),
         (0, 9),
         textcoords="offset points",
         ha="center",
