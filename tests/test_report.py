@@ -23,6 +23,7 @@ from ddrlib.degrade.degradation import degrade
 from ddrlib.degrade.samples import Samples
 from ddrlib.errors import DDRError
 from ddrlib.features import progress
+from ddrlib.measure import layer
 from ddrlib.measure.layer import Layer
 from ddrlib.zoo import loading
 from ddrlib.zoo.loading import load_custom, load_network
@@ -178,6 +179,20 @@ def test_progress_names_the_network_and_the_time_left(monkeypatch):
     text = "\n".join(lines)
     assert "forward pass: batches 1 of 5" in text and "Gram matrices: layers 1 of " in text
     assert "random weights: forward pass" in text and "body.0 (1 of " in text
+
+
+def test_a_t_sne_that_runs_away_is_told(monkeypatch):
+    monkeypatch.setattr(layer, "tsne_each", lambda tasks: (np.full((10, 2), np.nan) for _ in tasks))
+    with pytest.raises(DDRError, match="t-SNE runs away with 10 samples; take more patches"):
+        reported(HERE + "Enlarging", input_range=None)
+
+
+def test_networks_that_no_size_suits_are_told(tmp_path):
+    sources = [str(write_onnx(tmp_path / f"{n}.onnx", (1, 3, n, n))) for n in (16, 24)]
+    with pytest.raises(
+        DDRError, match=r"16.onnx 64, \S+24.onnx 96 pixels\); measure them one by one"
+    ):
+        reported(*sources, patches=2)
 
 
 def test_the_difference_of_two_layers_is_paired():

@@ -166,11 +166,11 @@ REAL = {
     ),
     "DRUNet": (
         ("", "DRUNet", {"in_nc": 4, "out_nc": 3, "nc": [8, 16, 24, 32], "nb": 2}),
-        ["m_down1", "m_down2", "m_down3", "m_body", "m_up3", "m_up2", "m_up1"],
+        [*("m_down1.0", "m_down1.1", "m_down3.1", "m_body.0", "m_body.1", "m_up3.1", "m_up1.2")],
     ),
     "SCUNet": (
-        ("", "SCUNet", {"in_nc": 3, "config": [1] * 7, "dim": 64}),
-        ["m_down1", "m_down2", "m_down3", "m_body", "m_up3", "m_up2", "m_up1"],
+        ("", "SCUNet", {"in_nc": 3, "config": [2] * 7, "dim": 64}),
+        [*("m_down1.0", "m_down2.1", "m_down3.1", "m_body.0", "m_body.1", "m_up3.1", "m_up1.2")],
     ),
 }
 DENOISERS = ("DnCNN", "DRUNet", "SCUNet")
@@ -192,6 +192,25 @@ def test_the_trunks_of_real_architectures(tmp_path, architecture):
     given = extract(network, images, blocks, device="cpu")
     assert all(np.ptp(features) > 0 for features in given.values())
     assert network.scale == (1 if architecture in DENOISERS else 4)
+
+
+def test_the_noise_level_that_spandrel_gives_may_be_another(tmp_path):
+    try:
+        optional("spandrel", "spandrel")
+    except DDRError as error:
+        pytest.skip(str(error))
+    torch.manual_seed(0)
+    module = build("DRUNet", "DRUNet", in_nc=4, out_nc=3, nc=[8, 16, 24, 32], nb=2).eval()
+    saved(module.state_dict(), tmp_path / "drunet.pth")
+    images = torch.rand(3, 3, 32, 32)
+    given = load_custom(tmp_path / "drunet.pth").module(images)
+    for level, same in ((15 / 255, True), (0.3, False)):
+        (tmp_path / "d.yaml").write_text(f"{{checkpoint: drunet.pth, maps: [{level}]}}")
+        found = load_custom(tmp_path / "d.yaml").module(images)
+        with torch.no_grad():
+            wanted = module(torch.cat([images, torch.full((3, 1, 32, 32), level)], 1))
+        assert torch.allclose(found, wanted, atol=1e-5)
+        assert torch.allclose(found, given, atol=1e-5) == same
 
 
 def test_what_spandrel_does_not_take_is_told(spandrel, tmp_path):

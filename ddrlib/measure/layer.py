@@ -403,7 +403,7 @@ def embedded_each(layers: Sequence[Layer], seeds: int, perplexity: float = 30.0)
     Raises
     ------
     DDRError
-        As `Layer.embedded` does.
+        As `Layer.embedded` does, and where t-SNE runs away, as it may with a handful of samples.
     """
     runs = tsne_each(
         [
@@ -413,6 +413,11 @@ def embedded_each(layers: Sequence[Layer], seeds: int, perplexity: float = 30.0)
         ]
     )
     for layer in layers:
-        embedded = replace(layer, embeddings=np.stack(list(islice(runs, seeds))))
+        points = np.stack(list(islice(runs, seeds)))
+        if not np.isfinite(points).all():  # its steps are too long for a handful of samples
+            raise DDRError(
+                f"layer {layer.name}: t-SNE runs away with {len(layer.gram)} samples; take more patches"
+            )
+        embedded = replace(layer, embeddings=points)
         vars(embedded)["scores"] = layer.scores  # they are the same
         yield embedded

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from ddrlib.errors import DDRError, did_you_mean, guarded, optional
 from ddrlib.zoo.basicsr import msrresnet
@@ -129,7 +130,10 @@ def _bare(module: Any, factory: str) -> nn.Module:
 
 
 def _freeze(module: nn.Module) -> None:
-    module.float().eval().requires_grad_(False)
+    module.float().eval()
+    for weight in module.parameters():
+        if not is_lazy(weight):  # those that a first pass will make have none yet
+            weight.requires_grad_(False)
     for part in module.modules():
         for name, value in vars(part).items():
             # Such as the weight that weight_norm computes from its two: no copy could be made.

@@ -35,7 +35,15 @@ def open_together(
     if len({network.name for network in networks.values()}) < len(networks):
         raise DDRError(f"{', '.join(networks)}: some have the same name; rename one")
     common = size or patch_size(list(networks.values()))
-    return {source: _at(network, common) for source, network in networks.items()}, common
+    try:
+        return {source: _at(network, common) for source, network in networks.items()}, common
+    except DDRError as error:
+        if len(networks) == 1:
+            raise
+        sides = ", ".join(f"{each.name} {each.side * each.scale}" for each in networks.values())
+        raise DDRError(
+            f"no patches suit all of them ({sides} pixels); measure them one by one: {error}"
+        ) from error
 
 
 def _at(network: Network, size: int) -> Network:
