@@ -20,7 +20,8 @@ from ddrlib.data.photographs import load_patches
 from ddrlib.degrade.samples import Samples
 from ddrlib.features.extraction import extract
 from ddrlib.features.grams import layer_grams
-from ddrlib.zoo.loading import Network, load_network
+from ddrlib.zoo.loading import load_network
+from ddrlib.zoo.network import Network
 
 NETWORK = "srresnet-wgr-reduced-s0"
 DEGRADATIONS = ["clean", "blur4", "noise20"]

@@ -17,15 +17,16 @@ from ddrlib.book.command import (
     FILE,
     DDRGroup,
     Failure,
-    device_option,
+    atlas_options,
     explore_options,
     json_option,
     measure_options,
     profile_option,
     run_options,
     sweep_options,
+    train_options,
 )
-from ddrlib.files import BUILD, DATA
+from ddrlib.files import BUILD
 
 say = functools.partial(click.echo, err=True)  # progress, beside the result
 
@@ -189,15 +190,7 @@ def networks(as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("networks", nargs=-1, metavar="[NETWORK]...")
-@click.option(
-    "--folder",
-    type=FILE,
-    default=DATA / "atlas" / "networks",
-    help="Of networks that scripts/convert_atlas.py has converted.",
-)
-@click.option("--store", type=FILE, default=DATA / "atlas", help="Where the table is kept.")
-@device_option
+@atlas_options
 def atlas(networks: tuple[str, ...], folder: Path, store: Path, device: str) -> None:
     """Measure the published networks of chapter 13 that are here, and keep them in its table.
 
@@ -212,16 +205,7 @@ def atlas(networks: tuple[str, ...], folder: Path, store: Path, device: str) -> 
 
 
 @cli.command()
-@click.argument("config", type=FILE)
-@click.option(
-    "--minutes", type=float, help="Stop cleanly after this time; the next call continues."
-)
-@click.option(
-    "--only",
-    metavar="NAME",
-    help="Only the networks of a campaign with this name, or a pattern such as a*.",
-)
-@device_option
+@train_options
 def train(config: Path, minutes: float | None, only: str | None, device: str) -> None:
     """Train the networks of CONFIG, continuing where an earlier call stopped."""
     from ddrlib.training.campaign import train_from_config

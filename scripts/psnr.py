@@ -18,7 +18,8 @@ from ddrlib.features.extraction import super_resolve
 from ddrlib.files import write_atomically
 from ddrlib.measure.fidelity import psnr
 from ddrlib.zoo.cards import NETWORKS, networks
-from ddrlib.zoo.loading import Network, load_network
+from ddrlib.zoo.loading import load_network
+from ddrlib.zoo.network import Network
 
 N = 100
 SIZE = 128  # pixels of a patch

@@ -41,6 +41,15 @@ def test_the_best_turn_counts_and_ratios_are_to_the_first_way(report, monkeypatc
     assert kept["rows"][1]["note"] == "is 2" and kept["environment"]["versions"]["torch"]
 
 
+def test_a_way_whose_package_is_not_installed_is_left_out(report, capsys):
+    def theirs():
+        import no_such_package  # noqa: F401
+
+    assert report.compare("a sum", {"ours": lambda: 1, "theirs": theirs}, turns=2) == {"ours": 1}
+    assert [row["way"] for row in report.rows] == ["ours"]
+    assert capsys.readouterr().out.count("no_such_package is not installed") == 1
+
+
 def test_time_is_that_of_the_clock_and_of_the_processor():
     clock, cpu, result = harness.timed(lambda: time.sleep(0.2) or 7)
     assert clock >= 0.2 and cpu < 0.1 and result == 7

@@ -14,6 +14,7 @@ from torch import nn
 
 from ddrlib.applications import blind
 from ddrlib.applications.blind import blur_and_noise, blur_then_noise
+from ddrlib.applications.comparison import compare, gains, over_contents, over_trainings, share
 from ddrlib.applications.cost import cost
 from ddrlib.applications.editing import cost_of_error, edit, readable
 from ddrlib.data.photographs import Patches
@@ -23,7 +24,7 @@ from ddrlib.measure.fidelity import psnr
 from ddrlib.networks.guided import GuidedSRResNet
 from ddrlib.networks.srresnet import SRResNet
 from ddrlib.widgets.restoration_viewer import restoration_viewer
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.network import Network
 
 SIZE = {"channels": 4, "blocks": 2}
 TRUE = blur_then_noise(2.0, 10.0)
@@ -121,13 +122,13 @@ def test_compared_image_by_image(truth):
         "grey": {1: network(Bicubic(0.1))},
     }
     degradations = [clean, TRUE]
-    table = blind.compare(networks, truth, degradations)
+    table = compare(networks, truth, degradations)
     assert len(table) == 4 * 2 * 5 and not table.isna().any().any()
     bicubic = table[(table.method == "bicubic") & (table.blur == 2)]
     assert bicubic.psnr.tolist() == psnr(upsample(degrade(truth, str(TRUE))), truth).tolist()
-    found = blind.gains(table, "bicubic")
+    found = gains(table, "bicubic")
     assert found.empty or found.columns.empty  # no seed in common
-    found = blind.gains(table, "same")
+    found = gains(table, "same")
     assert list(found.columns) == ["grey"]
     assert found.grey.dropna().index.get_level_values("seed").unique().tolist() == [1]
     assert (found.grey.dropna() < 0).all()
@@ -136,13 +137,13 @@ def test_compared_image_by_image(truth):
 
 @pytest.mark.parametrize("scale", [1, 2, 3])
 def test_compared_at_other_scales(truth, scale):
-    table = blind.compare({"same": {0: network(Bicubic(scale=scale), scale=scale)}}, truth, [TRUE])
+    table = compare({"same": {0: network(Bicubic(scale=scale), scale=scale)}}, truth, [TRUE])
     expected = psnr(upsample(degrade(truth, str(TRUE), scale), scale), truth).tolist()
     for _, part in table.groupby("method"):
         assert part.psnr.tolist() == pytest.approx(expected, abs=1e-4)
     mixed = {"same": {0: network(Bicubic(scale=scale), scale=scale), 1: network(Bicubic())}}
     with pytest.raises(DDRError, match=rf"scales \[{scale}, 4\]: compare networks of one"):
-        blind.compare(mixed, truth, [TRUE])
+        compare(mixed, truth, [TRUE])
 
 
 def series(values):
@@ -168,16 +169,16 @@ def test_gains_by_hand():
         ],
         columns=["method", "seed", "blur", "noise", "content", "psnr"],
     )
-    gain = blind.gains(table, "a")["b"]
+    gain = gains(table, "a")["b"]
     assert gain.dropna().tolist() == [1, 2, 3]  # seed 1, the one that both have
-    assert blind.over_contents(gain)[::3] == (2, 3)
-    assert blind.over_trainings(gain) == (2, 2, 2, 1)
+    assert over_contents(gain)[::3] == (2, 3)
+    assert over_trainings(gain) == (2, 2, 2, 1)
 
 
 def test_gains_over_contents_and_over_trainings():
     gain = series({(0, 0): 1.0, (0, 1): 3.0, (1, 0): 3.0, (1, 1): 5.0})
-    assert blind.over_trainings(gain) == (3, 2, 4, 2)
-    found = blind.over_contents(gain)
+    assert over_trainings(gain) == (3, 2, 4, 2)
+    found = over_contents(gain)
     assert (found.value, found.n) == (3, 2)
     assert (found.low, found.high) == pytest.approx((2, 4), abs=0.1)  # of contents of 2 and 4 dB
 
@@ -185,9 +186,9 @@ def test_gains_over_contents_and_over_trainings():
 def test_the_share_of_a_gain():
     whole = series({(0, 0): 1.0, (0, 1): 2.0, (0, 2): 3.0, (1, 2): 9.0})
     part = 0.25 * whole.iloc[:3]  # of the seed that both have
-    assert blind.share(part, whole) == pytest.approx((0.25, 0.25, 0.25, 3))
-    assert blind.share(part, -whole) is None
-    assert blind.share(part.iloc[:0], whole) is None
+    assert share(part, whole) == pytest.approx((0.25, 0.25, 0.25, 3))
+    assert share(part, -whole) is None
+    assert share(part.iloc[:0], whole) is None
 
 
 def test_a_wrong_embedding_costs_what_it_costs():

@@ -7,7 +7,7 @@ import torch
 from ddrlib.data.photographs import load_patches
 from ddrlib.degrade.samples import Samples
 from ddrlib.measure.controls import CONTROLS, controls, high_pass, standardised_brisque
-from ddrlib.measure.layer import embedded_each
+from ddrlib.measure.embedded import embedded_each
 
 torch.set_num_threads(1)
 

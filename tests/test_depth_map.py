@@ -10,7 +10,7 @@ from ddrlib.data.photographs import load_patches
 from ddrlib.measure.measurement import measure
 from ddrlib.networks.srresnet import SRResNet
 from ddrlib.widgets.depth_map import depth_map
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.network import Network
 
 
 @pytest.fixture(scope="module")

@@ -19,12 +19,14 @@ from ddrlib.features import device, extraction, forward
 from ddrlib.features.extraction import extract
 from ddrlib.features.forward import in_parallel
 from ddrlib.features.grams import layer_grams
-from ddrlib.measure.layer import embedded_each, layers_of
+from ddrlib.measure.embedded import embedded_each
+from ddrlib.measure.layer import layers_of
 from ddrlib.networks.architectures import ARCHITECTURES
 from ddrlib.training import trainer
 from ddrlib.training.config import TrainingConfig
 from ddrlib.zoo.cards import NETWORKS
-from ddrlib.zoo.loading import Network, load_network
+from ddrlib.zoo.loading import load_network
+from ddrlib.zoo.network import Network
 
 CPU = torch.device("cpu")
 

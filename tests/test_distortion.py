@@ -17,7 +17,8 @@ from ddrlib.applications.sets import TYPES, distorted_set, overview, read_set
 from ddrlib.degrade.degradation import degrade
 from ddrlib.errors import DDRError
 from ddrlib.files import ROOT
-from ddrlib.zoo.loading import Network, load_network
+from ddrlib.zoo.loading import load_network
+from ddrlib.zoo.network import Network
 
 
 @pytest.fixture

@@ -27,7 +27,8 @@ from ddrlib.networks.srresnet import SRResNet
 from ddrlib.widgets import explore
 from ddrlib.widgets.explorer_data import Packed, pack
 from ddrlib.widgets.serve import NOTEBOOK, PREFIX, free_port, temporary_folder
-from ddrlib.zoo.loading import Network, load_network
+from ddrlib.zoo.loading import load_network
+from ddrlib.zoo.network import Network
 from ddrlib.zoo.together import patch_size
 
 

@@ -24,7 +24,7 @@ from ddrlib.measure.metrics import calinski_harabasz
 from ddrlib.networks.srresnet import SRResNet
 from ddrlib.widgets.explorer_data import _align, pack, quantise
 from ddrlib.widgets.thumbnails import photograph_name, sheet, sheet_columns, tiled, webp
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.network import Network
 
 DEGRADATIONS = ("clean", "blur1", "blur4+noise20")
 N = 6

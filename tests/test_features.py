@@ -15,7 +15,8 @@ from ddrlib.features.extraction import extract, extract_rows, resolve_device, su
 from ddrlib.features.forward import MOST_COPIES, in_parallel
 from ddrlib.features.rows import FileRows, Rows
 from ddrlib.networks.rrdbnet import RRDN
-from ddrlib.zoo.loading import Network, load_network
+from ddrlib.zoo.loading import load_network
+from ddrlib.zoo.network import Network
 
 torch.set_num_threads(1)
 

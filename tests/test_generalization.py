@@ -186,6 +186,12 @@ def test_spearman():
     assert spearman(x, np.zeros(100)).value == 0
 
 
+@pytest.mark.parametrize("shape", [(9,), (10, 2), (5, 2)])
+def test_spearman_takes_equally_many_of_both(shape):
+    with pytest.raises(DDRError, match=r"a rank correlation of \(10,\) and \(\d+, ?2?\) values"):
+        spearman(np.zeros(10), np.zeros(shape))
+
+
 def test_spearman_resamples_whole_rows():
     rng = np.random.default_rng(0)
     x = np.repeat(rng.standard_normal((10, 1)), 20, axis=1)

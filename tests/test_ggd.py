@@ -87,6 +87,13 @@ def test_divergence_has_no_unit_and_is_zero_only_for_the_same(sigma1, shape1, si
     assert kl > 1e-9 or (sigma1, shape1) == pytest.approx((sigma2, shape2), rel=1e-3)
 
 
+def test_rounding_makes_no_divergence_negative(monkeypatch):
+    same = [GGD(sigma, shape) for sigma in (0.1, 1, 10) for shape in SHAPES[100::100]]
+    assert min(ggd_kl(p, p) for p in same) == 0
+    monkeypatch.setattr("ddrlib.measure.ggd.max", lambda value, _: value, raising=False)
+    assert min(ggd_kl(p, p) for p in same) < 0, "none of these would be, whatever the code"
+
+
 def test_divergence_of_two_gaussians():
     # log(s2 / s1) + s1^2 / (2 s2^2) - 1 / 2
     assert ggd_kl(GGD(1, 2), GGD(2, 2)) == pytest.approx(math.log(2) + 1 / 8 - 1 / 2)

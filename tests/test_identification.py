@@ -15,20 +15,9 @@ matplotlib.use("agg")
 
 from matplotlib import pyplot as plt
 
-from ddrlib.applications.identification import (
-    Identifier,
-    Split,
-    advantage,
-    confusion,
-    cross_validated,
-    degree_order,
-    few_shot,
-    over_splits,
-    random_splits,
-    type_accuracy,
-    type_head,
-    zero_shot,
-)
+from ddrlib.applications.accuracy import advantage, confusion, over_splits, type_accuracy
+from ddrlib.applications.heads import Identifier, type_head
+from ddrlib.applications.identification import Split, Trial, random_splits
 from ddrlib.degrade.degradation import degrade
 from ddrlib.errors import DDRError
 from ddrlib.measure.intervals import mean_interval
@@ -80,7 +69,12 @@ def test_a_reference_is_on_one_side_of_a_split(splits):
 
 @pytest.mark.parametrize("head", ["linear", "svm"])
 def test_few_shots_of_what_tells_and_of_what_was_memorised(splits, head):
-    found = few_shot(METHODS, LABELS, splits, [1, 8], head).set_index(["method", "shots"]).accuracy
+    found = (
+        Trial(METHODS, LABELS, splits)
+        .few_shot([1, 8], head)
+        .set_index(["method", "shots"])
+        .accuracy
+    )
     assert found["telling"].min() > 0.95
     # In four splits of four references each, chance scatters: all of a reference's versions of a
     # type are taken for one type together.
@@ -94,7 +88,7 @@ def test_versions_of_a_reference_on_both_sides_would_have_been_noticed():
     train, test = random[:90], random[90:]
     leaking = type_head().fit(MEMORY[train], LABELS.type[train])
     assert leaking.score(MEMORY[test], LABELS.type[test]) > 0.7
-    judged = cross_validated({"m": MEMORY, "t": TELLING}, LABELS, ["linear", "svm"])
+    judged = Trial({"m": MEMORY, "t": TELLING}, LABELS, []).cross_validated(["linear", "svm"])
     for head in ("linear", "svm"):
         assert type_accuracy(LABELS, judged["m", head]).low < 0.45
         assert type_accuracy(LABELS, judged["t", head]).value > 0.95
@@ -105,13 +99,13 @@ def test_a_shot_is_a_reference_in_the_order_drawn():
     sign = np.where(LABELS.reference == 3, -1, 1)
     features = {"sign": (sign * (CODES - 1))[:, None].astype(float)}
     split = Split(np.array([3, 0, 1, 2]), np.array([4, 5]))
-    found = few_shot(features, LABELS, [split], [1, 4]).set_index("shots").accuracy
+    found = Trial(features, LABELS, [split]).few_shot([1, 4]).set_index("shots").accuracy
     assert found[1].mean() == pytest.approx(1 / 3)  # blur and noise exchanged, jpeg right
     assert found[4].tolist() == [1, 1]
 
 
 def test_zero_shot_takes_one_example_a_type(splits):
-    found = zero_shot(METHODS, LABELS, splits).groupby(["method", "level"]).accuracy.mean()
+    found = Trial(METHODS, LABELS, splits).zero_shot().groupby(["method", "level"]).accuracy.mean()
     assert found["telling", 3] > 0.95
     assert found["nothing"].mean() == pytest.approx(1 / 3, abs=0.1)
 
@@ -127,12 +121,12 @@ def test_zero_shot_by_hand():
     # Examples: 0 of a (level 3) and 2 of b (level 4, the nearest to 3 there is); the border is 1.
     features = {"m": np.array([9, 0, 2, 9, 0.9, 1.1, 0.5])[:, None]}
     split = Split(np.array(["x"]), np.array(["y"]))
-    found = zero_shot(features, labels, [split], level=3)
+    found = Trial(features, labels, [split]).zero_shot(level=3)
     assert found.values.tolist() == [[0, "m", 1, "y", 0.0], [0, "m", 3, "y", 1.0]]
 
 
 def test_degrees_in_their_order(splits):
-    found = degree_order(METHODS, LABELS, splits)
+    found = Trial(METHODS, LABELS, splits).degree_order()
     assert len(found) == 3 * 4 * len(TYPES)
     rho = found.groupby("method").rho.mean()
     assert rho["telling"] > 0.95
@@ -143,7 +137,7 @@ def test_degrees_are_ranked_over_the_tested_images():
     # With a single feature the prediction is a rising function of it: rho is that of the feature.
     feature = noisy(LABELS.level, noise=1)
     split = Split(np.arange(8), np.arange(8, 12))
-    for row in degree_order({"m": feature}, LABELS, [split]).itertuples():
+    for row in Trial({"m": feature}, LABELS, [split]).degree_order().itertuples():
         test = (LABELS.type == row.type) & (LABELS.reference >= 8)
         assert row.rho == pytest.approx(spearmanr(feature[test, 0], LABELS.level[test]).statistic)
 

@@ -15,11 +15,12 @@ from ddrlib.degrade.samples import Samples
 from ddrlib.errors import DDRError
 from ddrlib.features.extraction import extract
 from ddrlib.features.grams import gram
-from ddrlib.measure.layer import Layer, too_few_for_chi
+from ddrlib.measure.embedded import embedded_each, too_few_for_chi
+from ddrlib.measure.layer import Layer
 from ddrlib.measure.measurement import last_hidden, measure
 from ddrlib.measure.metrics import variance_components
 from ddrlib.measure.srga import srga
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.network import Network
 
 torch.set_num_threads(1)
 N = 12
@@ -181,7 +182,7 @@ def test_the_last_layer_before_the_output(network):
 def test_a_layer_under_some_degradations_is_what_is_measured_of_these_alone(network, patches):
     whole = measure(network, patches, DEGRADATIONS, layers=["content"], seeds=1)["content"]
     pair = measure(network, patches, ["noise20", "clean"], layers=["content"], seeds=1)["content"]
-    part = whole.only(["noise20", "clean"]).embedded(1, 23 / 3)
+    (part,) = embedded_each([whole.only(["noise20", "clean"])], 1, 23 / 3)
     assert part.degradations == ("noise20", "clean")
     assert np.allclose(part.gram, pair.gram)
     assert part.variance.content == pytest.approx(pair.variance.content)
@@ -236,6 +237,19 @@ def test_a_second_measurement_reads_the_first_and_adds_seeds(network, patches, p
     assert len(list((place / "arrays").iterdir())) == 1 + 3  # a Gram matrix, three projections
 
 
+@pytest.mark.parametrize("package", ["numba", "numpy"])
+def test_another_version_of_what_computes_maps_computes_them_again(
+    network, patches, monkeypatch, package
+):
+    measure(network, patches, layers=["content"], seeds=1)
+    monkeypatch.setattr(f"{package}.__version__", "0.0")
+    monkeypatch.setattr(
+        "ddrlib.measure.tsne.tsne", lambda scores, *_: np.full((len(scores), 2), 7.0)
+    )
+    again = measure(network, patches, layers=["content"], seeds=1)
+    assert (again["content"].embeddings == 7).all()
+
+
 def test_another_perplexity_is_another_projection(network, patches):
     one = measure(network, patches, layers=["content"], seeds=1, perplexity=5)
     two = measure(network, patches, layers=["content"], seeds=1, perplexity=10)
@@ -258,6 +272,13 @@ def test_an_unmeasured_layer_is_named(network, patches):
         found["degradation"]
     with pytest.raises(DDRError, match="did you mean content[?]"):
         measure(network, patches, layers=["contents"])
+
+
+@pytest.mark.parametrize("seeds", [0, -1, 1001, 10**11])
+def test_seeds_are_bounded_before_anything_is_measured(network, patches, monkeypatch, seeds):
+    monkeypatch.setattr("ddrlib.measure.measurement.Samples.of", pytest.fail)
+    with pytest.raises(DDRError, match=f"^{seeds} t-SNE seeds: measuring needs 1 to 1,000"):
+        measure(network, patches, seeds=seeds)
 
 
 def test_chi_is_no_evidence_on_few_contents():

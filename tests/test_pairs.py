@@ -12,7 +12,7 @@ from ddrlib.features.grams import gram
 from ddrlib.measure.layer import Layer, layers_of
 from ddrlib.measure.metrics import variance_components
 from ddrlib.measure.pairs import Pairs
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.network import Network
 
 DEGREES = ["clean", "noise10", "noise20", "noise40"]
 N = 10

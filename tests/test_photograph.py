@@ -18,7 +18,7 @@ from ddrlib.widgets.assumption import assumption
 from ddrlib.widgets.engine import Arrays, describe, uniform, untrained
 from ddrlib.widgets.live import STATIC
 from ddrlib.widgets.photograph import SHIPPED, photograph
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.network import Network
 
 
 def toy(module=None, name: str = "toy") -> Network:

@@ -16,8 +16,8 @@ from matplotlib import pyplot as plt
 
 from ddrlib.data.photographs import Patches
 from ddrlib.degrade.samples import Samples
+from ddrlib.measure.embedded import Chi, EmbeddedLayer
 from ddrlib.measure.intervals import Interval
-from ddrlib.measure.layer import Chi, Layer
 from ddrlib.measure.measurement import Measurement
 from ddrlib.measure.metrics import VarianceSplit
 from ddrlib.plots import atlas, curves, maps
@@ -29,14 +29,14 @@ def close_figures():
     plt.close("all")
 
 
-def layer(name: str, chi: float, share: float) -> Layer:
+def layer(name: str, chi: float, share: float) -> EmbeddedLayer:
     """A layer of which these are the figures, whatever its Gram matrix would give."""
 
     def interval(value):
         return Interval(value, 0.9 * value, 1.1 * value, 4)
 
     points = np.random.default_rng(0).standard_normal((2, 8, 2))
-    found = Layer(name, 7, np.eye(8), 4, ("clean", "blur4"), points)
+    found = EmbeddedLayer(name, 7, np.eye(8), 4, ("clean", "blur4"), points)
     vars(found).update(
         chi_degradation=Chi((chi - 1, chi + 1), 1, 1, interval(chi)),
         chi_content=Chi((2.0, 2.0), 1, 1, interval(2.0)),

@@ -21,8 +21,8 @@ from ddrlib.book.records import describe, image_hash, in_words
 from ddrlib.book.results import Run, write_stamp
 from ddrlib.errors import DDRError
 from ddrlib.files import ROOT
+from ddrlib.measure.embedded import Chi
 from ddrlib.measure.intervals import Interval, over_seeds
-from ddrlib.measure.layer import Chi
 
 
 @pytest.fixture

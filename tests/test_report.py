@@ -23,7 +23,7 @@ from ddrlib.degrade.degradation import degrade
 from ddrlib.degrade.samples import Samples
 from ddrlib.errors import DDRError
 from ddrlib.features import progress
-from ddrlib.measure import layer
+from ddrlib.measure import embedded
 from ddrlib.measure.layer import Layer
 from ddrlib.zoo import loading
 from ddrlib.zoo.loading import load_custom, load_network
@@ -182,7 +182,9 @@ def test_progress_names_the_network_and_the_time_left(monkeypatch):
 
 
 def test_a_t_sne_that_runs_away_is_told(monkeypatch):
-    monkeypatch.setattr(layer, "tsne_each", lambda tasks: (np.full((10, 2), np.nan) for _ in tasks))
+    monkeypatch.setattr(
+        embedded, "tsne_each", lambda tasks: (np.full((10, 2), np.nan) for _ in tasks)
+    )
     with pytest.raises(DDRError, match="t-SNE runs away with 10 samples; take more patches"):
         reported(HERE + "Enlarging", input_range=None)
 

@@ -22,7 +22,7 @@ from ddrlib.measure.response import (
     respond,
 )
 from ddrlib.measure.srga import principal_scores, srga_of_scores
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.network import Network
 
 N = 12
 LEVELS = ["clean", "blur4", "noise20"]

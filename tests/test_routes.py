@@ -11,7 +11,8 @@ from compact import RANGE, weights, write_onnx
 from ddrlib.data.photographs import load_patches
 from ddrlib.errors import DDRError, optional
 from ddrlib.measure.measurement import measure
-from ddrlib.zoo.loading import Network, load_custom
+from ddrlib.zoo.loading import load_custom
+from ddrlib.zoo.network import Network
 
 LAYERS = ["body.*", "Output"]
 DESCRIPTOR = """

@@ -311,6 +311,25 @@ def test_pages_of_an_earlier_version_are_replaced(folder, compiled):
     assert len(list((folder / "_build/pages").iterdir())) == 1
 
 
+def test_what_is_not_ours_is_left_where_the_pages_are(folder, compiled):
+    build(folder)
+    (folder / "_build/pages/notes").mkdir()
+    (folder / "_build/pages/notes.txt").write_text("mine")
+    build(folder)
+    kept = {path.name for path in (folder / "_build/pages").iterdir()}
+    assert len(kept) == 3 and {"notes", "notes.txt"} < kept
+
+
+@pytest.mark.parametrize("name", ["html", "pages"])
+def test_a_file_where_pages_go_is_said_first(folder, monkeypatch, name):
+    (folder / "_build").mkdir()
+    (folder / "_build" / name).write_text("mine")
+    monkeypatch.setattr(site, "_compile", pytest.fail)
+    with pytest.raises(DDRError, match=f"_build/{name} is a file where the pages go"):
+        build(folder)
+    assert (folder / "_build" / name).read_text() == "mine"
+
+
 def test_two_builds_at_once_are_refused(folder):
     with (
         locked(folder / "_build/.html.lock", ""),

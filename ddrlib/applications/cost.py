@@ -12,7 +12,7 @@ from ddrlib.applications.blind import truth_for
 from ddrlib.degrade.degradation import clean
 from ddrlib.features.extraction import resolve_device
 from ddrlib.zoo.identity import copied
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.network import Network
 
 
 class Cost(NamedTuple):

@@ -22,7 +22,7 @@ from ddrlib.features.device import batch_size, precision
 from ddrlib.features.extraction import layer_paths, resolve_device
 from ddrlib.features.forward import in_parallel, watch
 from ddrlib.measure.nss import brisque, gradient_statistics
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.network import Network
 
 TINY = 1e-6  # keeps the logarithm of a channel that never changes finite
 

@@ -18,7 +18,7 @@ from ddrlib.degrade.degradation import Degradation, degrade
 from ddrlib.errors import DDRError
 from ddrlib.measure.fidelity import psnr
 from ddrlib.measure.intervals import Interval, mean_interval
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.network import Network
 
 FOLDS = 5
 

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from ddrlib.errors import DDRError, one_line, out_of_memory
+from ddrlib.files import DATA
 from ddrlib.machine import check_installation
 
 
@@ -185,5 +186,28 @@ explore_options = together(
         help="Where to listen; another port if it is taken.",
     ),
     click.option("--no-browser", is_flag=True, help="Only print the address."),
+    device_option,
+)
+atlas_options = together(
+    click.argument("networks", nargs=-1, metavar="[NETWORK]..."),
+    click.option(
+        "--folder",
+        type=FILE,
+        default=DATA / "atlas" / "networks",
+        help="Of networks that scripts/convert_atlas.py has converted.",
+    ),
+    click.option("--store", type=FILE, default=DATA / "atlas", help="Where the table is kept."),
+    device_option,
+)
+train_options = together(
+    click.argument("config", type=FILE),
+    click.option(
+        "--minutes", type=float, help="Stop cleanly after this time; the next call continues."
+    ),
+    click.option(
+        "--only",
+        metavar="NAME",
+        help="Only the networks of a campaign with this name, or a pattern such as a*.",
+    ),
     device_option,
 )

@@ -20,7 +20,7 @@ from ddrlib.measure.controls import controls
 from ddrlib.measure.fidelity import gain_on_bicubic
 from ddrlib.measure.layer import layers_of
 from ddrlib.measure.measurement import Measurement, last_hidden, measure
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.network import Network
 from ddrlib.zoo.shuffled import shuffled
 from ddrlib.zoo.together import open_together
 

@@ -13,6 +13,7 @@ from ddrlib.book.claims import verdict
 from ddrlib.book.records import describe
 from ddrlib.book.results import now
 from ddrlib.machine import device_name, environment
+from ddrlib.measure.embedded import EmbeddedLayer
 from ddrlib.measure.intervals import Interval, bootstrap
 from ddrlib.measure.layer import Layer
 from ddrlib.measure.measurement import Measurement
@@ -70,7 +71,7 @@ class Examined:
         return self.measurement.network
 
     @property
-    def deepest(self) -> Layer:
+    def deepest(self) -> EmbeddedLayer:
         """The last block of the trunk."""
         return self.measurement[self.about["deepest"]]
 

@@ -63,10 +63,13 @@ def build_site(executed: Path, out: Path, finished: bool = True) -> Path:
     Raises
     ------
     DDRError
-        For a chapter that is missing, unlisted, not yet run or damaged.
+        For a chapter that is missing, unlisted, not yet run or damaged, and a file where pages go.
     BuildError
         Where the pages do not build.
     """
+    for place in (out, out.with_name("pages")):  # before minutes are spent
+        if place.is_file():
+            raise DDRError(f"{place} is a file where the pages go: move it away")
     lock = out.with_name(f".{out.name}.lock")
     with locked(lock, f"another `ddr build` is at work in {out.parent}: wait for it"):
         work = out.with_name(f"{out.name}.building")
@@ -204,7 +207,7 @@ def _publish(html: Path, out: Path) -> None:
     versions = out.with_name("pages")
     versions.mkdir(exist_ok=True)
     if out.exists() and not out.is_symlink():  # as earlier versions left it
-        out.rename(versions / "before")
+        out.rename(versions / "0")
     new = versions / str(time.time_ns())
     html.rename(new)
     link = versions / "link"
@@ -212,5 +215,5 @@ def _publish(html: Path, out: Path) -> None:
     link.symlink_to(new.relative_to(out.parent))
     os.replace(link, out)
     for old in versions.iterdir():
-        if old != new:
+        if old != new and old.name.isdigit():  # else it is not ours
             shutil.rmtree(old)

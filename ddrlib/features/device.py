@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ddrlib.features.forward import in_parallel, watch
 from ddrlib.machine import bfloat16_allowed
 from ddrlib.zoo.image_network import ImageNetwork
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.network import Network
 
 CACHED_PIXELS = 4096  # of low resolution: four images of 32 x 32
 BYTES_A_PIXEL = 2**16  # some maps of 64 channels at four times the side, in float32

@@ -16,7 +16,7 @@ from ddrlib.features.device import batch_size, precision
 from ddrlib.features.forward import in_parallel, watch
 from ddrlib.features.progress import Progress, counted
 from ddrlib.features.rows import Rows, to_rows
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.network import Network
 
 
 def resolve_device(device: str | torch.device = "auto") -> torch.device:

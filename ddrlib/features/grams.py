@@ -29,7 +29,7 @@ from ddrlib.features.extraction import extract_rows, layer_paths, resolve_device
 from ddrlib.features.progress import Progress, counted
 from ddrlib.features.rows import FileRows, Rows
 from ddrlib.machine import bfloat16_allowed
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.network import Network
 
 BLOCK_VALUES = 2**21  # of a column block: 16 MiB in float64
 MAX_WORKERS = 8  # each holds a block and an N x N matrix

@@ -23,7 +23,7 @@ from ddrlib.measure.intervals import Interval
 from ddrlib.measure.layer import Layer
 from ddrlib.measure.picture import Picture, beyond
 from ddrlib.measure.spatial import Map, evenly, feature_maps, parameters, seen_by
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.network import Network
 
 SIDE = 32  # pixels of an image that a network gets
 SCALE = 4  # by which those that sort are reduced, for networks of any scale

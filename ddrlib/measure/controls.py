@@ -48,7 +48,7 @@ CONTROLS: dict[str, Callable[[Tensor], np.ndarray]] = {
 
 
 def controls(samples: Samples) -> list[Layer]:
-    """Each control on the images that networks get, as a layer (not embedded).
+    """Each control on the images that networks get, as a layer.
 
     Parameters
     ----------

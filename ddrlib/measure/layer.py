@@ -1,12 +1,13 @@
-"""One layer of a network, measured: its Gram matrix over the samples, and all that follows from it."""
+"""One layer of a network, measured: its Gram matrix over the samples, and what follows from it.
+
+What is measured on t-SNE projections is in `ddrlib.measure.embedded`.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import islice
 
 import numpy as np
 import torch
@@ -17,50 +18,15 @@ from ddrlib.errors import DDRError
 from ddrlib.features.grams import gram, layer_grams, subgram
 from ddrlib.features.progress import Progress
 from ddrlib.measure.intervals import Interval, bootstrap
-from ddrlib.measure.metrics import FACTORS, TwoWay, VarianceSplit, calinski_harabasz, permutation_p
+from ddrlib.measure.metrics import FACTORS, TwoWay, VarianceSplit, permutation_p
 from ddrlib.measure.neighbours import knn_hits
 from ddrlib.measure.projection import pca
 from ddrlib.measure.srga import srga_interval
-from ddrlib.measure.tsne import tsne_each, usable_perplexity
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.network import Network
 
 NEIGHBOURS = 10
 COMPONENTS = 300  # of the published SRGA, where there are samples enough
-CHI_CONTENTS = 60  # with fewer, t-SNE shows no clusters where there are some
 one_core = threadpool_limits.wrap(limits=1, user_api="blas")  # best for many small products
-
-
-@dataclass(frozen=True)
-class Chi:
-    """The Calinski-Harabasz index of a layer's t-SNE projections, one for each t-SNE seed.
-
-    Attributes
-    ----------
-    values : tuple of float
-        0 or more; about 1 where the labels say nothing of the points.
-    wd, bd : float
-        Means over the projections of the dispersions within and between the groups.
-    interval : Interval
-        That of the mean of `values`, over contents, the projections being given.
-    """
-
-    values: tuple[float, ...]
-    wd: float
-    bd: float
-    interval: Interval
-
-    @property
-    def mean(self) -> float:
-        """The mean over t-SNE seeds."""
-        return self.interval.value
-
-    @property
-    def sd(self) -> float:
-        """The standard deviation over t-SNE seeds; not a number where there is one seed."""
-        return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else math.nan
-
-    def __str__(self) -> str:
-        return str(self.interval)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +48,6 @@ class Layer(Design):
         The number of contents.
     degradations : tuple of str
         The k degradations, all different.
-    embeddings : ndarray
-        (seeds, N, 2), t-SNE projections; none until `embedded`.
     """
 
     name: str
@@ -91,7 +55,6 @@ class Layer(Design):
     gram: np.ndarray
     n: int
     degradations: tuple[str, ...]
-    embeddings: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 2), np.float32))
 
     def __post_init__(self) -> None:
         n, k = self.n, len(self.degradations)
@@ -119,7 +82,7 @@ class Layer(Design):
         Returns
         -------
         Layer
-            Not embedded.
+            Under the degradations of the samples.
         """
         return cls(name, features.shape[1], gram(features), samples.n, samples.degradations)
 
@@ -136,7 +99,7 @@ class Layer(Design):
         Returns
         -------
         Layer
-            Not embedded.
+            Of these degradations.
 
         Raises
         ------
@@ -149,8 +112,6 @@ class Layer(Design):
         firsts = [self.first(name) for name in degradations]
         index = np.add.outer(firsts, np.arange(n)).ravel()
         return Layer(self.name, self.dim, subgram(self.gram, index), n, tuple(degradations))
-
-    # Without a projection
 
     @cached_property
     def scores(self) -> np.ndarray:
@@ -239,112 +200,6 @@ class Layer(Design):
         )
         return srga_interval(reference, test)
 
-    # On t-SNE projections
-
-    def embedded(self, seeds: int, perplexity: float = 30.0) -> Layer:
-        """The same layer with t-SNE projections.
-
-        Parameters
-        ----------
-        seeds
-            One or more; the projections have the seeds 0 to `seeds` - 1.
-        perplexity
-            Perplexity of t-SNE, 1 or more; lowered to a third of the other samples where it is
-            above.
-
-        Returns
-        -------
-        Layer
-            Its `embeddings` are (seeds, N, 2).
-
-        Raises
-        ------
-        DDRError
-            For fewer than 4 samples, a perplexity below 1, and features that are all the same.
-        """
-        return next(embedded_each([self], seeds, perplexity))
-
-    @cached_property
-    def chi_degradation(self) -> Chi:
-        """CHI of the projections by degradation; the layer has to be embedded."""
-        return self._chi("degradation", self.degradation)
-
-    @cached_property
-    def chi_content(self) -> Chi:
-        """CHI of the projections by content; the layer has to be embedded."""
-        return self._chi("content", self.content)
-
-    @cached_property
-    def _maps(self) -> list[TwoWay]:
-        return [TwoWay.of(gram(xy), self.content, self.degradation) for xy in self.embeddings]
-
-    @one_core
-    def _chi(self, factor: str, labels: np.ndarray) -> Chi:
-        found = [calinski_harabasz(points, labels) for points in self.embeddings]
-        return Chi(
-            values=tuple(dispersion.chi for dispersion in found),
-            wd=float(np.mean([dispersion.wd for dispersion in found])),
-            bd=float(np.mean([dispersion.bd for dispersion in found])),
-            interval=bootstrap(
-                lambda counts: np.mean([m.chi(factor, counts) for m in self._maps], axis=0),
-                np.arange(self.n),
-                bounds=(0, np.inf),
-            ),
-        )
-
-    def summary(self) -> dict[str, object]:
-        """The measures under the names that tables give them; the layer has to be embedded.
-
-        Returns
-        -------
-        dict of str to Interval or Chi
-            Components of degradation and content, neighbours, CHI by degradation and content.
-        """
-        return {
-            "component of degradation": self.variance.degradation,
-            "component of content": self.variance.content,
-            "neighbours of the same degradation": self.knn_degradation,
-            "CHI by degradation": self.chi_degradation,
-            "CHI by content": self.chi_content,
-        }
-
-    def intervals(self) -> dict[str, Interval]:
-        """All measures that have an interval; the layer has to be embedded.
-
-        Returns
-        -------
-        dict of str to Interval
-            The keys are chi_degradation, chi_content, component_degradation, component_content,
-            component_rest and knn_degradation.
-        """
-        return {
-            "chi_degradation": self.chi_degradation.interval,
-            "chi_content": self.chi_content.interval,
-            **{f"component_{factor}": getattr(self.variance, factor) for factor in FACTORS},
-            "knn_degradation": self.knn_degradation,
-        }
-
-
-def too_few_for_chi(n: int) -> str:
-    """Why a claim that rests on CHI cannot be tested on so few contents.
-
-    A network whose CHI is 528 on 100 contents and 207 on 60 has 2.9 on 24 and 4.2 on 16, while its
-    variance components are the same for all of them.
-
-    Parameters
-    ----------
-    n
-        The number of contents.
-
-    Returns
-    -------
-    str
-        A reason in words; "" where there are `CHI_CONTENTS` or more.
-    """
-    if n >= CHI_CONTENTS:
-        return ""
-    return f"CHI shows no clusters on fewer than {CHI_CONTENTS} contents, and this run has {n}"
-
 
 def layers_of(
     network: Network,
@@ -353,7 +208,7 @@ def layers_of(
     device: str | torch.device = "auto",
     progress: Progress | None = None,
 ) -> list[Layer]:
-    """Measured layers of a network, not embedded.
+    """Measured layers of a network.
 
     Parameters
     ----------
@@ -381,43 +236,3 @@ def layers_of(
     found = layer_grams(network, samples.images, layers, device=device, progress=progress)
     of = samples.n, samples.degradations
     return [Layer(name, dim, matrix, *of) for name, (matrix, dim) in found.items()]
-
-
-def embedded_each(layers: Sequence[Layer], seeds: int, perplexity: float = 30.0) -> Iterator[Layer]:
-    """Layers with their t-SNE projections; all t-SNE runs go side by side.
-
-    Parameters
-    ----------
-    layers
-        Any number, of any networks.
-    seeds
-        One or more; the projections of each have the seeds 0 to `seeds` - 1.
-    perplexity
-        Perplexity of t-SNE, 1 or more; lowered to a third of the other samples where it is above.
-
-    Yields
-    ------
-    Layer
-        In the order given, each as soon as it is done.
-
-    Raises
-    ------
-    DDRError
-        As `Layer.embedded` does, and where t-SNE runs away, as it may with a handful of samples.
-    """
-    runs = tsne_each(
-        [
-            (layer.scores, seed, usable_perplexity(len(layer.gram), perplexity))
-            for layer in layers
-            for seed in range(seeds)
-        ]
-    )
-    for layer in layers:
-        points = np.stack(list(islice(runs, seeds)))
-        if not np.isfinite(points).all():  # its steps are too long for a handful of samples
-            raise DDRError(
-                f"layer {layer.name}: t-SNE runs away with {len(layer.gram)} samples; take more patches"
-            )
-        embedded = replace(layer, embeddings=points)
-        vars(embedded)["scores"] = layer.scores  # they are the same
-        yield embedded

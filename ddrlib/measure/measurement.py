@@ -16,11 +16,12 @@ from ddrlib.data.photographs import Patches
 from ddrlib.degrade.samples import Samples
 from ddrlib.errors import DDRError
 from ddrlib.features.progress import Progress, left
+from ddrlib.measure.embedded import Chi, EmbeddedLayer, embedded_each
 from ddrlib.measure.intervals import Interval
-from ddrlib.measure.layer import Chi, Layer, embedded_each, layers_of
+from ddrlib.measure.layer import layers_of
 from ddrlib.measure.metrics import FACTORS
 from ddrlib.measure.tsne import usable_perplexity
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.network import Network
 
 MOST_SEEDS = 1000  # of t-SNE, each of which takes its time
 
@@ -39,8 +40,8 @@ class Measurement:
         How many t-SNE runs each layer has.
     perplexity : float
         Perplexity of t-SNE as used: lower than asked for where there are few samples.
-    layers : list of Layer
-        In order of depth, embedded.
+    layers : list of EmbeddedLayer
+        In order of depth.
     trunk : list of str
         The measured layers of the network's stack of blocks, the last of them the deepest.
     """
@@ -49,7 +50,7 @@ class Measurement:
     samples: Samples
     seeds: int
     perplexity: float
-    layers: list[Layer]
+    layers: list[EmbeddedLayer]
     trunk: list[str]
 
     @property
@@ -62,7 +63,7 @@ class Measurement:
         """The degradations, the first of which is the reference of SRGA."""
         return self.samples.degradations
 
-    def __getitem__(self, name: str) -> Layer:
+    def __getitem__(self, name: str) -> EmbeddedLayer:
         for layer in self.layers:
             if layer.name == name:
                 return layer
@@ -166,7 +167,7 @@ def measure(
     Returns
     -------
     Measurement
-        Its layers in order of depth, embedded.
+        Its layers in order of depth.
 
     Raises
     ------
@@ -179,7 +180,7 @@ def measure(
     samples = Samples.of(patches, degradations, network.scale)
     perplexity = usable_perplexity(len(samples.images), perplexity)
     found = layers_of(network, samples, layers, device, progress)
-    measured: list[Layer] = []
+    measured: list[EmbeddedLayer] = []
     began = time.monotonic()
     for layer in embedded_each(found, seeds, perplexity):
         measured.append(layer)
@@ -207,14 +208,14 @@ def last_hidden(network: Network) -> str:
     return (hidden or list(network.layers))[-1]
 
 
-def _line(layer: Layer, done: str) -> str:
+def _line(layer: EmbeddedLayer, done: str) -> str:
     return (
         f"{layer.name} ({done}): CHI {layer.chi_degradation.mean:.3g} by degradation, "
         f"{layer.chi_content.mean:.3g} by content"
     )
 
 
-def _record(layer: Layer) -> dict:
+def _record(layer: EmbeddedLayer) -> dict:
     return {
         "layer": layer.name,
         "dim": layer.dim,

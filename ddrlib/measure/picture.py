@@ -18,7 +18,7 @@ from ddrlib.degrade.samples import Samples
 from ddrlib.features.extraction import extract
 from ddrlib.measure.intervals import Interval, bootstrap
 from ddrlib.measure.layer import Layer
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.network import Network
 
 BLOCK = 32  # images that `beyond` looks at together: bounds the memory
 

@@ -24,7 +24,7 @@ from ddrlib.measure.fidelity import psnr
 from ddrlib.measure.intervals import mean_interval
 from ddrlib.measure.layer import Layer
 from ddrlib.measure.picture import beyond
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.network import Network
 
 TRUNK = "deepest trunk layer"
 BEYOND = "the same, beyond the picture"  # less what is linear in the input: `beyond`
@@ -104,7 +104,7 @@ def respond(network: Network, samples: Samples, device: str | torch.device = "au
     Returns
     -------
     Response
-        Its layers are not embedded.
+        With a layer for each of `PLACES`.
 
     Raises
     ------

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ddrlib.features.forward import watch
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.network import Network
 
 SIDES = (32, 48)  # of the images that are tried, so that any map is a whole number of pixels
 FEWEST = 4  # channels and pixels a side: less is an image, or no map

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import joblib
+import numba
 import numpy as np
 from numba import njit
 
@@ -100,8 +101,9 @@ def tsne_each(tasks: Sequence[tuple[np.ndarray, int, float]]) -> Iterator[np.nda
 
 
 def _kept_tsne(scores: np.ndarray, seed: int, perplexity: float) -> np.ndarray:
-    made_by = repr([files_hash(Path(__file__)), scores.shape, seed, float(perplexity)])
-    digest = hashlib.blake2b(made_by.encode(), digest_size=16)
+    versions = numba.__version__, np.__version__
+    made_by = [files_hash(Path(__file__)), *versions, scores.shape, seed, float(perplexity)]
+    digest = hashlib.blake2b(repr(made_by).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(scores, dtype=np.float64).data)
     key = f"tsne-{digest.hexdigest()}"
     if kept := load_arrays(key):

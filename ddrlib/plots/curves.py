@@ -29,7 +29,7 @@ def along_depth(measurements: Sequence[Measurement]) -> Figure:
     Parameters
     ----------
     measurements
-        One network or more, each with its layers embedded.
+        One network or more.
 
     Returns
     -------
@@ -236,7 +236,7 @@ def few_shots(found: pd.DataFrame, chance: float) -> Figure:
     ----------
     found
         Columns method, shots and accuracy (0 to 1), a row for each split: those of
-        `ddrlib.applications.identification.few_shot`, averaged over references.
+        `ddrlib.applications.identification.Trial.few_shot`, averaged over references.
     chance
         The accuracy of guessing, 0 to 1, drawn dotted.
 
@@ -275,7 +275,7 @@ def degree_orders(found: pd.DataFrame) -> Figure:
     Parameters
     ----------
     found
-        As `ddrlib.applications.identification.degree_order` gives it.
+        As `ddrlib.applications.identification.Trial.degree_order` gives it.
 
     Returns
     -------
@@ -311,7 +311,7 @@ def gain_bars(intervals: Mapping[str, Interval], gains: pd.DataFrame) -> Figure:
     intervals
         By method, in dB.
     gains
-        As `ddrlib.applications.blind.gains` gives it, with a column for each of them.
+        As `ddrlib.applications.comparison.gains` gives it, with a column for each of them.
 
     Returns
     -------

@@ -29,7 +29,7 @@ def projections(
     Parameters
     ----------
     measurements
-        One network or more, each with its layers embedded.
+        One network or more.
     layers
         For each network, the names of the layers that are drawn.
     labels : ndarray, optional
@@ -224,7 +224,7 @@ def confusions(tables: Mapping[str, pd.DataFrame]) -> Figure:
     Parameters
     ----------
     tables
-        By title, as `ddrlib.applications.identification.confusion` gives them.
+        By title, as `ddrlib.applications.accuracy.confusion` gives them.
 
     Returns
     -------
@@ -246,7 +246,7 @@ def gain_maps(gains: pd.DataFrame) -> Figure:
     Parameters
     ----------
     gains
-        As `ddrlib.applications.blind.gains` gives it, in dB.
+        As `ddrlib.applications.comparison.gains` gives it, in dB.
 
     Returns
     -------

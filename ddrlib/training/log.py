@@ -20,13 +20,14 @@ from ddrlib.degrade.degradation import downsample, upsample
 from ddrlib.degrade.samples import Samples
 from ddrlib.errors import DDRError
 from ddrlib.features.extraction import extract
+from ddrlib.measure.embedded import embedded_each
 from ddrlib.measure.fidelity import psnr
 from ddrlib.measure.layer import Layer
 from ddrlib.measure.picture import Picture
 from ddrlib.networks.guided import takes_truth
 from ddrlib.training.maps import TrainingMaps
 from ddrlib.zoo.cards import NETWORKS
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.network import Network
 
 HELD_OUT, HELD_OUT_SIZE = 24, 192  # photographs, and the side of the centre crop of each
 PROBE_CONTENTS = 100
@@ -113,9 +114,9 @@ class TrainingLog:
             "component_content": layer.variance.content.value,
         }
         if chi:
-            layer = layer.embedded(seeds=1)
-            found["chi_degradation"] = layer.chi_degradation.mean
-            found["chi_content"] = layer.chi_content.mean
+            (embedded,) = embedded_each([layer], seeds=1)
+            found["chi_degradation"] = embedded.chi_degradation.mean
+            found["chi_content"] = embedded.chi_content.mean
         for name, value in found.items():
             self.add(iteration, f"{prefix}{name}", value, layer.name)
 

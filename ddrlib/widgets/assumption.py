@@ -14,7 +14,7 @@ from ddrlib.widgets.engine import Arrays
 from ddrlib.widgets.live import static
 from ddrlib.widgets.photograph import FEW, shipped_photographs
 from ddrlib.widgets.thumbnails import webp
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.network import Network
 
 
 class Assumption(anywidget.AnyWidget):

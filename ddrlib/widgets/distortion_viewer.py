@@ -10,7 +10,7 @@ import traitlets
 from torch import Tensor
 
 from ddrlib.applications.descriptions import Describe
-from ddrlib.applications.identification import Identifier
+from ddrlib.applications.heads import Identifier
 from ddrlib.degrade.degradation import degrade
 from ddrlib.features.progress import Progress
 from ddrlib.widgets.live import LiveWidget, static

@@ -23,7 +23,7 @@ from ddrlib.networks.guided import AffineBlock, GuidedSRResNet
 from ddrlib.networks.srresnet import SRResNet
 from ddrlib.widgets.live import STATIC
 from ddrlib.zoo.identity import walk
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.network import Network
 
 ENGINE = ("page/network.js", "page/guide.js", "page/degrade.js")
 PHOTO = ("page/photo.js", "page/picker.js", "page/share.js")  # what a reader brings and takes

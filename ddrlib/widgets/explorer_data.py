@@ -16,7 +16,7 @@ from scipy.linalg import orthogonal_procrustes
 from ddrlib.degrade.degradation import parse
 from ddrlib.degrade.samples import Samples
 from ddrlib.errors import DDRError
-from ddrlib.measure.layer import Layer
+from ddrlib.measure.embedded import EmbeddedLayer
 from ddrlib.measure.measurement import Measurement
 from ddrlib.measure.metrics import calinski_harabasz
 from ddrlib.measure.tsne import tsne_each, usable_perplexity
@@ -221,7 +221,7 @@ def _chi(points: np.ndarray, codes: np.ndarray) -> float | None:
     return _finite(calinski_harabasz(points, codes).chi)
 
 
-def _figures(layer: Layer) -> dict:
+def _figures(layer: EmbeddedLayer) -> dict:
     """What the measurement says of a layer, apart from any one projection."""
     chi = {"degradation": layer.chi_degradation, "content": layer.chi_content}
     return {

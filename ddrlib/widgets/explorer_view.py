@@ -12,7 +12,8 @@ from ddrlib.features.progress import Progress, under
 from ddrlib.measure.measurement import Measurement, measure
 from ddrlib.widgets.explorer_data import Packed, pack
 from ddrlib.widgets.live import LiveWidget, static
-from ddrlib.zoo.loading import Network, load_network
+from ddrlib.zoo.loading import load_network
+from ddrlib.zoo.network import Network
 
 Load = Callable[[str], Network]
 

@@ -18,8 +18,8 @@ from ddrlib.features.progress import Progress
 from ddrlib.measure.fidelity import psnr
 from ddrlib.widgets.live import LiveWidget, static
 from ddrlib.widgets.thumbnails import plain_names, webp
-from ddrlib.zoo.loading import Network
 from ddrlib.zoo.names import plain_name
+from ddrlib.zoo.network import Network
 
 EXACT = 64  # pixels: the largest side that is stored without loss
 

@@ -33,7 +33,8 @@ from ddrlib.widgets import engine
 from ddrlib.widgets.engine import Arrays
 from ddrlib.widgets.live import LiveWidget, static
 from ddrlib.widgets.thumbnails import photograph_name, webp
-from ddrlib.zoo.loading import Network, open_network
+from ddrlib.zoo.loading import open_network
+from ddrlib.zoo.network import Network
 
 UNTRAINED, HIGH_PASS = "untrained", "high-pass filter"
 SHIPPED = {  # photographs of the eval split that a page brings along, by what they show

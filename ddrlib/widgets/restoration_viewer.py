@@ -14,7 +14,7 @@ from ddrlib.degrade.degradation import parse
 from ddrlib.networks.guided import takes_truth
 from ddrlib.widgets.frame_viewer import FrameViewer, Method, Picture, Values, restorations
 from ddrlib.widgets.thumbnails import plain_names
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.network import Network
 
 LIVE = "any degradation, such as blur1.5+noise10 or jpeg30"
 

@@ -22,7 +22,7 @@ from ddrlib.zoo.basicsr import msrresnet
 from ddrlib.zoo.descriptor import Descriptor
 from ddrlib.zoo.identity import package
 from ddrlib.zoo.image_network import SIDES, Brought, Call
-from ddrlib.zoo.onnx_network import read_onnx
+from ddrlib.zoo.onnx_file import read_onnx
 from ddrlib.zoo.weights import fill, read_weights, unwrapped
 
 _importing = RLock()

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ddrlib.errors import guarded
-from ddrlib.zoo.loading import Network
+from ddrlib.zoo.network import Network
 from ddrlib.zoo.onnx_network import OnnxNetwork
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from ddrlib.errors import DDRError
 from ddrlib.zoo.image_network import SIDES, ImageNetwork, tried
-from ddrlib.zoo.loading import Network, open_network
+from ddrlib.zoo.loading import open_network
+from ddrlib.zoo.network import Network
 
 
 def open_together(

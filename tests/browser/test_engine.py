@@ -18,7 +18,8 @@ from ddrlib.networks.guided import GuidedSRResNet
 from ddrlib.networks.srresnet import SRResNet
 from ddrlib.widgets.engine import ENGINE, Arrays, describe, uniform, untrained
 from ddrlib.widgets.live import STATIC, static
-from ddrlib.zoo.loading import Network, load_network
+from ddrlib.zoo.loading import load_network
+from ddrlib.zoo.network import Network
 
 if CHROMIUM is None:
     pytest.skip("no Chromium on this machine", allow_module_level=True)
