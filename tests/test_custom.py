@@ -507,6 +507,25 @@ def test_a_descriptor_gives_arguments_means_maps_and_constants(tmp_path):
         load_custom(HERE + "Conditioned")
 
 
+class Unet(nn.Module):
+    """Two stacks of three blocks, one of two between them."""
+
+    def __init__(self):
+        super().__init__()
+        self.down, self.body, self.up = (
+            nn.Sequential(*(Block() for _ in range(k))) for k in (3, 2, 3)
+        )
+        self.head, self.tail = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 3, 1)
+
+    def forward(self, x):
+        x = self.down(self.head(x))
+        return self.tail(x + self.up(self.body(x)))
+
+
+def test_of_stacks_of_one_length_the_last_is_the_trunk():
+    assert load_custom(HERE + "Unet").trunk == ["up.0", "up.1", "up.2"]
+
+
 class Recurrent(nn.Module):
     def __init__(self):
         super().__init__()
