@@ -725,7 +725,11 @@ def test_a_campaign_trains_what_is_missing(config, photos, tmp_path, monkeypatch
 def test_several_processes_train_one_network(config, photos, tmp_path):
     script = (
         "import sys\nfrom pathlib import Path\nfrom ddrlib.training import campaign, log, loop\n"
-        "log.PROBE_CONTENTS, log.HELD_OUT = 11, 2\n"
+        "from ddrlib.data.photographs import load_patches, load_photos\n"
+        f"photos = {str(photos)!r}\n"
+        "log.PROBE_CONTENTS, log.HELD_OUT, log.HELD_OUT_SIZE = 11, 2, 32\n"
+        "log.load_patches = lambda split, n: load_patches(photos, n, size=16)\n"
+        "log.load_photos = lambda split: load_photos(photos)\n"
         "loop.train.__defaults__ = (None, Path(sys.argv[2]) / 'w')\n"
         "campaign.train_from_config(sys.argv[1], device='cpu', only='small-*', folder=sys.argv[2])\n"
     )
