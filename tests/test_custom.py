@@ -326,6 +326,20 @@ def test_modules_that_are_dressed_for_training(monkeypatch, wrap):
     assert {weight.dtype for weight in network.module.parameters()} == {torch.float32}
 
 
+def lazy():
+    """Its weights are made by the first pass."""
+    return nn.Sequential(nn.LazyConv2d(4, 3, padding=1), nn.LazyConv2d(48, 1), nn.PixelShuffle(4))
+
+
+def test_weights_that_a_first_pass_makes():
+    one, other = load_custom(HERE + "lazy"), load_custom(HERE + "lazy")
+    assert list(one.layers) == ["0", "Output"] and one.scale == 4
+    assert (
+        one.sha256 == other.sha256
+        and np.isfinite(extract(one, torch.rand(2, 3, 8, 8), device="cpu")["0"]).all()
+    )
+
+
 class Branches(nn.Module):
     """weight_norm on a branch that does not run: its weight would keep what it was computed from."""
 
@@ -682,6 +696,7 @@ READY = Toy()
         (HERE + "leaving", ["leaving fails", "SystemExit"]),
         (HERE + "scripted", ["TorchScript", "return the module"]),
         (HERE + "Stubborn", ["Stubborn cannot be used in float32", "OSError: no"]),
+        (HERE + "Nothing.forward", ["forward fails"]),
         ("nets.py", ["'nets.py'", "such as nets.py:make"]),
         ("no/nets.py:make", ["no/nets.py: no such file"]),
         (":make", ["name the function"]),
