@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import re
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -121,6 +123,12 @@ def test_one_page_holds_all_and_loads_nothing(both, tmp_path):
     kept = json.loads(record.read_text(), parse_constant=pytest.fail)
     assert kept["n"] == 5 and kept["made_by"]["environment"]
     assert [each["network"] for each in kept["networks"]] == names
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
+def test_a_folder_that_takes_no_file_is_named_before_minutes_are_spent():
+    with pytest.raises(DDRError, match="^/proc: .*choose another folder"):
+        report_page.check(Path("/proc/report.html"))
 
 
 def test_a_name_cannot_break_the_page(tmp_path):
