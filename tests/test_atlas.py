@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -212,3 +213,13 @@ def test_measured_again_a_network_of_the_book_gives_the_stored_figures():
     rest = (total - of_degradations - of_contents) / 6
     components = np.array([(of_degradations / 2 - rest) / 4, (of_contents / 3 - rest) / 3, rest])
     assert few["degradation"].value == pytest.approx((components / components.sum())[0], abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["atlas.json", "atlas.csv", "layers.csv"])
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"null", b"\xff\xfe", b"[" * 3000, b"a,b"])
+def test_a_damaged_table_is_one_line(tmp_path, name, content):
+    for kept in ("atlas.json", "atlas.csv", "layers.csv"):
+        shutil.copy(STORE / kept, tmp_path)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DDRError, match=r"\A.*not there, or not whole.*\Z"):
+        read_atlas(tmp_path)

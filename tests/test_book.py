@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from ddrlib.book import execution, ingredients
 from ddrlib.book import run as book
 from ddrlib.book.profiles import BOOK, read_chapters, settle
-from ddrlib.book.results import read_stamp, stamps, write_stamp
+from ddrlib.book.results import CLOSING_MIME, read_stamp, stamps, write_stamp
 from ddrlib.errors import DDRError
 from ddrlib.files import BUILD, ROOT, locked, source_hash
 
@@ -68,7 +68,21 @@ def text_of(folder, name):
     return executed(folder, name).cells[-1].outputs[0].text
 
 
-def test_it_is_said_how_long_the_rest_took_last_time(folder, capsys):
+@pytest.fixture
+def no_kernels(monkeypatch):
+    """Chapters count as executed at once, where only what goes on around them is looked at."""
+
+    def execute(chapter, run, path):
+        data = {CLOSING_MIME: {"files": {}}}
+        closing = nbformat.v4.new_code_cell()
+        closing.outputs = [nbformat.v4.new_output("display_data", data=data)]
+        cells = [*chapter.notebook.cells, closing]
+        return nbformat.v4.new_notebook(cells=cells, metadata={"papermill": {}})
+
+    monkeypatch.setattr(book, "execute", execute)
+
+
+def test_it_is_said_how_long_the_rest_took_last_time(folder, no_kernels, capsys):
     for name in ("01_first", "02_second", "03_third"):
         write_chapter(folder / f"book/{name}.ipynb", "n", parameters="n = 1")
     told = []
@@ -421,7 +435,7 @@ def test_the_users_own_settings_stay_out(folder, monkeypatch):
 
 
 def test_chapters_that_are_older_than_their_sources_are_named_beside_those_that_sum_up(
-    folder, capsys
+    folder, no_kernels, capsys
 ):
     for name in ("01_first", "02_second", "03_never"):
         write_chapter(folder / f"book/{name}.ipynb", "1")

@@ -40,7 +40,7 @@ def test_the_census_is_of_thirty_networks_and_more_each_with_its_sources():
     assert len(entries) >= 30
     assert len({entry.made_by for entry in entries.values()}) >= 10
     for entry in entries.values():
-        assert entry.known.startswith(("Package: ", "Name: ", "Recalled: ")), entry.name
+        assert entry.known.startswith(("Package: ", "Name: ", "Read: ", "Recalled: ")), entry.name
         assert len(packages[entry.package]["sha256"]) == 64
     # One of the same name that the book ships is the same network.
     for name in entries.keys() & {path.stem for path in NETWORKS.glob("*.json")}:

@@ -432,6 +432,7 @@ def test_measure_prints_tables_for_people(photographs):
         (["no.yaml"], "no.yaml"),
         (["no.onnx"], "no.onnx does not exist"),
         (["no.pth"], "no.pth does not exist"),
+        ([str(ROOT / "pyproject.toml")], "none of the files that are read"),
     ],
 )
 def test_measure_refuses_in_one_line(photographs, arguments, message):

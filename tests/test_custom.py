@@ -326,6 +326,20 @@ def test_modules_that_are_dressed_for_training(monkeypatch, wrap):
     assert {weight.dtype for weight in network.module.parameters()} == {torch.float32}
 
 
+def lazy():
+    """Its weights are made by the first pass."""
+    return nn.Sequential(nn.LazyConv2d(4, 3, padding=1), nn.LazyConv2d(48, 1), nn.PixelShuffle(4))
+
+
+def test_weights_that_a_first_pass_makes():
+    one, other = load_custom(HERE + "lazy"), load_custom(HERE + "lazy")
+    assert list(one.layers) == ["0", "Output"] and one.scale == 4
+    assert (
+        one.sha256 == other.sha256
+        and np.isfinite(extract(one, torch.rand(2, 3, 8, 8), device="cpu")["0"]).all()
+    )
+
+
 class Branches(nn.Module):
     """weight_norm on a branch that does not run: its weight would keep what it was computed from."""
 
@@ -491,6 +505,25 @@ def test_a_descriptor_gives_arguments_means_maps_and_constants(tmp_path):
         described(tmp_path, factory=HERE + "Conditioned", arguments={"depth": 6})
     with refused("fails on images of shape (3, 3, 32, 32)", "level"):
         load_custom(HERE + "Conditioned")
+
+
+class Unet(nn.Module):
+    """Two stacks of three blocks, one of two between them."""
+
+    def __init__(self):
+        super().__init__()
+        self.down, self.body, self.up = (
+            nn.Sequential(*(Block() for _ in range(k))) for k in (3, 2, 3)
+        )
+        self.head, self.tail = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 3, 1)
+
+    def forward(self, x):
+        x = self.down(self.head(x))
+        return self.tail(x + self.up(self.body(x)))
+
+
+def test_of_stacks_of_one_length_the_last_is_the_trunk():
+    assert load_custom(HERE + "Unet").trunk == ["up.0", "up.1", "up.2"]
 
 
 class Recurrent(nn.Module):
@@ -682,6 +715,7 @@ READY = Toy()
         (HERE + "leaving", ["leaving fails", "SystemExit"]),
         (HERE + "scripted", ["TorchScript", "return the module"]),
         (HERE + "Stubborn", ["Stubborn cannot be used in float32", "OSError: no"]),
+        (HERE + "Nothing.forward", ["forward fails"]),
         ("nets.py", ["'nets.py'", "such as nets.py:make"]),
         ("no/nets.py:make", ["no/nets.py: no such file"]),
         (":make", ["name the function"]),

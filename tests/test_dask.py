@@ -1,6 +1,7 @@
 """Many networks on a Dask cluster, one of whose workers is lost in the middle."""
 
 import json
+import multiprocessing
 import os
 import signal
 import sys
@@ -41,6 +42,8 @@ def test_without_dask_it_is_said_how_to_get_it(monkeypatch):
 
 def test_a_worker_is_lost_and_the_figures_are_the_same(tmp_path, monkeypatch):
     distributed = pytest.importorskip("distributed", reason="dask is not installed: '.[dask]'")
+    import dask
+
     ask, mark = question(), tmp_path / "one was lost"
 
     def measured(name: str) -> dict:
@@ -51,7 +54,13 @@ def test_a_worker_is_lost_and_the_figures_are_the_same(tmp_path, monkeypatch):
             os.kill(os.getpid(), signal.SIGKILL)
         return {"pid": os.getpid(), **answer.record()}
 
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as two:
+    # Workers begin with the library imported, which takes longer than all that they do.
+    multiprocessing.set_forkserver_preload(["ddrlib.book.examine"])
+    monkeypatch.setattr(distributed.utils, "_forkserver_preload_set", True)
+    with (
+        dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as two,
+    ):
         found = dict(spread(measured, NETWORKS, two.scheduler_address))
     assert mark.exists()
     monkeypatch.setenv("DDR_CACHE", str(tmp_path / "cache here"))

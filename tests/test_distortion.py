@@ -171,6 +171,7 @@ def test_a_set_is_read_image_by_image(table):
         (b"path", b"\xff", "is no CSV table"),
         (b"1.png", b'"1.png', "is no CSV table"),
         (b"3.5\n2", b"3.5,9,9,9\n2", "is no CSV table"),
+        (b"3.5\n1", b"3.5,9\n1", "is no CSV table"),
     ],
 )
 def test_a_bad_table_is_one_line(table, old, new, line):

@@ -54,7 +54,9 @@ def test_a_parameter_that_is_no_plain_value_is_refused(book, line):
         read_chapters(book)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "no notebook", '{"cells": 3, "nbformat": 4}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "no notebook", '{"cells": 3, "nbformat": 4}', "[" * 3000]
+)
 def test_a_damaged_notebook_is_named(book, text):
     (book / "03_bad.ipynb").write_text(text)
     with pytest.raises(DDRError, match="03_bad.ipynb is not a notebook"):

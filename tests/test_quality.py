@@ -5,11 +5,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy.ndimage import correlate1d
 from skimage.metrics import peak_signal_noise_ratio
 
+from ddrlib.degrade.degradation import upsample
 from ddrlib.errors import DDRError
-from ddrlib.measure.fidelity import psnr, ssim
+from ddrlib.measure.fidelity import gain_on_bicubic, psnr, ssim
 
 
 def test_psnr_agrees_with_scikit_image_inside_the_border():
@@ -37,6 +39,48 @@ def test_psnr_by_hand_and_at_the_edges():
     spoiled = black.clone()
     spoiled[..., :4, :] = 1  # within the border
     assert psnr(spoiled, black).item() == math.inf
+
+
+def grey(image):
+    """Luma (H, W) of an image (3, H, W), float64, by the weights of BT.601 written out."""
+    red, green, blue = image.double().numpy()
+    return 0.299 * red + 0.587 * green + 0.114 * blue
+
+
+def decibel(image, truth):
+    inside = (slice(4, -4),) * 2
+    return -10 * np.log10(np.mean((np.clip(image, 0, 1)[inside] - truth[inside]) ** 2))
+
+
+def by_pillow(image, scale):
+    """Pillow's bicubic interpolation, a = -0.5, channel by channel."""
+    channels = [Image.fromarray(channel) for channel in image.numpy()]
+    size = (scale * image.shape[2], scale * image.shape[1])
+    large = [np.asarray(each.resize(size, Image.Resampling.BICUBIC)) for each in channels]
+    return torch.from_numpy(np.clip(np.stack(large), 0, 1))
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_the_gain_is_on_pillow_s_bicubic_and_on_luma(scale):
+    rng = torch.Generator().manual_seed(scale)
+    images = torch.rand(3, 3, 10, 12, generator=rng)
+    truth, noise = torch.rand(2, 3, 3, 10 * scale, 12 * scale, generator=rng)
+    restored = 1.3 * (0.8 * truth + 0.2 * noise)  # some of it beyond white
+    found = gain_on_bicubic(restored, images, truth)
+    bicubic = [
+        decibel(grey(by_pillow(image, scale)), grey(t))
+        for image, t in zip(images, truth, strict=True)
+    ]
+    network = [
+        decibel(grey(image.clamp(0, 1)), grey(t)) for image, t in zip(restored, truth, strict=True)
+    ]
+    assert found.bicubic == pytest.approx(np.mean(bicubic), abs=1e-3)
+    assert found.gain.value == pytest.approx(np.mean(np.subtract(network, bicubic)), abs=1e-3)
+    assert found.gain.n == 3 and found.gain.low < found.gain.value < found.gain.high
+    none = gain_on_bicubic(upsample(images, scale), images, truth).gain
+    assert none[:3] == (0, 0, 0)
+    other = torch.nn.functional.interpolate(images, scale_factor=scale, mode="bicubic")  # a = -0.75
+    assert abs(gain_on_bicubic(other, images, truth).gain.value) > 0.05
 
 
 def ssim_by_definition(x, y):

@@ -6,11 +6,14 @@ import csv
 import io
 import json
 import re
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from compact import RANGE, Compact, weights, write_onnx
+from PIL import Image
 from torch import nn
 
 from ddrlib.book import report_page
@@ -18,9 +21,13 @@ from ddrlib.book.claims import NOT_TESTED
 from ddrlib.book.examine import Question, report
 from ddrlib.book.report import difference
 from ddrlib.data.photographs import load_patches
+from ddrlib.degrade.degradation import degrade
 from ddrlib.degrade.samples import Samples
 from ddrlib.errors import DDRError
+from ddrlib.features import progress
+from ddrlib.measure import embedded
 from ddrlib.measure.layer import Layer
+from ddrlib.zoo import loading
 from ddrlib.zoo.loading import load_custom, load_network
 from ddrlib.zoo.shuffled import shuffled
 from ddrlib.zoo.together import open_together
@@ -29,7 +36,7 @@ HERE = f"{__name__}:"
 
 
 class Enlarging(nn.Module):
-    """Bicubic, and little besides: its two blocks are followed by next to nothing."""
+    """Bilinear, and little besides: its two blocks are followed by next to nothing."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,7 +44,7 @@ class Enlarging(nn.Module):
 
     def forward(self, x):
         faint = 1e-6 * self.body(x).mean()
-        return nn.functional.interpolate(x, scale_factor=4, mode="bicubic") + faint
+        return nn.functional.interpolate(x, scale_factor=4, mode="bilinear") + faint
 
 
 class Washed(Enlarging):
@@ -57,7 +64,7 @@ def file(tmp_path_factory):
     return write_onnx(tmp_path_factory.mktemp("onnx") / "compact.onnx")
 
 
-def reported(*sources, patches=5, **options):
+def reported(*sources, patches=5, progress=None, **options):
     given = {
         "images": "eval",
         "patches": patches,
@@ -70,7 +77,7 @@ def reported(*sources, patches=5, **options):
         "device": "cpu",
         "input_range": RANGE,
     }
-    return report(sources, Question(**given | options))
+    return report(sources, Question(**given | options), progress=progress)
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +125,12 @@ def test_one_page_holds_all_and_loads_nothing(both, tmp_path):
     assert [each["network"] for each in kept["networks"]] == names
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
+def test_a_folder_that_takes_no_file_is_named_before_minutes_are_spent():
+    with pytest.raises(DDRError, match="^/proc: .*choose another folder"):
+        report_page.check(Path("/proc/report.html"))
+
+
 def test_a_name_cannot_break_the_page(tmp_path):
     network = tmp_path / "a <b> & c<" / "script>.yaml"
     network.parent.mkdir()
@@ -129,7 +142,7 @@ def test_a_name_cannot_break_the_page(tmp_path):
 
 def test_verdicts_need_contents_and_images_that_are_no_worse_than_bicubic():
     few = reported(HERE + "Enlarging", input_range=None, patches=2).networks[0]
-    assert few.gain.value == pytest.approx(0, abs=0.01)
+    assert few.gain.value == pytest.approx(bilinear_less_bicubic(2), abs=0.01)
     assert [each.verdict for each in few.findings()] == [NOT_TESTED] * 2
     assert "too few" in few.findings()[0].not_tested
     washed = reported(HERE + "Washed", input_range=None, patches=20).networks[0]
@@ -137,6 +150,59 @@ def test_verdicts_need_contents_and_images_that_are_no_worse_than_bicubic():
     tested = reported(HERE + "Enlarging", input_range=None, patches=20).networks[0]
     sorts, beyond = tested.findings()
     assert NOT_TESTED not in (sorts.verdict, beyond.verdict) and len(beyond.holds) == 3
+
+
+def bilinear_less_bicubic(n):
+    """What `Enlarging` gains on bicubic interpolation, in dB on luma, by Pillow throughout."""
+    truth = load_patches("eval", n, 128).images
+    gains = []
+    for image, small in zip(truth, degrade(truth, "clean", 4), strict=True):
+        error = {}
+        for way in (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC):
+            large = [Image.fromarray(each).resize((128, 128), way) for each in small.numpy()]
+            off = np.clip(np.stack(large), 0, 1) - image.numpy()
+            luma = np.tensordot([0.299, 0.587, 0.114], off, 1)[4:-4, 4:-4]
+            error[way] = np.mean(luma**2)
+        gains.append(10 * np.log10(error[way] / error[Image.Resampling.BILINEAR]))
+    return np.mean(gains)
+
+
+def test_networks_are_opened_once(file, monkeypatch):
+    opened = []
+    bring = loading.bring
+    monkeypatch.setattr(loading, "bring", lambda found: opened.append(found) or bring(found))
+    reported(str(file), HERE + "Enlarging", patches=2, input_range=None)
+    assert len(opened) == 2
+    opened.clear()
+    reported(HERE + "Enlarging", patches=2, input_range=None)
+    assert len(opened) == 1
+
+
+def test_progress_names_the_network_and_the_time_left(monkeypatch):
+    """Also during the forward pass, which may be most of the time."""
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    lines = []
+    reported(HERE + "Enlarging", patches=9, input_range=None, progress=lines.append)
+    assert all(line.startswith(f"{HERE}Enlarging: ") for line in lines)
+    text = "\n".join(lines)
+    assert "forward pass: batches 1 of 5" in text and "Gram matrices: layers 1 of " in text
+    assert "random weights: forward pass" in text and "body.0 (1 of " in text
+
+
+def test_a_t_sne_that_runs_away_is_told(monkeypatch):
+    monkeypatch.setattr(
+        embedded, "tsne_each", lambda tasks: (np.full((10, 2), np.nan) for _ in tasks)
+    )
+    with pytest.raises(DDRError, match="t-SNE runs away with 10 samples; take more patches"):
+        reported(HERE + "Enlarging", input_range=None)
+
+
+def test_networks_that_no_size_suits_are_told(tmp_path):
+    sources = [str(write_onnx(tmp_path / f"{n}.onnx", (1, 3, n, n))) for n in (16, 24)]
+    with pytest.raises(
+        DDRError, match=r"16.onnx 64, \S+24.onnx 96 pixels\); measure them one by one"
+    ):
+        reported(*sources, patches=2)
 
 
 def test_the_difference_of_two_layers_is_paired():
@@ -150,6 +216,15 @@ def test_the_difference_of_two_layers_is_paired():
         one.variance.degradation.value - other.variance.degradation.value
     )
     assert found.low > 0 and difference(one, one)[:3] == (0, 0, 0)
+
+
+def test_the_time_left_is_that_of_the_pace_so_far(monkeypatch):
+    clock, lines = iter([0, 3, 6, 9, 10]), []
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    assert [*progress.counted("abc", 4, "things", lines.append)] == ["a", "b", "c"]
+    assert lines == ["things 2 of 4, 9 s left"]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: 10)
+    assert progress.left(0, 5, 10) == ", 10 s left" and progress.left(9.5, 5, 10) == ""
 
 
 @pytest.mark.parametrize("route", ["psnr-small-x2", "compact:Compact", "onnx"])

@@ -100,6 +100,22 @@ def test_its_rules_of_sizes_and_its_way_to_call_are_used(spandrel, tmp_path, mon
         load_custom(file)
 
 
+def test_a_call_that_takes_one_image_is_made_for_several(spandrel, tmp_path, monkeypatch):
+    """As spandrel's of DRUNet, which makes one map of the noise; the module itself runs once."""
+
+    def call(self, model, images):
+        assert model.upsampler  # attributes are the module's
+        level = torch.full((1, 3, *images.shape[2:]), 0.25)
+        return 2 * model(torch.stack([images, level]).sum(0))  # a `stack` of one size alone
+
+    monkeypatch.setattr(Known, "_call_fn", call)
+    network = load_custom(saved(weights(), tmp_path / "c.pth"))
+    images = torch.rand(3, 3, 8, 8)
+    wanted = torch.cat([2 * network.module.network(image + 0.25) for image in images.split(1)])
+    assert torch.allclose(network.module(images), wanted, atol=1e-3)
+    assert list(network.layers) == ["body.0", "body.1", "body.2", "Output"]  # none runs thrice
+
+
 def build(architecture, name, **options):
     module = importlib.import_module(f"spandrel.architectures.{architecture}")
     return getattr(module, name)(**options)
@@ -148,7 +164,16 @@ REAL = {
         ("", "DnCNN", {"in_nc": 1, "out_nc": 1, "nc": 16, "nb": 5, "mode": "DnCNN"}),
         ["model.2"],
     ),
+    "DRUNet": (
+        ("", "DRUNet", {"in_nc": 4, "out_nc": 3, "nc": [8, 16, 24, 32], "nb": 2}),
+        [*("m_down1.0", "m_down1.1", "m_down3.1", "m_body.0", "m_body.1", "m_up3.1", "m_up1.2")],
+    ),
+    "SCUNet": (
+        ("", "SCUNet", {"in_nc": 3, "config": [2] * 7, "dim": 64}),
+        [*("m_down1.0", "m_down2.1", "m_down3.1", "m_body.0", "m_body.1", "m_up3.1", "m_up1.2")],
+    ),
 }
+DENOISERS = ("DnCNN", "DRUNet", "SCUNet")
 
 
 @pytest.mark.parametrize("architecture", REAL)
@@ -166,7 +191,26 @@ def test_the_trunks_of_real_architectures(tmp_path, architecture):
     images = torch.rand(2, 3, network.side, network.side)
     given = extract(network, images, blocks, device="cpu")
     assert all(np.ptp(features) > 0 for features in given.values())
-    assert network.scale == (1 if architecture == "DnCNN" else 4)
+    assert network.scale == (1 if architecture in DENOISERS else 4)
+
+
+def test_the_noise_level_that_spandrel_gives_may_be_another(tmp_path):
+    try:
+        optional("spandrel", "spandrel")
+    except DDRError as error:
+        pytest.skip(str(error))
+    torch.manual_seed(0)
+    module = build("DRUNet", "DRUNet", in_nc=4, out_nc=3, nc=[8, 16, 24, 32], nb=2).eval()
+    saved(module.state_dict(), tmp_path / "drunet.pth")
+    images = torch.rand(3, 3, 32, 32)
+    given = load_custom(tmp_path / "drunet.pth").module(images)
+    for level, same in ((15 / 255, True), (0.3, False)):
+        (tmp_path / "d.yaml").write_text(f"{{checkpoint: drunet.pth, maps: [{level}]}}")
+        found = load_custom(tmp_path / "d.yaml").module(images)
+        with torch.no_grad():
+            wanted = module(torch.cat([images, torch.full((3, 1, 32, 32), level)], 1))
+        assert torch.allclose(found, wanted, atol=1e-5)
+        assert torch.allclose(found, given, atol=1e-5) == same
 
 
 def test_what_spandrel_does_not_take_is_told(spandrel, tmp_path):

@@ -46,6 +46,7 @@ def test_a_grid_in_one_table_each_point_once(book, capsys):
     [
         ("0", {"n": [1]}, "00_sum sums up the other chapters"),
         ("1", {"m": [1]}, "unknown parameter 'm'"),
+        ("1", {"n": [1], "word": []}, "-p word: it has no value"),
         ("1", {"n": [1, "two"]}, "n = 'two' does not fit"),
         ("9", {"n": [1]}, "there is no chapter '9'"),
     ],

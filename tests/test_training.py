@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -64,6 +65,8 @@ def config(photos, monkeypatch):
     monkeypatch.setattr(
         adversarial, "load_photos", lambda split: load_photos(photos if split == "eval" else split)
     )
+    for module in (training, adversarial):  # its networks are as small
+        monkeypatch.setattr(module, "VGGDiscriminator", partial(VGGDiscriminator, 4))
     for key, value in {"iterations": 2, "patch": 8, "seeds": (0,)}.items():
         monkeypatch.setitem(adversarial.FRESH, key, value)
     return TrainingConfig(
@@ -235,6 +238,7 @@ def test_fresh_critics_learn_to_tell_photographs_from_grey_images(config, photos
         def forward(self, lr):
             return torch.full((len(lr), 3, 4 * lr.shape[2], 4 * lr.shape[3]), 0.5)
 
+    monkeypatch.setattr(adversarial, "VGGDiscriminator", VGGDiscriminator)
     monkeypatch.setitem(adversarial.FRESH, "iterations", 60)
     (found,) = adversarial.fresh_accuracy(Grey(), str(photos))
     assert found > 0.95
@@ -725,7 +729,11 @@ def test_a_campaign_trains_what_is_missing(config, photos, tmp_path, monkeypatch
 def test_several_processes_train_one_network(config, photos, tmp_path):
     script = (
         "import sys\nfrom pathlib import Path\nfrom ddrlib.training import campaign, log, loop\n"
-        "log.PROBE_CONTENTS, log.HELD_OUT = 11, 2\n"
+        "from ddrlib.data.photographs import load_patches, load_photos\n"
+        f"photos = {str(photos)!r}\n"
+        "log.PROBE_CONTENTS, log.HELD_OUT, log.HELD_OUT_SIZE = 11, 2, 32\n"
+        "log.load_patches = lambda split, n: load_patches(photos, n, size=16)\n"
+        "log.load_photos = lambda split: load_photos(photos)\n"
         "loop.train.__defaults__ = (None, Path(sys.argv[2]) / 'w')\n"
         "campaign.train_from_config(sys.argv[1], device='cpu', only='small-*', folder=sys.argv[2])\n"
     )
@@ -751,6 +759,16 @@ def test_several_processes_train_one_network(config, photos, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("small-reduced-s0: done") == 1
     assert load_network("small-reduced-s0", tmp_path).card["training"]["iterations"] == 2
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"\xff\xfe", b'"', b"iteration,layer,measure,value\n0,,psnr,high\n"]
+)
+def test_a_damaged_log_is_named(tmp_path, content):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/net.csv").write_bytes(content)
+    with pytest.raises(DDRError, match=r"\A.*net.csv is damaged.*\Z"):
+        log.read_log("net", tmp_path)
 
 
 def test_the_shipped_logs_say_what_is_measured_on_the_weights():

@@ -201,6 +201,15 @@ def test_torchscript_is_named(tmp_path, recwarn):
     assert not recwarn.list
 
 
+def test_an_archive_with_a_damaged_directory_is_refused(tmp_path):
+    torch.save({"conv.weight": torch.ones(2)}, tmp_path / "c.pth")
+    data = bytearray((tmp_path / "c.pth").read_bytes())
+    data[data.rindex(b"PK\x01\x02")] ^= 1  # the archive's own end is as it was
+    (tmp_path / "c.pth").write_bytes(data)
+    with pytest.raises(DDRError, match=r"\A.*c.pth is not a PyTorch checkpoint or is damaged.*\Z"):
+        read_weights(tmp_path / "c.pth", Toy())
+
+
 def test_a_quantised_entry_needs_two_numbers(tmp_path):
     codes = {"w": torch.zeros(2, dtype=torch.uint8), "w:scale_min": torch.ones(3)}
     safetensors.torch.save_file(codes, tmp_path / "c.safetensors")

@@ -7,6 +7,7 @@ A public set of distorted images is read by a CSV table with one row per distort
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -140,10 +141,12 @@ def read_set(table: str | Path) -> tuple[ImageFiles, pd.DataFrame]:
     if not path.is_file():
         raise DDRError(f"{path}: no such table of distorted images; give a CSV file")
     try:
-        rows = pd.read_csv(
-            path, dtype=str, keep_default_na=False, skipinitialspace=True, index_col=False
-        )
-    except ValueError as error:  # no CSV, not UTF-8, empty
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # more entries than columns
+            rows = pd.read_csv(
+                path, dtype=str, keep_default_na=False, skipinitialspace=True, index_col=False
+            )
+    except (ValueError, pd.errors.ParserWarning) as error:  # no CSV, not UTF-8, empty
         raise DDRError(f"{path} is no CSV table: {one_line(error)}") from None
     if missing := [name for name in COLUMNS if name not in rows]:
         raise DDRError(f"{path} has no column {few(missing)}; it needs {few(COLUMNS)}")

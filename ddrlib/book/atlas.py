@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from ddrlib.book.results import now
-from ddrlib.errors import DDRError
+from ddrlib.errors import DDRError, one_line
 from ddrlib.files import write_atomically
 from ddrlib.machine import computing_versions, device_name
 from ddrlib.measure.atlas import Design
@@ -105,8 +105,9 @@ def read_atlas(store: Path = STORE) -> Atlas:
         )
         layers = pd.read_csv(store / "layers.csv")
         fits = set(table.index) == set(record["networks"]) == set(layers.network)
-    except (OSError, ValueError, KeyError) as error:
-        raise DDRError(f"{store}: the atlas is not there, or not whole ({error})") from None
+    except Exception as error:  # noqa: BLE001  what is damaged can make the readers raise anything
+        reason = one_line(error)
+        raise DDRError(f"{store}: the atlas is not there, or not whole ({reason})") from None
     if not fits:
         raise DDRError(f"{store}: table, layers and record are of different networks; restore them")
     return Atlas(table, layers, record)

@@ -5,36 +5,26 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch.nn.functional as F
-from torch import Tensor
-
 from ddrlib.book.report import RANDOM, Examined, Report
-from ddrlib.data.photographs import Patches, load_patches
+from ddrlib.data.photographs import load_patches
 from ddrlib.errors import DDRError
 from ddrlib.features.extraction import layer_paths, super_resolve
+from ddrlib.features.progress import Progress, under
 from ddrlib.machine import spread
 from ddrlib.measure.controls import controls
-from ddrlib.measure.fidelity import psnr
-from ddrlib.measure.intervals import Interval, mean_interval
+from ddrlib.measure.fidelity import gain_on_bicubic
 from ddrlib.measure.layer import layers_of
 from ddrlib.measure.measurement import Measurement, last_hidden, measure
-from ddrlib.widgets.live import under
-from ddrlib.zoo.image_network import LUMA
-from ddrlib.zoo.loading import open_network
 from ddrlib.zoo.network import Network
 from ddrlib.zoo.shuffled import shuffled
-from ddrlib.zoo.together import open_together, patch_size
+from ddrlib.zoo.together import open_together
 
 RESTORED = 16  # images whose restoration is held against bicubic interpolation
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -75,23 +65,33 @@ class Question:
         named = {name: getattr(self, name) for name in ("checkpoint", "scale", "input_range")}
         return {name: value for name, value in named.items() if value is not None}
 
-    def __call__(self, source: str, progress: Progress | None = None) -> Examined:
+    def __call__(self, source: str) -> Examined:
         """Examine the network of this name or file."""
-        with contextlib.redirect_stdout(sys.stderr):  # it may print; stdout is the result's
-            network = open_network(source, self.layers, self.size, **self.own)
-            wanted = last_hidden(network) if self.srga_layer is None else self.srga_layer
-            (srga_layer,) = layer_paths(network, [wanted])
-            size = self.size or patch_size([network])
-            patches = load_patches(self.images, self.patches, size, skip_bad=self.skip_bad)
+        (network,), size = self.opened([source])
+        return self.of(network, size)
+
+    def opened(self, sources: Sequence[str]) -> tuple[list[Network], int]:
+        """The networks of these names or files, and the side of the patches for all of them."""
+        with contextlib.redirect_stdout(sys.stderr):  # they may print; stdout is the result's
+            networks, size = open_together(sources, self.layers, self.size, **self.own)
+        return list(networks.values()), size
+
+    def of(self, network: Network, size: int, progress: Progress | None = None) -> Examined:
+        """Examine an open network on patches of this side."""
+        wanted = last_hidden(network) if self.srga_layer is None else self.srga_layer
+        (srga_layer,) = layer_paths(network, [wanted])
+        patches = load_patches(self.images, self.patches, size, skip_bad=self.skip_bad)
+        told = progress and under(network.name, progress)
+        with contextlib.redirect_stdout(sys.stderr):
             measurement = measure(
                 network,
                 patches,
                 self.degradations,
                 seeds=self.seeds,
                 device=self.device,
-                progress=progress and under(network.name, progress),
+                progress=told,
             )
-            return examined(network, measurement, srga_layer, self.device)
+            return examined(network, measurement, srga_layer, self.device, told)
 
 
 def report(
@@ -109,28 +109,36 @@ def report(
     """
     began = time.monotonic()
     sources = list(dict.fromkeys(sources))
-    if len(sources) > 1:
-        with contextlib.redirect_stdout(sys.stderr):
-            _, size = open_together(sources, question.layers, question.size, **question.own)
-        question = replace(question, size=size)
-    ask = question if scheduler else partial(question, progress=progress)
-    found = dict(spread(ask, sources, scheduler))
-    return Report([found[i] for i in range(len(sources))], time.monotonic() - began)
+    networks, size = question.opened(sources)
+    if scheduler:  # a worker opens its network itself
+        found = dict(spread(replace(question, size=size), sources, scheduler))
+        asked = [found[i] for i in range(len(sources))]
+    else:
+        asked = [question.of(network, size, progress) for network in networks]
+    return Report(asked, time.monotonic() - began)
 
 
-def examined(network: Network, measurement: Measurement, srga_layer: str, device: str) -> Examined:
+def examined(
+    network: Network,
+    measurement: Measurement,
+    srga_layer: str,
+    device: str,
+    progress: Progress | None = None,
+) -> Examined:
     """A measured network beside its controls."""
     samples, notes = measurement.samples, list(network.notes)
     found = {layer.name: layer for layer in controls(samples)}
     deepest = _deepest(measurement)
     try:
-        (found[RANDOM],) = layers_of(shuffled(network), samples, [deepest], device)
+        told = progress and under(RANDOM, progress)
+        (found[RANDOM],) = layers_of(shuffled(network), samples, [deepest], device, told)
     except DDRError as error:
         notes.append(f"no control of random weights: {error}")
     gain = None
     if "clean" in measurement.degradations and network.scale > 1:
         clean = samples.under("clean")[:RESTORED]
-        gain = over_bicubic(network, clean, samples.patches, device)
+        restored = super_resolve(network, clean, device)
+        gain = gain_on_bicubic(restored, clean, samples.patches.images[: len(clean)]).gain
         notes.append(f"on clean images {gain} dB of PSNR (luma) above bicubic, n = {gain.n}")
     about = {key: network.card.get(key) for key in ("architecture", "source", "licence", "sha256")}
     about |= {"scale": network.scale, "notes": notes, "deepest": deepest}
@@ -139,16 +147,3 @@ def examined(network: Network, measurement: Measurement, srga_layer: str, device
 
 def _deepest(measurement: Measurement) -> str:
     return (measurement.trunk or [layer.name for layer in measurement.layers])[-1]
-
-
-def over_bicubic(network: Network, clean: Tensor, patches: Patches, device: str) -> Interval:
-    """PSNR of a network less that of bicubic interpolation, in dB, on the luma of its first images."""
-    truth = patches.images[: len(clean)]
-    made = super_resolve(network, clean, device)
-    simple = F.interpolate(clean, scale_factor=network.scale, mode="bicubic").clamp(0, 1)
-    luma = made.new_tensor(LUMA).view(1, 3, 1, 1)
-    better, plain = (
-        psnr((images * luma).sum(1, keepdim=True), (truth * luma).sum(1, keepdim=True))
-        for images in (made, simple)
-    )
-    return mean_interval((better - plain).numpy(), np.arange(len(truth)))

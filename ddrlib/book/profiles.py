@@ -64,7 +64,7 @@ def _read_chapter(path: Path) -> Chapter:
     try:
         notebook = nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
-    except (ValueError, AttributeError, TypeError, nbformat.ValidationError):
+    except (ValueError, AttributeError, TypeError, RecursionError, nbformat.ValidationError):
         raise DDRError(f"{path} is not a notebook: restore it or remove it") from None
     return Chapter(path, notebook, _parameters(notebook, path.name))
 

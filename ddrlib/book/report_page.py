@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from base64 import b64encode
 from collections.abc import Iterator
 from html import escape
@@ -65,6 +66,11 @@ def check(page: Path) -> None:
         raise DDRError(f"{page}: the name of the page has to end in .html")
     if not page.absolute().parent.is_dir():
         raise DDRError(f"{page.parent}: no such folder; make it, or check the path")
+    try:
+        with tempfile.TemporaryFile(dir=page.absolute().parent):
+            pass
+    except OSError as error:
+        raise DDRError(f"{page.parent}: {error.strerror}; choose another folder") from None
 
 
 def write(report: Report, page: Path) -> list[Path]:

@@ -65,6 +65,9 @@ def sweep(
     if chosen.sums_up:
         raise DDRError(f"{chosen.name} sums up the other chapters: sweep one of these")
     points = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+    if not points:
+        empty = next(name for name, values in grid.items() if not values)
+        raise DDRError(f"-p {empty}: it has no value; give one or more")
     for point in points:
         settle(chapters, [chosen], profile, point, device)
     folder = build / "sweeps" / chosen.name

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ddrlib.errors import DDRError, did_you_mean, guarded
 from ddrlib.features.device import batch_size, precision
 from ddrlib.features.forward import in_parallel, watch
+from ddrlib.features.progress import Progress, counted
 from ddrlib.features.rows import Rows, to_rows
 from ddrlib.zoo.network import Network
 
@@ -82,10 +83,11 @@ def extract_rows(
     layers: Sequence[str] | None,
     device: str | torch.device,
     kind: type[Rows],
+    progress: Progress | None = None,
 ) -> dict[str, Rows]:
     """`extract` into rows of this kind, in memory or on disk: a `Rows` (N, D) for each layer."""
     rows = {layer: kind(layer, len(images)) for layer in layer_paths(network, layers)}
-    _fill(rows, network, images, resolve_device(device))
+    _fill(rows, network, images, resolve_device(device), progress)
     return rows
 
 
@@ -148,6 +150,7 @@ def _fill(
     network: Network,
     images: Tensor,
     device: torch.device,
+    progress: Progress | None,
 ) -> None:
     """Run the images through the network until each layer has all rows: one pass, rarely two."""
     paths = layer_paths(network, list(rows))
@@ -178,7 +181,10 @@ def _fill(
         size = batch_size(device, images.shape)
         spans = [(i, min(i + size, len(images))) for i in range(0, len(images), size)]
         while paths:
-            for (start, _), found in zip(spans, parallel_map(look, spans), strict=True):
+            passes = counted(
+                parallel_map(look, spans), len(spans), "forward pass: batches", progress
+            )
+            for (start, _), found in zip(spans, passes, strict=True):
                 for layer, values in found.items():
                     rows[layer].add(values, start)
             paths = {layer: path for layer, path in paths.items() if not rows[layer].complete}

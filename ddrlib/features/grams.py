@@ -26,6 +26,7 @@ from torch import Tensor
 from ddrlib.errors import DDRError
 from ddrlib.features.cache import files_hash, load_arrays, save_arrays
 from ddrlib.features.extraction import extract_rows, layer_paths, resolve_device
+from ddrlib.features.progress import Progress, counted
 from ddrlib.features.rows import FileRows, Rows
 from ddrlib.machine import bfloat16_allowed
 from ddrlib.zoo.network import Network
@@ -48,6 +49,7 @@ def layer_grams(
     layers: Sequence[str] | None = None,
     *,
     device: str | torch.device = "auto",
+    progress: Progress | None = None,
 ) -> dict[str, LayerGram]:
     """The Gram matrices of layers of a network for images.
 
@@ -63,6 +65,8 @@ def layer_grams(
         Names from `network.layers` or `network.inside`; all of `network.layers` by default.
     device
         "auto" (a GPU where there is one), "cpu" or "cuda".
+    progress
+        Takes a line of text every few seconds: what is done, and how long the rest may take.
 
     Returns
     -------
@@ -83,8 +87,8 @@ def layer_grams(
         if arrays
     }
     missing = [layer for layer in keys if layer not in found]
-    rows = extract_rows(network, images, missing, device, FileRows) if missing else {}
-    for layer in missing:
+    rows = extract_rows(network, images, missing, device, FileRows, progress) if missing else {}
+    for layer in counted(missing, len(missing), "Gram matrices: layers", progress):
         values = rows.pop(layer)
         matrix = gram(values)
         if not np.trace(matrix) > 0:

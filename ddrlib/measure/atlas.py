@@ -10,17 +10,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ddrlib.data.photographs import Patches, load_patches
-from ddrlib.degrade.degradation import degrade, upsample
+from ddrlib.degrade.degradation import degrade
 from ddrlib.degrade.samples import Samples
 from ddrlib.errors import DDRError
 from ddrlib.features.extraction import extract, super_resolve
 from ddrlib.features.grams import gram, layer_grams, subgram
 from ddrlib.measure.controls import CONTROLS
-from ddrlib.measure.fidelity import psnr
-from ddrlib.measure.intervals import Interval, mean_interval
+from ddrlib.measure.fidelity import Gain, gain_on_bicubic
+from ddrlib.measure.intervals import Interval
 from ddrlib.measure.layer import Layer
 from ddrlib.measure.picture import Picture, beyond
 from ddrlib.measure.spatial import Map, evenly, feature_maps, parameters, seen_by
@@ -133,7 +132,7 @@ def survey(
             f"mean_{key}": np.mean([sorting(layer)[key].value for layer in layers.values()])
             for key in FIGURES
         },
-        **fidelity(network, design, told, device),
+        **fidelity(network, design, told, device)._asdict(),
         "maps": len(looked),
         "n": design.contents,
     }
@@ -201,13 +200,10 @@ def fidelity(
     design: Design,
     told: dict[str, float] | None = None,
     device: str | torch.device = "auto",
-) -> dict[str, object]:
-    """PSNR of clean images in dB: bicubic interpolation's, and how much the network gains on it."""
+) -> Gain:
+    """What the network gains on bicubic interpolation of clean images."""
     truth = design.patches(network.scale).images[design.choosing :][:FOR_PSNR]
     images = degrade(truth, "clean", network.scale)
     if told is not None:
         network = tell(network, told.get("clean", 0))
-    restored, plain = super_resolve(network, images, device), upsample(images, network.scale)
-    quality: list[Tensor] = [psnr(each, truth) for each in (restored, plain)]
-    gain = mean_interval((quality[0] - quality[1]).numpy(), np.arange(len(truth)))
-    return {"bicubic": float(quality[1].mean()), "gain": gain}
+    return gain_on_bicubic(super_resolve(network, images, device), images, truth)

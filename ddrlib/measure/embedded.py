@@ -10,6 +10,7 @@ from itertools import islice
 
 import numpy as np
 
+from ddrlib.errors import DDRError
 from ddrlib.features.grams import gram
 from ddrlib.measure.intervals import Interval, bootstrap
 from ddrlib.measure.layer import Layer, one_core
@@ -170,7 +171,8 @@ def embedded_each(
     Raises
     ------
     DDRError
-        For fewer than 4 samples, a perplexity below 1, and features that are all the same.
+        For fewer than 4 samples, a perplexity below 1, features that are all the same, and where
+        t-SNE runs away, as it may with a handful of samples.
     """
     runs = tsne_each(
         [
@@ -181,6 +183,11 @@ def embedded_each(
     )
     for layer in layers:
         kept = {field.name: getattr(layer, field.name) for field in fields(Layer)}
-        embedded = EmbeddedLayer(**kept, embeddings=np.stack(list(islice(runs, seeds))))
+        points = np.stack(list(islice(runs, seeds)))
+        if not np.isfinite(points).all():  # its steps are too long for a handful of samples
+            raise DDRError(
+                f"layer {layer.name}: t-SNE runs away with {len(layer.gram)} samples; take more patches"
+            )
+        embedded = EmbeddedLayer(**kept, embeddings=points)
         vars(embedded)["scores"] = layer.scores  # they are the same
         yield embedded

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from ddrlib.degrade.samples import Design, Samples
 from ddrlib.errors import DDRError
 from ddrlib.features.grams import gram, layer_grams, subgram
+from ddrlib.features.progress import Progress
 from ddrlib.measure.intervals import Interval, bootstrap
 from ddrlib.measure.metrics import FACTORS, TwoWay, VarianceSplit, permutation_p
 from ddrlib.measure.neighbours import knn_hits
@@ -205,6 +206,7 @@ def layers_of(
     samples: Samples,
     layers: Sequence[str] | None = None,
     device: str | torch.device = "auto",
+    progress: Progress | None = None,
 ) -> list[Layer]:
     """Measured layers of a network.
 
@@ -218,6 +220,8 @@ def layers_of(
         Names from `network.layers` or `network.inside`; all of `network.layers` by default.
     device
         "auto" (a GPU where there is one), "cpu" or "cuda".
+    progress
+        As `ddrlib.features.grams.layer_grams` takes it.
 
     Returns
     -------
@@ -229,6 +233,6 @@ def layers_of(
     DDRError
         As `ddrlib.features.grams.layer_grams` does.
     """
-    found = layer_grams(network, samples.images, layers, device=device)
+    found = layer_grams(network, samples.images, layers, device=device, progress=progress)
     of = samples.n, samples.degradations
     return [Layer(name, dim, matrix, *of) for name, (matrix, dim) in found.items()]

@@ -7,7 +7,7 @@ samples -> features -> Gram matrix -> PCA -> t-SNE, several seeds -> CHI
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +15,7 @@ import torch
 from ddrlib.data.photographs import Patches
 from ddrlib.degrade.samples import Samples
 from ddrlib.errors import DDRError
+from ddrlib.features.progress import Progress, left
 from ddrlib.measure.embedded import Chi, EmbeddedLayer, embedded_each
 from ddrlib.measure.intervals import Interval
 from ddrlib.measure.layer import layers_of
@@ -137,7 +138,7 @@ def measure(
     seeds: int = 5,
     perplexity: float = 30.0,
     device: str | torch.device = "auto",
-    progress: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Measurement:
     """Measure layers of a network on every patch under every degradation.
 
@@ -161,7 +162,7 @@ def measure(
     device
         "auto" (a GPU where there is one), "cpu" or "cuda".
     progress
-        Takes a line of text for each layer.
+        Takes a line of text every few seconds of the forward pass, and one for each layer.
 
     Returns
     -------
@@ -178,14 +179,14 @@ def measure(
         raise DDRError(f"{seeds} t-SNE seeds: measuring needs 1 to {MOST_SEEDS:,}")
     samples = Samples.of(patches, degradations, network.scale)
     perplexity = usable_perplexity(len(samples.images), perplexity)
-    found = layers_of(network, samples, layers, device)
+    found = layers_of(network, samples, layers, device, progress)
     measured: list[EmbeddedLayer] = []
     began = time.monotonic()
     for layer in embedded_each(found, seeds, perplexity):
         measured.append(layer)
         if progress:
-            left = (time.monotonic() - began) / len(measured) * (len(found) - len(measured))
-            progress(_line(layer, len(measured), len(found), left))
+            remaining = left(began, len(measured), len(found))
+            progress(_line(layer, f"{len(measured)} of {len(found)}{remaining}"))
     trunk = [layer.name for layer in measured if layer.name in network.trunk]
     return Measurement(network.name, samples, seeds, perplexity, measured, trunk)
 
@@ -207,10 +208,9 @@ def last_hidden(network: Network) -> str:
     return (hidden or list(network.layers))[-1]
 
 
-def _line(layer: EmbeddedLayer, done: int, of: int, left: float) -> str:
-    remaining = f", {left:.0f} s left" if left >= 1 else ""
+def _line(layer: EmbeddedLayer, done: str) -> str:
     return (
-        f"{layer.name} ({done} of {of}{remaining}): CHI {layer.chi_degradation.mean:.3g} by degradation, "
+        f"{layer.name} ({done}): CHI {layer.chi_degradation.mean:.3g} by degradation, "
         f"{layer.chi_content.mean:.3g} by content"
     )
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ddrlib.data.photographs import load_patches, load_photos
 from ddrlib.degrade.degradation import downsample, upsample
 from ddrlib.degrade.samples import Samples
-from ddrlib.errors import DDRError
+from ddrlib.errors import DDRError, one_line
 from ddrlib.features.extraction import extract
 from ddrlib.measure.embedded import embedded_each
 from ddrlib.measure.fidelity import psnr
@@ -169,12 +169,16 @@ def read_log(name: str, folder: Path = NETWORKS) -> pd.DataFrame:
     Raises
     ------
     DDRError
-        Where there is no such log.
+        Where there is no such log, or it is damaged.
     """
     path = folder / "logs" / f"{name}.csv"
     if not path.is_file():
         raise DDRError(f"{path}: there is no training log of {name}; `ddr train` writes one")
-    return pd.read_csv(path, keep_default_na=False)
+    types = {"iteration": int, "layer": str, "measure": str, "value": float}
+    try:
+        return pd.read_csv(path, keep_default_na=False, usecols=list(types), dtype=types)
+    except ValueError as error:
+        raise DDRError(f"{path} is damaged ({one_line(error)}); restore it") from None
 
 
 def _held_out() -> Tensor:

@@ -12,7 +12,8 @@ from torch import Tensor
 from ddrlib.applications.descriptions import Describe
 from ddrlib.applications.heads import Identifier
 from ddrlib.degrade.degradation import degrade
-from ddrlib.widgets.live import LiveWidget, Progress, static
+from ddrlib.features.progress import Progress
+from ddrlib.widgets.live import LiveWidget, static
 from ddrlib.widgets.thumbnails import webp
 
 SHOWN = 64  # pixels a side, at most, of what is shown; the methods see all

@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import os
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ddrlib.data.photographs import load_patches
+from ddrlib.features.progress import Progress, under
 from ddrlib.measure.measurement import measure
 from ddrlib.widgets.explorer_data import Packed, pack
 from ddrlib.widgets.explorer_view import Explorer
-from ddrlib.widgets.live import under
 from ddrlib.zoo.loading import open_network
 from ddrlib.zoo.together import open_together
 
@@ -43,7 +43,7 @@ def explore(
     device: str,
     port: int,
     browser: bool,
-    progress: Callable[[str], None],
+    progress: Progress,
 ) -> None:
     """Measure networks, serve their explorer and open it in the browser, until Ctrl-C.
 

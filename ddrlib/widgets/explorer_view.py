@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 import traitlets
 
 from ddrlib.data.photographs import load_patches
+from ddrlib.features.progress import Progress, under
 from ddrlib.measure.measurement import Measurement, measure
 from ddrlib.widgets.explorer_data import Packed, pack
-from ddrlib.widgets.live import LiveWidget, Progress, static, under
+from ddrlib.widgets.live import LiveWidget, static
 from ddrlib.zoo.loading import load_network
 from ddrlib.zoo.network import Network
 

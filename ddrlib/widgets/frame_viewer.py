@@ -14,8 +14,9 @@ from ddrlib.data.photographs import Patches
 from ddrlib.degrade.degradation import degrade, parse, upsample
 from ddrlib.errors import DDRError
 from ddrlib.features.extraction import super_resolve
+from ddrlib.features.progress import Progress
 from ddrlib.measure.fidelity import psnr
-from ddrlib.widgets.live import LiveWidget, Progress, static
+from ddrlib.widgets.live import LiveWidget, static
 from ddrlib.widgets.thumbnails import plain_names, webp
 from ddrlib.zoo.names import plain_name
 from ddrlib.zoo.network import Network

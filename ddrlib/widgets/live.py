@@ -16,16 +16,12 @@ from typing import Any
 
 import anywidget
 
+from ddrlib.features.progress import Progress
+
 STATIC = Path(__file__).parent / "static"
 
-Progress = Callable[[str], None]
 # (request, progress) -> what the message to the page holds, and its binary buffers
 Compute = Callable[[dict[str, Any], Progress], tuple[dict[str, Any], list[bytes]]]
-
-
-def under(name: str, progress: Progress) -> Progress:
-    """Progress whose lines begin with a name."""
-    return lambda text: progress(f"{name}: {text}")
 
 
 def static(*names: str) -> str:

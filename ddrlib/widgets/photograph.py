@@ -24,13 +24,14 @@ from ddrlib.degrade.samples import Samples
 from ddrlib.errors import DDRError
 from ddrlib.features.extraction import extract
 from ddrlib.features.grams import gram
+from ddrlib.features.progress import Progress
 from ddrlib.files import DATA
 from ddrlib.measure.controls import high_pass
 from ddrlib.measure.metrics import variance_components
 from ddrlib.plots.palette import PALETTE
 from ddrlib.widgets import engine
 from ddrlib.widgets.engine import Arrays
-from ddrlib.widgets.live import LiveWidget, Progress, static
+from ddrlib.widgets.live import LiveWidget, static
 from ddrlib.widgets.thumbnails import photograph_name, webp
 from ddrlib.zoo.loading import open_network
 from ddrlib.zoo.network import Network

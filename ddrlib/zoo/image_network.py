@@ -148,13 +148,13 @@ def fitted(
         module = ImageNetwork(brought, use, channels).eval()
         for side in known or brought.sides:
             try:
-                found, notes = _tried(module, side, scale, name)
+                found, notes = tried(module, side, scale, name)
             except DDRError as error:
                 errors.append(error)
                 continue
             if size and size % found == 0 and size != side * found:
                 side = size // found
-                _tried(module, side, found, name)
+                tried(module, side, found, name)
             elif not known and errors and side != brought.sides[0]:
                 notes.append(f"{name} takes no images of {brought.sides[0]} pixels, but of {side}")
             return Fitted(module, side, found, notes)
@@ -186,8 +186,11 @@ def _run(module: ImageNetwork, side: int) -> Any:
         return module.raw(sample_images(side))
 
 
-def _tried(module: ImageNetwork, side: int, scale: int | None, name: str) -> tuple[int, list[str]]:
-    """How many times as large as those of this side its images are, and what to know of them."""
+def tried(module: ImageNetwork, side: int, scale: int | None, name: str) -> tuple[int, list[str]]:
+    """How many times as large as those of this side its images are, and what to know of them.
+
+    DDRError where it does not take those, or gives other than images, `scale` times as large.
+    """
     shape = (IMAGES, module.channels + len(module.maps), side, side)
     try:
         with torch.no_grad():

@@ -5,6 +5,7 @@ No file that would have to run code to be read (a pickle) is ever loaded.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -180,6 +181,11 @@ def open_network(
     """
     if is_own(source):
         return load_custom(source, layers=layers, size=size, **own)
+    if os.path.isfile(source):
+        raise DDRError(
+            f"{source} is none of the files that are read: a factory (file.py:make), ONNX, a "
+            "checkpoint (.safetensors, .pth, .pt, .ckpt), or a descriptor (.yaml, .json)"
+        )
     network = load_network(str(source))
     for option in own:
         raise DDRError(f"{option} is for your own network, not for {source}; leave it out")

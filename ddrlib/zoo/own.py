@@ -6,7 +6,7 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from copy import deepcopy
 from pathlib import Path
@@ -15,12 +15,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from ddrlib.errors import DDRError, did_you_mean, guarded, optional
 from ddrlib.zoo.basicsr import msrresnet
 from ddrlib.zoo.descriptor import Descriptor
 from ddrlib.zoo.identity import package
-from ddrlib.zoo.image_network import SIDES, Brought
+from ddrlib.zoo.image_network import SIDES, Brought, Call
 from ddrlib.zoo.onnx_file import read_onnx
 from ddrlib.zoo.weights import fill, read_weights, unwrapped
 
@@ -42,6 +43,8 @@ def bring(descriptor: Descriptor) -> Brought:
             fill(brought.module, read_weights(checkpoint, brought.module), checkpoint)
     else:
         brought = recognise(checkpoint)
+        if descriptor.maps:  # given by the user, in place of those that spandrel would give
+            brought = Brought(brought.module, sides=brought.sides)
     kind = type(brought.module).__name__
     guarded(f"{kind} cannot be used in float32", _freeze, brought.module)
     return brought
@@ -127,7 +130,10 @@ def _bare(module: Any, factory: str) -> nn.Module:
 
 
 def _freeze(module: nn.Module) -> None:
-    module.float().eval().requires_grad_(False)
+    module.float().eval()
+    for weight in module.parameters():
+        if not is_lazy(weight):  # those that a first pass will make have none yet
+            weight.requires_grad_(False)
     for part in module.modules():
         for name, value in vars(part).items():
             # Such as the weight that weight_norm computes from its two: no copy could be made.
@@ -168,9 +174,65 @@ def recognise(checkpoint: Path) -> Brought:
         least = -(-max(needs.minimum, SIDES[0]) // step) * step
         sides = [side for side in SIDES if side >= least and side % step == 0] or [least]
         # Its own way to call the network, such as with the map of a noise level.
-        return Brought(known.model, known._call_fn, known.input_channels, sides)
+        call = known._call_fn
+        if not _takes_several(call, known.model, known.input_channels, sides[0]):
+            call = for_several(call)
+        return Brought(known.model, call, known.input_channels, sides)
     first = min(states[0], default="none") if states else "none"
     raise DDRError(
         f"{checkpoint} is of no architecture that spandrel knows (its first key is {first}); "
         "give its factory and this as the checkpoint"
     )
+
+
+class _Given(Exception):
+    """What a module was to be called with."""
+
+
+class _Instead:
+    """What stands for a module in a call: its attributes, and another function in place of it."""
+
+    def __init__(self, module: nn.Module, run: Callable[[Tensor], Tensor]) -> None:
+        self._module, self._run = module, run
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._module, name)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        return self._run(images)
+
+
+def _stop(images: Tensor) -> Tensor:
+    raise _Given(images)
+
+
+def _takes_several(call: Call, module: nn.Module, channels: int, side: int) -> bool:
+    """Whether a call takes more than one image, as far as it comes before the module is run."""
+    try:
+        call(_Instead(module, _stop), torch.zeros(2, channels, side, side))
+    except RuntimeError:  # of shapes that do not fit
+        return False
+    except Exception:  # noqa: BLE001  among them `_Given`
+        return True
+    return True
+
+
+def for_several(call: Call) -> Call:
+    """A call for any number of images, of one that takes one: for a single map of the noise, say.
+
+    The module itself is run once, on all of them: what its layers give has a row for each image.
+    """
+
+    def given(module: nn.Module, image: Tensor) -> Tensor:
+        try:
+            return call(_Instead(module, _stop), image)
+        except _Given as caught:
+            return caught.args[0]
+
+    def run(module: nn.Module, images: Tensor) -> Tensor:
+        each = images.split(1)
+        outputs = iter(module(torch.cat([given(module, image) for image in each])).split(1))
+        holding = _Instead(module, lambda _: next(outputs))
+        return torch.cat([call(holding, image) for image in each])
+
+    return run

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ddrlib.errors import DDRError
-from ddrlib.zoo.descriptor import is_own
-from ddrlib.zoo.image_network import SIDES
+from ddrlib.zoo.image_network import SIDES, ImageNetwork, tried
 from ddrlib.zoo.loading import open_network
 from ddrlib.zoo.network import Network
 
@@ -21,8 +21,8 @@ def open_together(
 ) -> tuple[dict[str, Network], int]:
     """Networks by source, each opened as `open_network` does, and the side of HR patches for all.
 
-    Where no size is given it is `patch_size`, and networks that were tried on another are tried on
-    that. What `own` has as None is not given.
+    Where no size is given it is `patch_size`, and one's own networks that were tried on another are
+    tried on that (`_at`). What `own` has as None is not given.
 
     Raises
     ------
@@ -36,10 +36,26 @@ def open_together(
     if len({network.name for network in networks.values()}) < len(networks):
         raise DDRError(f"{', '.join(networks)}: some have the same name; rename one")
     common = size or patch_size(list(networks.values()))
-    for source, network in networks.items():
-        if is_own(source) and network.side * network.scale != common:
-            networks[source] = open_network(source, layers, common, **own)
-    return networks, common
+    try:
+        return {source: _at(network, common) for source, network in networks.items()}, common
+    except DDRError as error:
+        if len(networks) == 1:
+            raise
+        sides = ", ".join(f"{each.name} {each.side * each.scale}" for each in networks.values())
+        raise DDRError(
+            f"no patches suit all of them ({sides} pixels); measure them one by one: {error}"
+        ) from error
+
+
+def _at(network: Network, size: int) -> Network:
+    """The network as opened with HR patches of this size, of `patch_size`: it has to take them."""
+    side = size // network.scale
+    if side == network.side or not isinstance(network.module, ImageNetwork):
+        return network
+    tried(network.module, side, network.scale, network.name)
+    moved = replace(network, side=side, card=dict(network.card))
+    moved.card["sha256"] = moved.identity
+    return moved
 
 
 def patch_size(networks: Sequence[Network]) -> int:

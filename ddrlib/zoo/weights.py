@@ -7,6 +7,7 @@ import pickle
 import re
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -121,12 +122,11 @@ def read_ncnn(path: Path, module: nn.Module) -> dict[str, Tensor]:
 
 
 def _read_torch(path: Path) -> Any:
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if any(name.endswith("/constants.pkl") for name in archive.namelist()):
-                raise DDRError(
-                    f"{path} is a TorchScript archive, which is code; save the state dict alone"
-                )
+    with suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:  # else an older format
+        if any(name.endswith("/constants.pkl") for name in archive.namelist()):
+            raise DDRError(
+                f"{path} is a TorchScript archive, which is code; save the state dict alone"
+            )
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
