@@ -377,6 +377,7 @@ def test_modules_that_deepcopy_refuses_are_measured(factory):
 
 Pairs = image(lambda x: (torch.ones(len(x), 5), F.interpolate(x, scale_factor=2), x))
 Named = image(lambda x: {"loss": [x.mean()], "sr": F.interpolate(x, scale_factor=4), "lr": x})
+Denoised = image(lambda x: F.avg_pool2d(x, 3, 1, 1))
 Listed = image(lambda x: [F.interpolate(x, scale_factor=s) for s in (2, 4)])
 
 
@@ -387,6 +388,7 @@ Listed = image(lambda x: [F.interpolate(x, scale_factor=s) for s in (2, 4)])
         ("Named", 4, "gives a dict: its image ['sr'] is measured"),
         ("Listed", 2, "gives a list: its image [0] is measured"),
         ("Grey", 4, "gives one channel: it is shown in grey"),
+        ("Denoised", 1, "enlarges nothing (x1): it is measured on images that nothing enlarged"),
     ],
 )
 def test_the_first_image_is_taken_and_named(factory, scale, words):
@@ -701,6 +703,10 @@ def scripted():
         return torch.jit.script(nn.Upsample(scale_factor=4))
 
 
+def without_values():
+    return Toy().to("meta")
+
+
 class Stubborn(nn.Module):
     def float(self):
         raise OSError("no")
@@ -715,6 +721,7 @@ READY = Toy()
         (HERE + "leaving", ["leaving fails", "SystemExit"]),
         (HERE + "scripted", ["TorchScript", "return the module"]),
         (HERE + "Stubborn", ["Stubborn cannot be used in float32", "OSError: no"]),
+        (HERE + "without_values", ["Toy has weights without values (meta), such as tail.0.weight"]),
         (HERE + "Nothing.forward", ["forward fails"]),
         ("nets.py", ["'nets.py'", "such as nets.py:make"]),
         ("no/nets.py:make", ["no/nets.py: no such file"]),
