@@ -108,17 +108,17 @@ def degree_series(series: Mapping[Place, Layer]) -> Figure:
         x, y = means.T
         ax.plot(x, y, color="black", linewidth=1)
         ax.scatter(x, y, c=range(len(x)), cmap="viridis", s=70, edgecolors="black", zorder=3)
-        for end in (0, -1):
-            _name(ax, literal(layer.degradations[end]), means[end])
+        for end, above in ((0, 9), (-1, -15)):  # they may be neighbours
+            _name(ax, literal(layer.degradations[end]), means[end], above)
     return fig
 
 
-def _name(ax: Axes, text: str, place: np.ndarray) -> None:
-    """Write a name above a point."""
+def _name(ax: Axes, text: str, place: np.ndarray, above: float) -> None:
+    """Write a name so many points above a place."""
     ax.annotate(
         text,
         (place[0], place[1]),
-        (0, 9),
+        (0, above),
         textcoords="offset points",
         ha="center",
         fontsize="small",

@@ -121,12 +121,17 @@ def test_a_wrong_address_leads_back_to_the_book(browser, wrong):
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(StaticHost, directory=HTML))
     Thread(target=server.serve_forever, daemon=True).start()
     page = browser.new_page()
-    answers = {}
+    answers, errors = {}, []
+    page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("response", lambda response: answers.update({response.url: response.status}))
     address = f"http://127.0.0.1:{server.server_port}/book"
     page.goto(f"{address}/{wrong}")
     assert answers.pop(f"{address}/{wrong}") == 404
-    assert answers and set(answers.values()) == {200}, answers
+    parts = page.evaluate(
+        "[...document.querySelectorAll('link[rel=stylesheet], script[src]')].map((e) => e.href || e.src)"
+    )
+    assert len(parts) > 5 and {answers[part] for part in parts} == {200}
+    assert errors == []
     page.locator("article li a").first.click()
     page.wait_for_url(f"{address}/00_intro.html")
     page.close()
