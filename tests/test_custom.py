@@ -377,6 +377,7 @@ def test_modules_that_deepcopy_refuses_are_measured(factory):
 
 Pairs = image(lambda x: (torch.ones(len(x), 5), F.interpolate(x, scale_factor=2), x))
 Named = image(lambda x: {"loss": [x.mean()], "sr": F.interpolate(x, scale_factor=4), "lr": x})
+Denoised = image(lambda x: F.avg_pool2d(x, 3, 1, 1))
 Listed = image(lambda x: [F.interpolate(x, scale_factor=s) for s in (2, 4)])
 
 
@@ -387,6 +388,7 @@ Listed = image(lambda x: [F.interpolate(x, scale_factor=s) for s in (2, 4)])
         ("Named", 4, "gives a dict: its image ['sr'] is measured"),
         ("Listed", 2, "gives a list: its image [0] is measured"),
         ("Grey", 4, "gives one channel: it is shown in grey"),
+        ("Denoised", 1, "enlarges nothing (x1): it is measured on images that nothing enlarged"),
     ],
 )
 def test_the_first_image_is_taken_and_named(factory, scale, words):
@@ -505,6 +507,25 @@ def test_a_descriptor_gives_arguments_means_maps_and_constants(tmp_path):
         described(tmp_path, factory=HERE + "Conditioned", arguments={"depth": 6})
     with refused("fails on images of shape (3, 3, 32, 32)", "level"):
         load_custom(HERE + "Conditioned")
+
+
+class Unet(nn.Module):
+    """Two stacks of three blocks, one of two between them."""
+
+    def __init__(self):
+        super().__init__()
+        self.down, self.body, self.up = (
+            nn.Sequential(*(Block() for _ in range(k))) for k in (3, 2, 3)
+        )
+        self.head, self.tail = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 3, 1)
+
+    def forward(self, x):
+        x = self.down(self.head(x))
+        return self.tail(x + self.up(self.body(x)))
+
+
+def test_of_stacks_of_one_length_the_last_is_the_trunk():
+    assert load_custom(HERE + "Unet").trunk == ["up.0", "up.1", "up.2"]
 
 
 class Recurrent(nn.Module):
@@ -682,6 +703,10 @@ def scripted():
         return torch.jit.script(nn.Upsample(scale_factor=4))
 
 
+def without_values():
+    return Toy().to("meta")
+
+
 class Stubborn(nn.Module):
     def float(self):
         raise OSError("no")
@@ -696,6 +721,7 @@ READY = Toy()
         (HERE + "leaving", ["leaving fails", "SystemExit"]),
         (HERE + "scripted", ["TorchScript", "return the module"]),
         (HERE + "Stubborn", ["Stubborn cannot be used in float32", "OSError: no"]),
+        (HERE + "without_values", ["Toy has weights without values (meta), such as tail.0.weight"]),
         (HERE + "Nothing.forward", ["forward fails"]),
         ("nets.py", ["'nets.py'", "such as nets.py:make"]),
         ("no/nets.py:make", ["no/nets.py: no such file"]),

@@ -91,8 +91,10 @@ def test_one_image_at_a_time_of_one_size(tmp_path):
     assert torch.equal(network.module(IMAGES[..., :9]), given_by_pytorch(IMAGES[..., :9]))
     with refused("fixed.onnx fails on images of shape (1, 3, 8, 9)"):
         extract(network, IMAGES[:, :, :8, :9], device="cpu")
-    with refused("fixed.onnx fails on images of shape (1, 3, 32, 32)"):
-        load_custom(file, size=128)
+    for scale in (None, 4):
+        with refused("fixed.onnx takes images of 9 pixels, not of 32; leave the size out"):
+            load_custom(file, size=128, scale=scale)
+    assert load_custom(file, size=36).side == 9
     with refused("takes images of 9 x 12 pixels alone", "free sides"):
         load_custom(write_onnx(tmp_path / "oblong.onnx", (1, 3, 9, 12)))
 
@@ -119,6 +121,35 @@ def test_the_weights_are_part_of_what_it_is(file, tmp_path):
 def refused(*words: str):
     """The block raises a DDRError of one line that has these words, in this order."""
     return pytest.raises(DDRError, match=r"\A.*" + ".*".join(map(re.escape, words)) + r".*\Z")
+
+
+def test_weights_in_another_file_or_counted_as_inputs_and_whole_numbers(file, tmp_path, wanted):
+    model = onnx.load(file)
+    options = {"save_as_external_data": True, "location": "weights.bin", "size_threshold": 0}
+    onnx.save(model, tmp_path / "apart.onnx", **options)
+    assert torch.equal(load_custom(tmp_path / "apart.onnx").module(IMAGES), wanted["Output"])
+    (tmp_path / "weights.bin").unlink()
+    with refused("apart.onnx is damaged", "weights.bin"):
+        load_custom(tmp_path / "apart.onnx")
+    model = onnx.load(file)  # as older exporters do it
+    model.graph.input.extend(
+        onnx.helper.make_tensor_value_info(each.name, each.data_type, list(each.dims))
+        for each in model.graph.initializer
+    )
+    onnx.save(model, tmp_path / "old.onnx")
+    assert torch.equal(load_custom(tmp_path / "old.onnx").module(IMAGES), wanted["Output"])
+    quantization = pytest.importorskip("onnxruntime.quantization")
+    quantization.quantize_dynamic(file, tmp_path / "int8.onnx")
+    found = load_custom(tmp_path / "int8.onnx").module(IMAGES)
+    assert (found - wanted["Output"]).abs().max() < 0.05 * wanted["Output"].abs().max()
+
+
+def test_a_newer_version_is_named(file, tmp_path):
+    model = onnx.load(file)
+    model.ir_version = 99
+    onnx.save(model, tmp_path / "new.onnx")
+    with refused("new.onnx is of ONNX's IR version 99", "update onnx"):
+        load_custom(tmp_path / "new.onnx")
 
 
 def sized(file, side):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+from dataclasses import replace
 from types import SimpleNamespace
 
 import matplotlib
@@ -63,6 +64,17 @@ def test_along_depth_draws_chi_and_shares(measurement):
     drawn = {line.get_label(): line.get_ydata().tolist() for line in below.lines}
     assert drawn["degradation"] == [0.1, 0.3] and drawn["content"] == [0.5, 0.5]
     assert [text.get_text() for text in below.get_xticklabels()] == ["a", "b"]
+
+
+def test_along_depth_shows_the_largest_index_of_any_network_and_names_that_can_be_read(measurement):
+    layers = [layer(f"body.{k}", 900.0, 0.1) for k in range(50)]
+    other = replace(measurement, network="other", layers=layers)
+    above, higher, _, below = curves.along_depth([measurement, other]).axes
+    assert above.get_ylim() == higher.get_ylim() and above.get_ylim()[0] == 0
+    assert above.get_ylim()[1] > 900
+    named = [text.get_text() for text in below.get_xticklabels()]
+    assert named[-1] == "body.49" and len(named) <= 24
+    assert below.get_xticks()[-1] == 49 and len(set(np.diff(below.get_xticks()))) == 1
 
 
 def test_projections_draw_every_point_under_its_label(measurement):

@@ -88,8 +88,8 @@ class Examined:
                 "the weights, input_range, mean and the order of the colours"
             )
         sorts = Finding(
-            f"In {layer.name}, the deepest of its blocks, {name} sorts its inputs by degradation "
-            "rather than by content.",
+            f"In {layer.name}, the last of its longest stack of blocks, {name} sorts its inputs by "
+            "degradation rather than by content.",
             (found.low > layer.variance.content.high, layer.knn_degradation.low > layer.knn_chance),
             "the component of degradation lies above that of content, intervals apart; more "
             "neighbours than by chance have the same degradation",

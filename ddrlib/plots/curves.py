@@ -18,6 +18,8 @@ from ddrlib.plots.palette import MARKERS, PALETTE, SHARES
 from ddrlib.plots.panels import Place, grid, grid_of, legend, literal
 from ddrlib.zoo.names import plain_name
 
+MOST_NAMES = 24  # of layers under a panel
+
 
 def along_depth(measurements: Sequence[Measurement]) -> Figure:
     """How each network's features are organised, layer by layer.
@@ -40,6 +42,8 @@ def along_depth(measurements: Sequence[Measurement]) -> Figure:
     for (above, below), measurement in zip(axes.T, measurements, strict=True):
         _draw_chi(above, measurement)
         _draw_shares(below, measurement)
+    for above in axes[0]:  # once all are drawn: a limit ends the scaling of all that share the axis
+        above.set_ylim(bottom=0)
     legend(fig, axes[1, :1])
     return fig
 
@@ -55,7 +59,6 @@ def _draw_chi(ax: Axes, measurement: Measurement) -> None:
         }
         ax.errorbar(depth, [c.mean for c in chi], yerr=[c.sd for c in chi], **look)
     ax.set_yscale("symlog", linthresh=1)
-    ax.set_ylim(bottom=0)
     ax.set_xticks(depth, [])
 
 
@@ -65,7 +68,10 @@ def _draw_shares(ax: Axes, measurement: Measurement) -> None:
         shares = [getattr(layer.variance, factor) for layer in measurement.layers]
         _with_band(ax, depth, shares, SHARES[factor], marker, factor)
     ax.set_ylim(-0.02, 1)
-    ax.set_xticks(depth, [literal(layer.name) for layer in measurement.layers], rotation=90)
+    step = -(-len(depth) // MOST_NAMES)
+    named = depth[::-step][::-1]  # the last layer among them
+    names = [literal(measurement.layers[place].name) for place in named]
+    ax.set_xticks(named, names, rotation=90)
 
 
 def _with_band(

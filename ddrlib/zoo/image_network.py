@@ -154,11 +154,22 @@ def fitted(
                 continue
             if size and size % found == 0 and size != side * found:
                 side = size // found
-                tried(module, side, found, name)
+                try:
+                    tried(module, side, found, name)
+                except DDRError as error:
+                    raise _of_other_sides(error, side, brought, name) from error
             elif not known and errors and side != brought.sides[0]:
                 notes.append(f"{name} takes no images of {brought.sides[0]} pixels, but of {side}")
             return Fitted(module, side, found, notes)
-    raise errors[0]
+    raise _of_other_sides(errors[0], known[0], brought, name) if known else errors[0]
+
+
+def _of_other_sides(error: DDRError, side: int, brought: Brought, name: str) -> DDRError:
+    """What to say of a network that does not take images of the side that a size asks for."""
+    if brought.sides is SIDES:  # of none that is known
+        return error
+    sides = few([str(each) for each in brought.sides], 3)
+    return DDRError(f"{name} takes images of {sides} pixels, not of {side}; leave the size out")
 
 
 def _channels(brought: Brought, use: Use, name: str) -> Sequence[int]:

@@ -75,14 +75,16 @@ class Network:
     def trunk(self) -> list[str]:
         """The layers of its longest stack of blocks, in order of depth; the last is the deepest.
 
-        The runs of a block that runs several times are a stack too. A network that is built of no
-        stack is all trunk, but for its output.
+        Of stacks of one length, as a U-Net has them, it is the last. The runs of a block that runs
+        several times are a stack too. A network that is built of no stack is all trunk, but for its
+        output.
         """
         stacks = {
             layer: path_of(path) if CALL in path else path.removeprefix(INSIDE).rpartition(".")[0]
             for layer, path in self.layers.items()
         }
-        ((longest, _),) = Counter(filter(None, stacks.values())).most_common(1) or [("", 0)]
+        lengths = Counter(filter(None, stacks.values()))
+        longest = max(reversed(lengths), key=lengths.__getitem__, default="")
         return [layer for layer, path in self.layers.items() if path and stacks[layer] == longest]
 
 

@@ -44,6 +44,11 @@ def read_onnx(path: Path, seed: int | None = None) -> Brought:
         raise DDRError(f"ONNX file {path} does not exist; check the path")
     onnx, onnxruntime = optional("onnx"), optional("onnxruntime")
     model = guarded(f"{path} is damaged or no ONNX file", onnx.load, path)
+    if model.ir_version > onnx.IR_VERSION:
+        raise DDRError(
+            f"{path} is of ONNX's IR version {model.ir_version}, and {onnx.IR_VERSION} is the newest "
+            "known here; update onnx and onnxruntime, or export it for an older version"
+        )
     if seed is not None:
         _shuffle(onnx, model.graph, seed)
     image, *others = _inputs(onnx, model.graph, path)

@@ -46,6 +46,10 @@ def bring(descriptor: Descriptor) -> Brought:
         if descriptor.maps:  # given by the user, in place of those that spandrel would give
             brought = Brought(brought.module, sides=brought.sides)
     kind = type(brought.module).__name__
+    if empty := [name for name, weight in brought.module.named_parameters() if weight.is_meta]:
+        raise DDRError(
+            f"{kind} has weights without values (meta), such as {empty[0]}; make them first"
+        )
     guarded(f"{kind} cannot be used in float32", _freeze, brought.module)
     return brought
 
