@@ -208,6 +208,7 @@ def test_degree_series_joins_the_means_of_the_degrees_in_order():
     ax = maps.degree_series({("net", "blur"): named}).axes[0]
     assert ax.collections[0].get_offsets().tolist() == xy.tolist()
     assert ax.lines[0].get_xydata().tolist() == [[3, 4], [11, 12]]
+    assert {text.get_text(): text.xy for text in ax.texts} == {"clean": (3, 4), "blur4": (11, 12)}
 
 
 def test_pair_maps_share_one_scale():
@@ -215,7 +216,8 @@ def test_pair_maps_share_one_scale():
         pd.DataFrame([[np.nan, v], [v, np.nan]], list("ab"), list("ab")) for v in (0.2, 0.4)
     )
     fig = matrices.pair_maps({"one": one, "two": two}, "component")
-    assert [ax.collections[0].get_clim() for ax in fig.axes[:2]] == [(0, 0.4), (0, 0.4)]
+    assert [ax.collections[0].get_clim() for ax in fig.axes[:2]] == [(0, 40), (0, 40)]
+    assert [text.get_text() for text in fig.axes[0].texts] == ["20", "20"]
 
 
 # Names

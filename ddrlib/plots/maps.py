@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -93,19 +94,33 @@ def degree_series(series: Mapping[Place, Layer]) -> Figure:
     Returns
     -------
     Figure
-        A panel for each; small dots are images, large ones the means of a degree, joined in order.
+        A panel for each; small dots are images, large ones the means of a degree, joined in order,
+        the first and the last of which are named.
     """
     fig, axes = grid_of(series, (3.6, 2.9))
     for place, layer in series.items():
         ax, xy = axes[place], layer.scores[:, :2]
-        drawn = shaded(ax, xy, layer.degradation)
+        shaded(ax, xy, layer.degradation)
         means = xy.reshape(len(layer.degradations), layer.n, 2).mean(axis=1)
         x, y = means.T
         ax.plot(x, y, color="black", linewidth=1)
         ax.scatter(x, y, c=range(len(x)), cmap="viridis", s=70, edgecolors="black", zorder=3)
-        bar = fig.colorbar(drawn, ax=ax, ticks=range(len(means)))
-        bar.ax.set_yticklabels(layer.degradations, fontsize="x-small")
+        for end in (0, -1):
+            _name(ax, literal(layer.degradations[end]), means[end])
     return fig
+
+
+def _name(ax: Axes, text: str, place: np.ndarray) -> None:
+    """Write a name above a point."""
+    ax.annotate(
+        text,
+        (place[0], place[1]),
+        (0, 9),
+        textcoords="offset points",
+        ha="center",
+        fontsize="small",
+        fontweight="bold",
+    )
 
 
 def embedding_maps(maps: Mapping[str, np.ndarray], degrees: Mapping[str, np.ndarray]) -> Figure:

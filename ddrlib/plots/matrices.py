@@ -40,14 +40,14 @@ def heatmap(table: pd.DataFrame, label: str, fmt: str = ".2g", **options: Any) -
 
 
 def pair_maps(tables: Mapping[str, pd.DataFrame], label: str) -> Figure:
-    """Symmetric matrices one above the other on one colour scale from 0, their numbers written in.
+    """Symmetric matrices one above the other on one colour scale from 0, written in per cent.
 
     Parameters
     ----------
     tables
-        By title: matrices of one size, such as those of `ddrlib.measure.pairs.Pairs.table`.
+        By title: matrices of shares, of one size, such as those of `ddrlib.measure.pairs.Pairs.table`.
     label
-        What the numbers are, and in which unit.
+        What the shares are of.
 
     Returns
     -------
@@ -57,17 +57,18 @@ def pair_maps(tables: Mapping[str, pd.DataFrame], label: str) -> Figure:
     side = len(next(iter(tables.values())))
     blank = [""] * len(tables)
     fig, axes = grid(blank, [""], (2.4 + 0.62 * side, 1.0 + 0.36 * side), sharex=True)
-    highest = max(np.nanmax(table.to_numpy()) for table in tables.values())
+    highest = 100 * max(np.nanmax(table.to_numpy()) for table in tables.values())
     look = {
         "vmin": 0,
         "vmax": highest,
         "annot": True,
-        "fmt": ".2f",
+        "fmt": ".0f",
+        "annot_kws": {"size": "small"},
         "cbar": True,
         "linewidths": 0.5,
     }
     for ax, (name, table) in zip(axes[:, 0], tables.items(), strict=True):
-        matrix(ax, table, cbar_kws={"label": literal(label)}, **look)
+        matrix(ax, 100 * table, cbar_kws={"label": literal(f"{label} (%)")}, **look)
         ax.set_title(literal(name))
     return fig
 

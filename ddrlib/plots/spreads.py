@@ -16,6 +16,7 @@ from ddrlib.plots.palette import MARKERS, PALETTE
 from ddrlib.plots.panels import grid, legend, literal
 
 OF_SPLITS = ("pi", 95)  # bands and bars hold 95 % of the splits
+MOST_NAMES = 24  # of layers under a panel
 
 
 def few_shots(found: pd.DataFrame, chance: float) -> Figure:
@@ -87,6 +88,7 @@ def degree_orders(found: pd.DataFrame) -> Figure:
         ax=ax,
     )
     ax.set(xlabel="", ylabel="Spearman's rho, predicted and true level")
+    ax.tick_params(axis="x", rotation=45)
     ax.set_ylim(top=1.02)
     legend(fig, [ax])
     return fig
