@@ -17,7 +17,7 @@ PHOTOS = DATA / "photos"
 HEAD = """\
 # Where the photographs come from
 
-Made by `scripts/attribution.py` from `photos.tsv`; do not edit.
+<!-- Made by scripts/attribution.py from photos.tsv; do not edit. -->
 
 {count} photographs, each with its author and licence as the package that carries it states them.
 All were changed: reduced in size (Lanczos; the factor is given) and stored anew, those of `train/`

@@ -65,3 +65,10 @@ def test_the_book_lists_all_claims_and_nothing_else(monkeypatch, tmp_path):
     monkeypatch.setenv("DDR_RUN", json.dumps({"executed": str(tmp_path)}))
     assert [found["chapter"] for found in claims.claims()] == ["01_a", "02_b"]
     assert claims.claims()[0] == {"chapter": "01_a", "key": "y", **verdict}
+
+
+@pytest.mark.parametrize("holds, said", [(True, "yes"), ([True, False], "no"), ([], "no")])
+def test_a_sentence_depends_on_a_verdict(monkeypatch, holds, said):
+    show(monkeypatch, holds=holds)
+    assert claims.as_found("grass", "yes", "no") == said
+    assert claims.as_found("grass", "yes") in ("yes", "")

@@ -57,6 +57,27 @@ def test_columns_are_stacked_in_blocks_that_keep_their_rows():
     assert len(fig.legends) == 1 and len(fig.legends[0].get_texts()) == 4
 
 
+def test_a_layout_leaves_nothing_to_the_next():
+    """Names of rows are copied for a column of blocks, and those of columns that move back go again."""
+    fig = maps_of(2, 10)
+    fig.axes[0].yaxis.label.set(rotation=0, ha="right")
+    for_pages(fig)
+    named = [i for i, ax in enumerate(fig.axes) if ax.get_ylabel()]
+    beside = fig.axes[0].get_gridspec().ncols
+    assert named == [10 * row + i for row in (0, 1) for i in range(0, 10, beside)]
+    assert fig.axes[0].yaxis.label.get_ha() == "right"
+
+
+def test_panels_that_are_a_little_too_wide_stay_in_one_row():
+    fig = maps_of(1, 3)
+    for_pages(fig)
+    assert fig.axes[0].get_gridspec().get_geometry() == (2, 2)
+    fig, axes = grid([""], ["a", "b", "c"], (2.4, 2.5))
+    wide, narrow = for_pages(fig).values()
+    assert axes[0, 0].get_gridspec().get_geometry() == (1, 3)
+    assert narrow.width / narrow.height == pytest.approx(wide.width / wide.height, rel=0.15)
+
+
 def test_the_dark_theme_is_in_the_same_file_and_the_file_is_always_the_same():
     svg = for_pages(maps_of(1, 2))["wide"][0].decode()
     assert svg == for_pages(maps_of(1, 2))["wide"][0].decode()

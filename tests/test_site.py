@@ -138,6 +138,14 @@ def test_build_and_failed_rebuild(folder):
         assert "THEBE" not in text  # sphinx_thebe declares a name twice: an error on every page
         assert 'src="http' not in text and 'rel="stylesheet" href="http' not in text
 
+    missing = (html / "404.html").read_text()
+    names = ("00_intro", "01_widget", "references", "licences", "photographs", "cite")
+    assert all(f'<li><a href="{name}.html">' in missing for name in names)
+    assert missing.index('createElement("base")') < missing.index('rel="stylesheet"')
+    # A page without a formula does without MathJax, even if it is the root of one with formulas.
+    assert "tex-chtml" in widget.read_text() and "window.MathJax" in widget.read_text()
+    assert "tex-chtml" not in intro.read_text() and "window.MathJax" not in intro.read_text()
+
     assert "_static/widgets.js" in widget.read_text()
     assert "_static/widgets.js" not in intro.read_text()
     assert (html / "_static/mathjax/tex-chtml-full.js").exists()

@@ -1,6 +1,6 @@
 """Numbers and names in sentences."""
 
-from ddrlib.book.words import beside, listed, percents, words
+from ddrlib.book.words import beside, listed, percents, span, words
 from ddrlib.measure.intervals import Interval
 
 
@@ -13,7 +13,15 @@ def test_numbers_side_by_side_have_equally_many_decimals():
 
 
 def test_shares_are_given_in_per_cent():
-    assert percents([0.344, 1]) == "34%, 100%" and percents([]) == "none"
+    assert percents([1, 0.344, 0.5]) == "34–100%" and percents([]) == "none"
+    assert percents([0.344, 0.336]) == "34%"
+
+
+def test_a_span_runs_from_the_smallest_to_the_largest():
+    assert span([0.1823, 0.1418, 0.1724]) == "0.142–0.182"
+    assert span([2000, 2000]) == "2,000" and span(iter([0.5])) == "0.500" and span([]) == "none"
+    assert span([26.871, 26.869]) == "26.87" and span([0.5, -1.5]) == "-1.50 to 0.50"
+    assert span([0.576], [1.85]) == "0.58"
 
 
 def test_names_are_joined_as_in_a_sentence():

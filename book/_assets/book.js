@@ -37,7 +37,24 @@
     link.removeAttribute("id");
     link.firstElementChild.href = `#${area.id}`;
     link.firstElementChild.textContent = "Skip to the widget";
+    link.onclick = () => area.closest("details")?.setAttribute("open", "");
     first.after(link);
+  }
+
+  // On a phone, rows of wide tables become cards, whose cells say what they are (book.css).
+  const MOST = 4; // columns that fit there
+  function label(table) {
+    const names = [...table.tHead.rows[0].cells].map((cell) => cell.textContent);
+    if (names.length <= MOST) return;
+    table.classList.add("ddr-cards");
+    table.role = "table"; // which another display takes away
+    for (const row of table.tBodies[0].rows) {
+      row.role = "row";
+      [...row.cells].forEach((cell, k) => {
+        cell.role = cell.matches("th") ? "rowheader" : "cell";
+        cell.dataset.label = k ? names[k] : "";
+      });
+    }
   }
 
   window.addEventListener("beforeprint", function () {
@@ -58,6 +75,7 @@
       summary.removeAttribute("aria-label");
     }
     linkToWidget();
+    document.querySelectorAll(".ddr-figure table").forEach(label);
     document.querySelectorAll(".ddr-enlarge").forEach((link) => link.addEventListener("click", enlarge));
     // A bibliography is a list of list items; docutils gives its entries a role of their own.
     for (const entry of document.querySelectorAll(".citation")) entry.role = "listitem";

@@ -122,8 +122,13 @@
       entries.filter((entry) => entry.isIntersecting).forEach(({ target }) => target.start());
     }, { rootMargin: NEAR });
     areas.forEach((area) => observer.observe(area));
-    // The address may be that of a view: the widget that knows it shows it.
-    if (location.hash.includes("=")) areas.forEach((area) => area.start());
+    // The address may be that of a view: the widget that knows it shows it, unfolded.
+    if (location.hash.includes("=")) {
+      areas.forEach((area) => {
+        area.closest("details")?.setAttribute("open", "");
+        area.start();
+      });
+    }
     addEventListener("beforeprint", () => areas.forEach((area) => area.start()));
   });
 })();

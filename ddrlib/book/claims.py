@@ -114,6 +114,31 @@ def verdict_of(key: str) -> str:
     return kept_claims()[key]["verdict"]
 
 
+def as_found(key: str, supported: str, otherwise: str = "") -> str:
+    """What a sentence says, depending on one of this chapter's claims.
+
+    Parameters
+    ----------
+    key
+        That of the claim.
+    supported
+        Said where this run supports it.
+    otherwise
+        Said where it does not, or in part only, or where it could not be tested.
+
+    Returns
+    -------
+    str
+        One of the two.
+
+    Raises
+    ------
+    KeyError
+        For a claim that was not made yet.
+    """
+    return supported if verdict_of(key) == SUPPORTED else otherwise
+
+
 def claims() -> list[dict]:
     """The claims of the chapters that are done, in the order of the book.
 

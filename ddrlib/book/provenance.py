@@ -7,6 +7,7 @@ import json
 import os
 import time
 from base64 import b64encode
+from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from ddrlib.plots.rendering import Layout
+
+PIXELS = 96  # of CSS, per inch
 _started = time.perf_counter()
 
 
@@ -55,10 +59,11 @@ def show_figure(fig: Figure, name: str, alt: str, caption: str = "", **made_by: 
     run = Run.current()
     layouts = for_pages(fig)
     pyplot.close(fig)  # else Jupyter shows it a second time
-    wide, width = layouts["wide"]
-    path = _keep(run, f"{name}.svg", wide)
-    narrow = _keep(run, f"{name}.narrow.svg", layouts["narrow"][0])
-    picture = _carried(wide, width, alt) if run.interactive else _linked(path, narrow, width, alt)
+    paths = [
+        _keep(run, f"{name}{ending}", layouts[layout].svg)
+        for layout, ending in (("wide", ".svg"), ("narrow", ".narrow.svg"))
+    ]
+    picture = _carried(layouts["wide"], alt) if run.interactive else _linked(paths, layouts, alt)
     below = f'<p class="ddr-caption">{escape(caption)}</p>' if caption else ""
     what = {"figure": name, "alt": alt, "caption": caption}
     _show(run, name, picture, below, what, made_by)
@@ -114,18 +119,24 @@ def show_table(table: pd.DataFrame, name: str, caption: str, **made_by: Any) -> 
     _show(run, name, as_html(table, caption), link, what, made_by)
 
 
-def _carried(svg: bytes, width: float, alt: str) -> str:
-    """A picture of so many inches for an open notebook, which has to carry it."""
-    source = f"data:image/svg+xml;base64,{b64encode(svg).decode()}"
-    return f'<img src="{source}" alt="{escape(alt)}" style="width: {width:.2f}in">'
+def _carried(wide: Layout, alt: str) -> str:
+    """A picture for an open notebook, which has to carry it."""
+    source = f"data:image/svg+xml;base64,{b64encode(wide.svg).decode()}"
+    return f'<img src="{source}" alt="{escape(alt)}" {_size(wide)}>'
 
 
-def _linked(wide: str, narrow: str, width: float, alt: str) -> str:
+def _size(layout: Layout) -> str:
+    """What a picture takes, in pixels: known before it is loaded, nothing moves when it is."""
+    return f'width="{layout.width * PIXELS:.0f}" height="{layout.height * PIXELS:.0f}"'
+
+
+def _linked(paths: list[str], layouts: Mapping[str, Layout], alt: str) -> str:
     """A picture for a page: two files for two widths, each with two looks (`ddrlib.plots.rendering`)."""
+    wide, narrow = paths
     pictures = (
         f'<picture class="ddr-on-{mode}">'
-        f'<source media="(max-width: 600px)" srcset="{narrow}{part}">'
-        f'<img src="{wide}{part}" alt="{escape(alt)}" style="width: {width:.2f}in" loading="lazy">'
+        f'<source media="(max-width: 600px)" srcset="{narrow}{part}" {_size(layouts["narrow"])}>'
+        f'<img src="{wide}{part}" alt="{escape(alt)}" {_size(layouts["wide"])} loading="lazy">'
         "</picture>"
         for mode, part in {"light": "", "dark": "#dark"}.items()
     )

@@ -181,10 +181,11 @@ def _figure(figure: Figure, caption: str) -> str:
     """A figure in both layouts, each of which follows the theme by itself."""
     layouts = for_pages(figure)
     pyplot.close(figure)
-    (wide, width), (narrow, _) = layouts["wide"], layouts["narrow"]
+    wide, narrow = layouts["wide"], layouts["narrow"]
     return (
-        f'<figure><picture><source media="(max-width: 600px)" srcset="{_carried(narrow)}">'
-        f'<img src="{_carried(wide)}" alt="{escape(caption)}" style="width: {width:.2f}in"></picture>'
+        f'<figure><picture><source media="(max-width: 600px)" srcset="{_carried(narrow.svg)}">'
+        f'<img src="{_carried(wide.svg)}" alt="{escape(caption)}" style="width: {wide.width:.2f}in">'
+        "</picture>"
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
 

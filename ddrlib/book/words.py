@@ -27,8 +27,28 @@ def listed(numbers: Iterable[float], others: Iterable[float] = ()) -> str:
     return ", ".join(f"{number:,.{digits}f}" for number in numbers) or "none"
 
 
+def span(numbers: Iterable[float], others: Iterable[float] = ()) -> str:
+    """Numbers from the smallest to the largest, as a sentence says them: "0.142–0.176".
+
+    Parameters
+    ----------
+    numbers
+        Those that are meant.
+    others
+        What they are compared with in the same sentence, which counts for the decimals too.
+
+    Returns
+    -------
+    str
+        One number where all of them are printed alike; "none" for none.
+    """
+    numbers = list(numbers)
+    digits = decimals(*numbers, *others)
+    return _ends([f"{number:,.{digits}f}" for number in sorted(numbers)])
+
+
 def percents(shares: Iterable[float]) -> str:
-    """Shares in one line, in per cent: "34%, 43%"; "none" for none.
+    """Shares from the smallest to the largest, in per cent: "34–43%".
 
     Parameters
     ----------
@@ -38,9 +58,16 @@ def percents(shares: Iterable[float]) -> str:
     Returns
     -------
     str
-        Whole per cents.
+        Whole per cents; one where all of them are printed alike; "none" for none.
     """
-    return ", ".join(f"{share:.0%}" for share in shares) or "none"
+    found = _ends([f"{100 * share:.0f}" for share in sorted(shares)])
+    return found if found == "none" else f"{found}%"
+
+
+def _ends(texts: list[str]) -> str:
+    """The first and the last of sorted texts; a dash would be lost beside a minus."""
+    joint = " to " if any(text.startswith("-") for text in texts) else "–"
+    return joint.join(dict.fromkeys((texts[0], texts[-1]))) if texts else "none"
 
 
 def words(names: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ import io
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib import rc_context
@@ -23,30 +23,45 @@ from ddrlib.plots.palette import INK, LINE
 COLUMN, PHONE = (7.0, 0.65), (3.7, 0.7)
 DARK = {INK: "#e3e6ea", LINE: "#4a525b", "#000000": "#ffffff"}
 DARK |= {"#783018": "#c98a6b", "#7B2D8E".lower(): "#c08ad0"}  # too dark to be seen there
+# How much too wide a row may be to be pressed, not broken; three are not broken into two and one.
+PRESSED, THREE = 1.25, 1.6
 PIXELS = 200  # per inch, of photographs within a figure
 
 
-def for_pages(fig: Figure) -> dict[str, tuple[bytes, float]]:
-    """The SVG of each layout, "wide" and "narrow", with its width in inches. The figure is changed."""
+class Layout(NamedTuple):
+    """A figure as a file, and its size in inches."""
+
+    svg: bytes
+    width: float
+    height: float
+
+
+def for_pages(fig: Figure) -> dict[str, Layout]:
+    """The figure in each layout, "wide" and "narrow". It is changed."""
     specs = {ax: spec for ax in fig.axes if (spec := ax.get_subplotspec())}
     panels = {(spec.rowspan.start, spec.colspan.start): ax for ax, spec in specs.items()}
     shape = next(iter(specs.values())).get_gridspec().get_geometry()
     size = fig.get_size_inches() / shape[::-1]
+    labels = {ax: (ax.get_ylabel(), _ticks_are_named(ax)) for ax in panels.values()}
     layouts = {}
     for name, (width, scale) in {"wide": COLUMN, "narrow": PHONE}.items():
+        for ax, (label, named) in labels.items():
+            ax.yaxis.label.set_text(label)
+            ax.tick_params(labelleft=named)
         _arrange(fig, panels, shape, size, width / scale)
         layouts[name] = _svg(fig)
     return layouts
 
 
-def _svg(fig: Figure) -> tuple[bytes, float]:
-    """The file and its width in inches: transparent, the same bytes for the same figure."""
+def _svg(fig: Figure) -> Layout:
+    """Transparent, and the same bytes for the same figure."""
     buffer = io.BytesIO()
     with rc_context({"svg.fonttype": "path", "svg.hashsalt": "ddr", "svg.image_inline": True}):
         options: dict[str, Any] = {"metadata": {"Date": None}, "transparent": True}
         fig.savefig(buffer, format="svg", dpi=PIXELS, bbox_inches="tight", **options)
     text = buffer.getvalue().decode()
-    points = float(re.search(r'<svg[^>]* width="([\d.]+)pt"', text)[1])  # type: ignore[index]
+    size = re.search(r'<svg[^>]* width="([\d.]+)pt" height="([\d.]+)pt"', text)
+    assert size is not None
     rules = "".join(
         f'#dark:target [style*="{kind}: {light}"] {{{kind}: {dark} !important}}'
         for light, dark in DARK.items()
@@ -54,7 +69,8 @@ def _svg(fig: Figure) -> tuple[bytes, float]:
     )
     text = text.replace("<svg ", '<svg id="dark" ', 1)
     head, defs, rest = text.partition(" <defs>")
-    return f"{head} <style>{rules}</style>\n{defs}{rest}".encode(), points / 72
+    svg = f"{head} <style>{rules}</style>\n{defs}{rest}".encode()
+    return Layout(svg, float(size[1]) / 72, float(size[2]) / 72)
 
 
 def _arrange(
@@ -70,7 +86,10 @@ def _arrange(
     keeps its rows and says their names again.
     """
     rows, columns = shape
-    blocks = math.ceil(columns / max(round(width / size[0]), 1))
+    fitting = max(round(width / size[0]), 1)
+    if columns * size[0] < (THREE if columns == 3 else PRESSED) * width:
+        fitting = columns
+    blocks = math.ceil(columns / fitting)
     beside = math.ceil(columns / blocks)
     places = fig.add_gridspec(rows * blocks, beside)
     for (row, column), ax in panels.items():
@@ -81,9 +100,17 @@ def _arrange(
             ax.tick_params(labelleft=any(tick.get_text() for tick in first.get_yticklabels()))
             if not ax.get_ylabel():
                 _copy_label(first, ax)
-    fig.set_size_inches(min(beside * size[0], width), blocks * rows * size[1])
+    # The names of rows, which each block has again, need room as well.
+    natural, height = beside * size[0], blocks * rows * size[1]
+    if blocks == 1 < columns or any(ax.images for ax in panels.values()):
+        height *= min(width / natural, 1)  # panels keep their shape
+    fig.set_size_inches(width if blocks > 1 else min(natural, width), height)
     for legend in fig.legends:
         _narrow(fig, legend, width)
+
+
+def _ticks_are_named(ax: Axes) -> bool:
+    return bool(ax.yaxis.get_tick_params().get("labelleft", True))
 
 
 def _copy_label(one: Axes, other: Axes) -> None:
