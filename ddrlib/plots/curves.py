@@ -18,7 +18,6 @@ from ddrlib.plots.palette import MARKERS, PALETTE, SHARES
 from ddrlib.plots.panels import Place, grid, grid_of, legend, literal
 from ddrlib.zoo.names import plain_name
 
-OF_SPLITS = ("pi", 95)  # bands and bars hold 95 % of the splits
 MOST_NAMES = 24  # of layers under a panel
 
 

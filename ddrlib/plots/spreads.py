@@ -16,7 +16,6 @@ from ddrlib.plots.palette import MARKERS, PALETTE
 from ddrlib.plots.panels import grid, legend, literal
 
 OF_SPLITS = ("pi", 95)  # bands and bars hold 95 % of the splits
-MOST_NAMES = 24  # of layers under a panel
 
 
 def few_shots(found: pd.DataFrame, chance: float) -> Figure:
