@@ -21,7 +21,7 @@ from ddrlib.applications.identification import Split, Trial, random_splits
 from ddrlib.degrade.degradation import degrade
 from ddrlib.errors import DDRError
 from ddrlib.measure.intervals import mean_interval
-from ddrlib.plots import curves, maps
+from ddrlib.plots import matrices, spreads
 from ddrlib.widgets.distortion_viewer import identification_viewer
 
 TYPES, LEVELS, REFERENCES = ("blur", "jpeg", "noise"), 5, 12
@@ -241,7 +241,7 @@ def test_figures_draw_the_tables():
         ],
         columns=["method", "split", "shots", "accuracy"],
     )
-    ax = curves.few_shots(found, chance=0.25).axes[0]
+    ax = spreads.few_shots(found, chance=0.25).axes[0]
     assert ax.lines[0].get_ydata() == pytest.approx([0.4, 0.5])
     assert [text.get_text() for text in ax.figure.legends[0].get_texts()] == [
         "one",
@@ -249,7 +249,7 @@ def test_figures_draw_the_tables():
         "chance, 25%",
     ]
     table = pd.DataFrame([[0.75, 0.25], [0, 1]], index=["a", "b"], columns=["a", "b"])
-    ax = maps.confusions({"one": table}).axes[0]
+    ax = matrices.confusions({"one": table}).axes[0]
     assert [text.get_text() for text in ax.texts] == ["75", "25", "0", "100"]
     rho = pd.DataFrame(
         [
@@ -264,7 +264,7 @@ def test_figures_draw_the_tables():
         ],
         columns=["method", "split", "type", "rho"],
     )
-    ax = curves.degree_orders(rho).axes[0]
+    ax = spreads.degree_orders(rho).axes[0]
     assert [text.get_text() for text in ax.get_xticklabels()] == ["blur", "noise"]
     assert ax.lines[0].get_ydata() == pytest.approx([0.9, 0.5])
     plt.close("all")

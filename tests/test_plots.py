@@ -21,7 +21,7 @@ from ddrlib.measure.embedded import Chi, EmbeddedLayer
 from ddrlib.measure.intervals import Interval
 from ddrlib.measure.measurement import Measurement
 from ddrlib.measure.metrics import VarianceSplit
-from ddrlib.plots import atlas, curves, maps
+from ddrlib.plots import atlas, curves, maps, matrices, spreads
 
 
 @pytest.fixture(autouse=True)
@@ -215,7 +215,7 @@ def test_pair_maps_share_one_scale():
     one, two = (
         pd.DataFrame([[np.nan, v], [v, np.nan]], list("ab"), list("ab")) for v in (0.2, 0.4)
     )
-    fig = maps.pair_maps({"one": one, "two": two}, "component")
+    fig = matrices.pair_maps({"one": one, "two": two}, "component")
     assert [ax.collections[0].get_clim() for ax in fig.axes[:2]] == [(0, 40), (0, 40)]
     assert [text.get_text() for text in fig.axes[0].texts] == ["20", "20"]
 
@@ -252,12 +252,12 @@ def named_figures(measurement):
     yield maps.projections([named], [[NAME]], labels=np.array([NAME, "b", "b", "b"]))
     yield maps.overlays({(NAME, NAME): (xy, NAME)}, [NAME, "blur4"])
     yield maps.degree_series({(NAME, NAME): named.layers[0]})
-    yield maps.pair_maps({NAME: square}, NAME)
+    yield matrices.pair_maps({NAME: square}, NAME)
     yield maps.embedding_maps({NAME: xy}, {"blur": np.arange(8)})
-    yield maps.heatmap(square, NAME)
-    yield maps.layer_maps({NAME: square}, "share")
-    yield maps.confusions({NAME: square})
-    yield maps.gain_maps(gains)
+    yield matrices.heatmap(square, NAME)
+    yield matrices.layer_maps({NAME: square}, "share")
+    yield matrices.confusions({NAME: square})
+    yield matrices.gain_maps(gains)
     yield maps.pictures({NAME: torch.zeros(1, 3, 4, 4)}, [NAME])
     yield curves.along_depth([named])
     yield curves.growth(pd.DataFrame([log]), {"PSNR": ("psnr", "")})
@@ -266,11 +266,11 @@ def named_figures(measurement):
         pd.DataFrame([{**row, "SRGA": interval}]), "SRGA", "degree", "family", "kind"
     )
     yield curves.against_loss(pd.DataFrame([{**loss, "value": 1.0, "loss of PSNR": 2.0}]))
-    yield curves.few_shots(pd.DataFrame([split]), 0.1)
-    yield curves.degree_orders(pd.DataFrame([split]))
-    yield curves.gain_bars({NAME: interval}, gains)
+    yield spreads.few_shots(pd.DataFrame([split]), 0.1)
+    yield spreads.degree_orders(pd.DataFrame([split]))
+    yield spreads.gain_bars({NAME: interval}, gains)
     training = {"kind": NAME, "measure": NAME, "value": 1.0}
-    yield curves.trainings(pd.DataFrame([training]), {NAME: {NAME: 0.5}})
+    yield spreads.trainings(pd.DataFrame([training]), {NAME: {NAME: 0.5}})
 
 
 def test_names_with_dollar_signs_are_shown_as_they_are(measurement):
@@ -283,7 +283,7 @@ def test_names_with_dollar_signs_are_shown_as_they_are(measurement):
 def test_every_figure_takes_such_names(measurement):
     functions = {
         name
-        for module in (maps, curves)
+        for module in (maps, matrices, curves, spreads)
         for name, made in inspect.getmembers(module, inspect.isfunction)
         if made.__module__ == module.__name__ and not name.startswith("_")
     }

@@ -5,14 +5,11 @@ A picture leaves this module as sRGB, float32 in [0, 1] (`load_patches`) or uint
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,9 +17,8 @@ from torch import Tensor
 
 from ddrlib.data.images import read_pixels, to_float
 from ddrlib.data.sources import Photo, counted, find_photos
+from ddrlib.data.tiles import Tile, digest, in_turn, tiles_of
 from ddrlib.errors import DDRError, few
-
-MIN_GRADIENT, MIN_DEVIATION = 4.0, 12.0  # of 255: a patch below either is near-flat
 
 logger = logging.getLogger(__name__)
 
@@ -70,8 +66,8 @@ def load_patches(
     Each photograph is cut into disjoint tiles, the grid's offset drawn by `seed`. Every photograph
     gives one tile, drawn by `seed`, before any gives a second; within such a round the categories
     take turns. So photographs contribute equally, categories as equally as the photographs allow,
-    and a smaller `n` is the beginning of a larger one. Near-flat tiles (`MIN_GRADIENT`,
-    `MIN_DEVIATION`) come only when all others are used up.
+    and a smaller `n` is the beginning of a larger one. Near-flat tiles (`ddrlib.data.tiles`) come
+    only when all others are used up.
 
     Parameters
     ----------
@@ -103,17 +99,17 @@ def load_patches(
     if n < 1 or size < 2:
         raise DDRError(f"n={n} patches of size={size} pixels: ask for one at least, of 2 at least")
     rng = np.random.default_rng(seed)
-    tiles: list[_Tile] = []
+    tiles: list[Tile] = []
     seen: set[bytes] = set()
     for photo, pixels in _decode(split, size, skip_bad):
-        tiles += _tiles(photo, pixels, size, rng, seen)
+        tiles += tiles_of(photo, pixels, size, rng, seen)
     if n > len(tiles):
         remedy = f"ask for {len(tiles)} (--patches {len(tiles)}) or" if tiles else "ask for"
         raise DDRError(
             f"{split}: its photographs hold {len(tiles)} distinct patches of {size} pixels, fewer "
             f"than n={n}; {remedy} smaller ones, or add photographs"
         )
-    chosen = _in_turn(tiles, rng)[:n]
+    chosen = in_turn(tiles, rng)[:n]
     photographs = len({tile.photo.path for tile in chosen})
     if photographs < n:
         logger.warning("%s: %d patches of %d photographs", split, n, photographs)
@@ -171,7 +167,7 @@ def _decode(split: str | Path, min_size: int, skip_bad: bool) -> Iterator[tuple[
                 raise DDRError(f"{error}; remove it, or use skip_bad (--skip-bad)") from error
             bad.append(str(error))
             continue
-        original = names.setdefault((pixels.shape, _digest(pixels)), photo.name)
+        original = names.setdefault((pixels.shape, digest(pixels)), photo.name)
         if original != photo.name:
             copies.append(f"{photo.name} ({original})")
             continue
@@ -189,63 +185,7 @@ def _decode(split: str | Path, min_size: int, skip_bad: bool) -> Iterator[tuple[
         logger.warning("%s: of %d images: %s", split, len(photos), counted(changes))
 
 
-def _digest(pixels: np.ndarray) -> bytes:
-    return hashlib.sha256(np.ascontiguousarray(pixels).data).digest()
-
-
-# Pixels to patches
-
-
-class _Tile(NamedTuple):
-    photo: Photo
-    row: int
-    column: int
-    flat: bool
-    rank: int  # place among the tiles of its photograph
-
-
-def _tiles(
-    photo: Photo, pixels: np.ndarray, size: int, rng: np.random.Generator, seen: set[bytes]
-) -> list[_Tile]:
-    """The disjoint tiles of a photograph in random order, near-flat ones last, none seen before."""
-    height, width = pixels.shape[:2]
-    top, left = rng.integers(height % size + 1), rng.integers(width % size + 1)
-    corners = [
-        (row, column)
-        for row in range(top, height - size + 1, size)
-        for column in range(left, width - size + 1, size)
-    ]
-    judged = []
-    for i in rng.permutation(len(corners)):
-        row, column = corners[i]
-        patch = pixels[row : row + size, column : column + size]
-        if (digest := _digest(patch)) not in seen:
-            seen.add(digest)
-            judged.append((_is_flat(patch), row, column))
-    judged.sort(key=itemgetter(0))
-    return [_Tile(photo, r, c, flat, rank) for rank, (flat, r, c) in enumerate(judged)]
-
-
-def _is_flat(patch: np.ndarray) -> bool:
-    """Whether a patch (H, W, 3) uint8 is near-flat: by its grey values' central differences."""
-    grey = patch.mean(axis=2, dtype=np.float32)
-    down, across = np.gradient(grey)
-    return bool(np.hypot(down, across).mean() < MIN_GRADIENT or grey.std() < MIN_DEVIATION)
-
-
-def _in_turn(tiles: list[_Tile], rng: np.random.Generator) -> list[_Tile]:
-    """First tiles of all photographs, then second ones, …; categories by turns; near-flat last."""
-    seen: Counter = Counter()
-    keyed = []
-    for i in rng.permutation(len(tiles)):
-        round_ = tiles[i].flat, tiles[i].rank
-        turn = round_, tiles[i].photo.category
-        keyed.append((round_, seen[turn], tiles[i]))
-        seen[turn] += 1
-    return [tile for *_, tile in sorted(keyed, key=lambda entry: entry[:2])]
-
-
-def _cut(tiles: list[_Tile], size: int) -> Tensor:
+def _cut(tiles: list[Tile], size: int) -> Tensor:
     """The tiles' pixels (N, 3, size, size); files are decoded again, to hold one at a time."""
     patches = np.empty((len(tiles), size, size, 3), np.uint8)
     places = defaultdict(list)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
 from ddrlib.measure.intervals import Interval
 from ddrlib.measure.measurement import Measurement
@@ -20,7 +18,6 @@ from ddrlib.plots.palette import MARKERS, PALETTE, SHARES
 from ddrlib.plots.panels import Place, grid, grid_of, legend, literal
 from ddrlib.zoo.names import plain_name
 
-OF_SPLITS = ("pi", 95)  # bands and bars hold 95 % of the splits
 MOST_NAMES = 24  # of layers under a panel
 
 
@@ -231,138 +228,4 @@ def against_loss(table: pd.DataFrame) -> Figure:
         ax.set(xlabel=literal(measure), ylabel="")
     legend(fig, axes[0], columns=4)
     fig.supylabel("loss of PSNR (dB)", fontsize="medium")
-    return fig
-
-
-def few_shots(found: pd.DataFrame, chance: float) -> Figure:
-    """Type accuracy against the number of photographs learned from.
-
-    Parameters
-    ----------
-    found
-        Columns method, shots and accuracy (0 to 1), a row for each split: those of
-        `ddrlib.applications.identification.Trial.few_shot`, averaged over references.
-    chance
-        The accuracy of guessing, 0 to 1, drawn dotted.
-
-    Returns
-    -------
-    Figure
-        A line per method; bands hold 95 % of the splits.
-    """
-    fig, ax = plt.subplots(figsize=(8, 5.2), layout="constrained")
-    sns.lineplot(
-        found,
-        x="shots",
-        y="accuracy",
-        hue="method",
-        style="method",
-        errorbar=OF_SPLITS,
-        ax=ax,
-        markers=MARKERS[: found.method.nunique()],
-        dashes=False,
-        err_kws={"alpha": 0.12},
-    )
-    ax.axhline(chance, color="grey", linestyle=":", label=f"chance, {chance:.0%}")
-    shots = sorted(found.shots.unique())
-    ax.set_xscale("log")
-    ax.set_xticks(shots, shots)
-    ax.minorticks_off()
-    ax.set(ylim=(0, 1), xlabel="photographs learned from", ylabel="type accuracy")
-    ax.yaxis.set_major_formatter(PercentFormatter(1))
-    legend(fig, [ax])
-    return fig
-
-
-def degree_orders(found: pd.DataFrame) -> Figure:
-    """Spearman's rho of predicted and true levels, type by type.
-
-    Parameters
-    ----------
-    found
-        As `ddrlib.applications.identification.Trial.degree_order` gives it.
-
-    Returns
-    -------
-    Figure
-        A colour per method; bars hold 95 % of the splits.
-    """
-    fig, ax = plt.subplots(figsize=(9.5, 4.8), layout="constrained")
-    methods = found.method.nunique()
-    sns.pointplot(
-        found.assign(type=found.type.map(literal)),
-        x="type",
-        y="rho",
-        hue="method",
-        errorbar=OF_SPLITS,
-        dodge=0.55 if methods > 1 else False,
-        linestyle="none",
-        markers=MARKERS[:methods],
-        markersize=4,
-        err_kws={"linewidth": 1},
-        ax=ax,
-    )
-    ax.set(xlabel="", ylabel="Spearman's rho, predicted and true level")
-    ax.tick_params(axis="x", rotation=45)
-    ax.set_ylim(top=1.02)
-    legend(fig, [ax])
-    return fig
-
-
-def gain_bars(intervals: Mapping[str, Interval], gains: pd.DataFrame) -> Figure:
-    """The mean gain of each method.
-
-    Parameters
-    ----------
-    intervals
-        By method, in dB.
-    gains
-        As `ddrlib.applications.comparison.gains` gives it, with a column for each of them.
-
-    Returns
-    -------
-    Figure
-        A row per method: large its interval over contents, small each training seed.
-    """
-    fig, ax = plt.subplots(figsize=(7.5, 0.8 + 0.5 * len(intervals)), layout="constrained")
-    for row, (method, found) in enumerate(intervals.items()):
-        ax.plot([found.low, found.high], [row, row], color=PALETTE[0], linewidth=2)
-        ax.plot(found.value, row, "o", color=PALETTE[0], markersize=8)
-        seeds = gains[method].dropna().groupby("seed").mean()
-        ax.plot(seeds, np.full(len(seeds), row + 0.25), "|", color=PALETTE[1], markersize=9)
-    ax.axvline(0, color="grey", linewidth=1)
-    ax.set_yticks(range(len(intervals)), [literal(method) for method in intervals])
-    ax.invert_yaxis()
-    ax.set(xlabel="gain in PSNR (dB)")
-    return fig
-
-
-def trainings(values: pd.DataFrame, controls: Mapping[str, Mapping[str, float]]) -> Figure:
-    """A dot for each training: rows are kinds of networks, panels are measures.
-
-    Parameters
-    ----------
-    values
-        Columns kind, measure, value.
-    controls
-        By measure: named values, drawn as lines that a network is held against.
-
-    Returns
-    -------
-    Figure
-        Its axes begin at 0 or at the smallest value below.
-    """
-    measures, kinds = (list(dict.fromkeys(values[name])) for name in ("measure", "kind"))
-    fig, axes = grid([""], measures, (3.4, 0.36 * len(kinds) + 0.9), sharey=True)
-    for ax, measure in zip(axes[0], measures, strict=True):
-        chosen = values[values.measure == measure]
-        rows = chosen.kind.map(kinds.index)
-        ax.scatter(chosen.value, rows, color=PALETTE[1], s=36, zorder=3)
-        for k, (name, value) in enumerate(controls.get(measure, {}).items()):
-            ax.axvline(value, color="grey", linestyle=("--", ":", "-.")[k % 3], label=name)
-        ax.set_yticks(range(len(kinds)), [literal(kind) for kind in kinds], fontsize="small")
-        ax.set_ylim(len(kinds) - 0.5, -0.5)
-        ax.set_xlim(left=min(0, chosen.value.min()))
-    if any(controls.values()):
-        legend(fig, axes[0])
     return fig

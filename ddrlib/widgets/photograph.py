@@ -19,7 +19,8 @@ import traitlets
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from ddrlib.data.photographs import MIN_DEVIATION, MIN_GRADIENT, Patches, load_photos
+from ddrlib.data.photographs import Patches, load_photos
+from ddrlib.data.tiles import MIN_DEVIATION, MIN_GRADIENT
 from ddrlib.degrade.samples import Samples
 from ddrlib.errors import DDRError
 from ddrlib.features.extraction import extract

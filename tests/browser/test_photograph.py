@@ -155,6 +155,8 @@ def test_depth_changes_maps_and_features_but_not_outputs(page):
 def test_frame_by_keyboard_and_pointer(page):
     frame, before = page.get_by_role("application"), input_pixels(page)
     frame.focus()
+    suppressed = frame.get_attribute("data-lm-suppress-shortcuts")
+    assert suppressed == "true", "a notebook's shortcuts would take the arrows"
     after(page, lambda: page.keyboard.press("ArrowRight"))
     assert "68 from the left, 64 from the top" in frame.get_attribute("aria-label")
     right = input_pixels(page)

@@ -8,6 +8,13 @@ function element(tag, attributes = {}, ...children) {
   return furnish(document.createElement(tag), attributes, children);
 }
 
+// The outermost element of a widget. In a notebook, what has the focus is marked so that it gets its keys:
+// JupyterLab has shortcuts for the arrows, but none for a target with this attribute.
+function widgetRoot(attributes, ...children) {
+  const onfocusin = ({ target }) => target.setAttribute("data-lm-suppress-shortcuts", "true");
+  return element("div", { onfocusin, ...attributes }, ...children);
+}
+
 function svgElement(tag, attributes = {}, ...children) {
   return furnish(document.createElementNS(SVG, tag), attributes, children);
 }

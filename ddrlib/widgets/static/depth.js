@@ -110,8 +110,8 @@ function render({ model, el }) {
     }, FRAME_MS);
   }
 
-  el.append(element(
-    "div", { class: "ddr ddr-depth" },
+  el.append(widgetRoot(
+    { class: "ddr ddr-depth" },
     element("p", { class: "ddr-names" }, "Each dot is a photograph: ", ...names), map,
     element("div", { class: "ddr-row" }, button, labelled("Depth", input, output)), said,
   ));

@@ -9,7 +9,7 @@ class Explorer {
   constructor(model, el, data) {
     Object.assign(this, { model, data, stored: data, colour: "degradation type", current: null, active: null });
     this.selection = new Set(model.get("selection"));
-    this.root = element("div", { class: "ddr ddr-explorer" });
+    this.root = widgetRoot({ class: "ddr ddr-explorer" });
     const starts = model.get("panels");
     this.panels = ["A", "B"].map((name, k) => new Panel(this, name, starts[Math.min(k, starts.length - 1)]));
     this.build(starts.length > 1);

@@ -113,8 +113,8 @@ function render({ model, el }) {
     show(frame.show, stored, axes.map((name, k) => `${name} ${choice[k]}`).join(", "));
   }
 
-  el.append(element(
-    "div", { class: "ddr ddr-gallery" },
+  el.append(widgetRoot(
+    { class: "ddr ddr-gallery" },
     element("div", { class: "ddr-row" }, ...controls.map(({ root }) => root)),
     large.root, row, credit, spoken,
     ...(live ? liveForm(model, {

@@ -71,8 +71,8 @@ function render({ model, el }) {
     );
   }
 
-  el.append(element(
-    "div", { class: "ddr ddr-guess" },
+  el.append(widgetRoot(
+    { class: "ddr ddr-guess" },
     element(
       "div", { class: "ddr-game" }, image,
       element("div", {}, verdict, element("div", { class: "ddr-row" }, ...buttons), answers, next),

@@ -33,8 +33,8 @@ class ReplayWidget {
     this.play = button("", () => (this.timer ? this.pause() : this.film()));
     [this.components, this.quality, this.depth] = [new Curve(), new Curve(), new Curve()];
     this.status = element("p", { class: "ddr-sentence", role: "status" });
-    this.root = element(
-      "div", { class: "ddr ddr-replay" },
+    this.root = widgetRoot(
+      { class: "ddr ddr-replay" },
       element("div", { class: "ddr-row" }, this.play, labelled("Iteration", this.iteration.input, this.iteration.output)),
       element("div", { class: "ddr-columns" }, this.components.root, this.quality.root),
       element("div", { class: "ddr-columns" }, ...this.trainings.map(({ root }) => root)),

@@ -76,8 +76,8 @@ class AssumptionWidget {
     this.chart = new AssumptionChart(Object.fromEntries(STEPS.map(({ key, max }) => [key, max])));
     this.costs = element("tbody", {});
     this.status = element("p", { class: "ddr-sentence", role: "status" });
-    this.root = element(
-      "div", { class: `ddr ddr-photograph ddr-assumption${compact ? " ddr-compact" : ""}`, "aria-busy": "true" },
+    this.root = widgetRoot(
+      { class: `ddr ddr-photograph ddr-assumption${compact ? " ddr-compact" : ""}`, "aria-busy": "true" },
       this.picker.bar, this.picker.note, this.picker.problem,
       element("p", { class: "ddr-loading" }, "Loading the network…"),
       element("div", { class: "ddr-columns" }, this.picker.figure,

@@ -47,8 +47,8 @@ class PhotographWidget {
     this.status = element("p", { class: "ddr-sentence", role: "status" });
     this.legend = legendOf(degradations,
       [svgElement("circle", { class: "ddr-own", r: 1, "stroke-width": 0.5 }), "this photograph"]);
-    this.root = element(
-      "div", { class: `ddr ddr-photograph${this.index.compact ? " ddr-compact" : ""}`, "aria-busy": "true" },
+    this.root = widgetRoot(
+      { class: `ddr ddr-photograph${this.index.compact ? " ddr-compact" : ""}`, "aria-busy": "true" },
       this.picker.bar, this.picker.note, this.picker.problem,
       element("p", { class: "ddr-loading" }, "Loading the networks…"),
       element("div", { class: "ddr-columns" }, this.picker.figure,

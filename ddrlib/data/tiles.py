@@ -1,0 +1,70 @@
+"""Photographs to tiles: disjoint squares, and the order in which they are taken."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from operator import itemgetter
+from typing import NamedTuple
+
+import numpy as np
+
+from ddrlib.data.sources import Photo
+
+MIN_GRADIENT, MIN_DEVIATION = 4.0, 12.0  # of 255: a patch below either is near-flat
+
+
+class Tile(NamedTuple):
+    """A square of a photograph, and whether it is near-flat."""
+
+    photo: Photo
+    row: int
+    column: int
+    flat: bool
+    rank: int  # place among the tiles of its photograph
+
+
+def tiles_of(
+    photo: Photo, pixels: np.ndarray, size: int, rng: np.random.Generator, seen: set[bytes]
+) -> list[Tile]:
+    """The disjoint tiles of a photograph in random order, near-flat ones last, none seen before."""
+    height, width = pixels.shape[:2]
+    top, left = rng.integers(height % size + 1), rng.integers(width % size + 1)
+    corners = [
+        (row, column)
+        for row in range(top, height - size + 1, size)
+        for column in range(left, width - size + 1, size)
+    ]
+    judged = []
+    for i in rng.permutation(len(corners)):
+        row, column = corners[i]
+        patch = pixels[row : row + size, column : column + size]
+        if (found := digest(patch)) not in seen:
+            seen.add(found)
+            judged.append((_is_flat(patch), row, column))
+    judged.sort(key=itemgetter(0))
+    return [Tile(photo, r, c, flat, rank) for rank, (flat, r, c) in enumerate(judged)]
+
+
+def _is_flat(patch: np.ndarray) -> bool:
+    """Whether a patch (H, W, 3) uint8 is near-flat: by its grey values' central differences."""
+    grey = patch.mean(axis=2, dtype=np.float32)
+    down, across = np.gradient(grey)
+    return bool(np.hypot(down, across).mean() < MIN_GRADIENT or grey.std() < MIN_DEVIATION)
+
+
+def in_turn(tiles: list[Tile], rng: np.random.Generator) -> list[Tile]:
+    """First tiles of all photographs, then second ones, …; categories by turns; near-flat last."""
+    seen: Counter = Counter()
+    keyed = []
+    for i in rng.permutation(len(tiles)):
+        round_ = tiles[i].flat, tiles[i].rank
+        turn = round_, tiles[i].photo.category
+        keyed.append((round_, seen[turn], tiles[i]))
+        seen[turn] += 1
+    return [tile for *_, tile in sorted(keyed, key=lambda entry: entry[:2])]
+
+
+def digest(pixels: np.ndarray) -> bytes:
+    """What tells pixels apart."""
+    return hashlib.sha256(np.ascontiguousarray(pixels).data).digest()
