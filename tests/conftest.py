@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from hypothesis import settings
 
 from ddrlib.data import photographs, sources
 from ddrlib.data.photographs import Patches
@@ -14,6 +15,10 @@ from ddrlib.data.photographs import Patches
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("DDR_PRECISION", "float32")  # as on a machine without bfloat16
+
+# What an example takes depends on what else the machine does.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 # Many tests look at patches of the shipped photographs, which take half a second to cut: equal
 # ones are cut once. This comes before any other module takes the name.

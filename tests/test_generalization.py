@@ -317,7 +317,7 @@ def test_what_is_no_npy_file_is_one_line(tmp_path, content):
 
 
 @given(st.binary(max_size=200))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_are_features_or_one_line(tmp_path, content):
     (tmp_path / "test.npy").write_bytes(b"\x93NUMPY\x01\x00" + content)
     with pytest.raises(DDRError):

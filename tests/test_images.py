@@ -377,9 +377,7 @@ def test_text_and_profiles_of_any_size(tmp_path, pixels):
 @given(kind=st.sampled_from([b"tEXt", b"zTXt", b"iTXt", b"gAMA", b"cHRM", b"pHYs", b"eXIf", b"iCCP",
                              b"sBIT", b"acTL", b"fcTL", b"sRGB", b"cICP", b"tIME", b"vpAg"]),
        data=st.binary(max_size=40), is_intact=st.booleans())  # fmt: skip
-@settings(
-    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_note_of_a_png_keeps_it_from_being_read(tmp_path, kind, data, is_intact):
     chunk = _chunk(kind, data)
     path = tmp_path / "a.png"

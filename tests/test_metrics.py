@@ -58,7 +58,7 @@ def test_chi_by_hand():
     assert found == (50.0, 4.0, 100.0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10**6), n=st.integers(5, 40), k=st.integers(2, 4), dim=st.integers(1, 5))
 def test_chi_agrees_with_scikit_learn(seed, n, k, dim):
     rng = np.random.default_rng(seed)
@@ -105,7 +105,7 @@ def test_sums_of_squares_by_hand():
     assert sums(gram(features), content, degradation) == pytest.approx([6, 16, 26])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 10**6),
     contents=st.integers(2, 9),
