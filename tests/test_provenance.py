@@ -114,7 +114,7 @@ def test_names_are_neither_markup_nor_formulas(chapter, shown):
     for output in shown:
         assert "<script" not in output["text/html"] and "<!--" not in output["text/html"]
         assert "&lt;!--&lt;script&gt;$x$.png" in output["text/html"]
-        assert re.match('<figure class="[^"]*mathjax_ignore', output["text/html"])
+        assert re.match('<figure class="ddr-figure"', output["text/html"])
 
 
 def test_a_full_disk_is_named_with_the_file(chapter, shown, monkeypatch):

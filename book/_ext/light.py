@@ -1,4 +1,4 @@
-"""Pages load what they show: no script for mathematics where there is none, nothing twice."""
+"""Pages load what they show, and nothing twice."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from docutils import nodes
 from sphinx.application import Sphinx
 
 # The theme writes its icons as letters of a font, too; this script only draws them a second time.
@@ -20,20 +19,6 @@ MAP = re.compile(
 def only_where_needed(app: Sphinx, env: Any) -> None:
     """Scripts of extensions go to the pages that ask for them; jupyter-book gives all to all."""
     app.set_html_assets_policy("per_page")
-
-
-def mathematics(
-    app: Sphinx, pagename: str, templatename: str, context: dict, doctree: nodes.document | None
-) -> None:
-    """No mathematics where there is none: Sphinx counts the formulas of the pages below, too."""
-    if doctree is None or not any(doctree.findall(_is_formula)):
-        context["script_files"] = [
-            s for s in context["script_files"] if "mathjax" not in str(s).lower()
-        ]
-
-
-def _is_formula(node: nodes.Node) -> bool:
-    return isinstance(node, nodes.math | nodes.math_block)
 
 
 def slim(app: Sphinx, exception: Exception | None) -> None:
@@ -55,6 +40,5 @@ def slim(app: Sphinx, exception: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     app.connect("env-updated", only_where_needed)
-    app.connect("html-page-context", mathematics, priority=900)
     app.connect("build-finished", slim)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

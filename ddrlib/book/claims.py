@@ -88,7 +88,7 @@ def as_html(
     ]
     # An HTML admonition, not a MyST directive: it reads the same in Jupyter and in the book.
     return (
-        f'<div class="admonition ddr-claim {CSS_CLASSES[found]} mathjax_ignore tex2jax_ignore">'
+        f'<div class="admonition ddr-claim {CSS_CLASSES[found]}">'
         f'<p class="admonition-title">{title}</p>{"".join(lines)}</div>'
     )
 

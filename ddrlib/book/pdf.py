@@ -111,14 +111,10 @@ def _sheet(html: Path, chapters: dict[str, Tag], starts: dict[str, int]) -> str:
         for name, article in chapters.items()
     )
     made = date.today().strftime("%-d %B %Y")
-    mathematics = (
-        '<script>window.MathJax = {options: {processHtmlClass: "math"}}</script>'
-        '<script defer src="_static/mathjax/tex-chtml-full.js"></script>'
-    )
     widgets = '<script src="_static/widgets.js"></script>' * (html / "_static/widgets.js").exists()
     return (
         f'<!doctype html><html lang="en" data-theme="light" data-content_root="./"><head>'
-        f"{''.join(map(str, head))}{mathematics}{_states(html, chapters)}{widgets}{DRAW_ALL}"
+        f"{''.join(map(str, head))}{_states(html, chapters)}{widgets}{DRAW_ALL}"
         '<link rel="stylesheet" href="_static/print.css"></head><body><main class="bd-content">'
         f'<section class="ddr-cover"><h1>{escape(title)}</h1><p>A reproduction of Liu et al., '
         "<em>Discovering Distinctive “Semantics” in Super-Resolution Networks</em></p>"

@@ -178,7 +178,7 @@ def _show(run: Run, name: str, html: str, below: str, what: dict, made_by: dict)
     made = f'<details class="ddr-made"><summary>How it was made</summary>{made}</details>'
     # Names are no formulas, even with a "$" in them. The pages number what has such an id.
     kind = "figure" if "figure" in what else "table"
-    figure = f'<figure class="ddr-figure mathjax_ignore tex2jax_ignore" id="{kind}-{escape(name)}">'
+    figure = f'<figure class="ddr-figure" id="{kind}-{escape(name)}">'
     caption = f"<figcaption>{below}{made}</figcaption>"
     publish_display_data(
         {

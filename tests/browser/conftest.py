@@ -26,7 +26,6 @@ QUIET = (
 # Mathematics typeset and every widget of the page drawn: each is when it comes near the window, or is
 # unfolded.
 SETTLED = """async () => {
-  await (window.MathJax?.startup?.promise);
   for (const fold of document.querySelectorAll("details:has(.widget-subarea)")) fold.open = true;
   for (const area of document.querySelectorAll(".widget-subarea:not(:has(.ddr))")) area.start();
   const views = document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]');
