@@ -22,13 +22,13 @@ def formula(node: nodes.Element, display: str) -> str:
 
 def inline(translator: Any, node: nodes.math) -> None:
     """A formula in a line of text."""
-    translator.body.append(f'<span class="math">{formula(node, "inline")}</span>')
+    translator.body.append(formula(node, "inline"))
     raise nodes.SkipNode
 
 
 def block(translator: Any, node: nodes.math_block) -> None:
     """A formula in a line of its own."""
-    translator.body.append(f'<div class="math">{formula(node, "block")}</div>')
+    translator.body.append(f'<div class="ddr-formula">{formula(node, "block")}</div>')
     raise nodes.SkipNode
 
 

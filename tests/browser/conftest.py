@@ -23,7 +23,7 @@ QUIET = (
     "--disable-sync --no-first-run"
 )
 
-# Mathematics typeset and every widget of the page drawn: each is when it comes near the window, or is
+# Every widget of the page drawn: each is when it comes near the window, or is
 # unfolded.
 SETTLED = """async () => {
   for (const fold of document.querySelectorAll("details:has(.widget-subarea)")) fold.open = true;

@@ -93,10 +93,10 @@ def test_on_a_phone_in_the_dark(path, on_phone):
 
 # What sticks out of the page, or of a box that cuts it or has to be scrolled.
 STICKS_OUT = """() => [...document.querySelectorAll(
-    ".bd-content :is(.ddr-figure, .ddr, img, table, svg, div.math, pre, .admonition)")]
+    ".bd-content :is(.ddr-figure, .ddr, img, table, svg, .ddr-formula, pre, .admonition)")]
   .filter((node) => node.checkVisibility() && node.getClientRects().length)
   .filter((node) => node.getBoundingClientRect().right > document.documentElement.clientWidth + 1
-    || node.matches(".ddr-figure, .ddr, div.math, pre") && node.scrollWidth > node.clientWidth + 1)
+    || node.matches(".ddr-figure, .ddr, .ddr-formula, pre") && node.scrollWidth > node.clientWidth + 1)
   .map((node) => node.outerHTML.slice(0, 120))"""
 
 
