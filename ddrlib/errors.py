@@ -79,16 +79,10 @@ def did_you_mean(name: object, choices: Iterable[str]) -> str:
 
 
 def guarded(failure: str, function: Callable, *arguments: object, **options: object) -> Any:
-    """What a function that is not ours returns; anything it raises becomes a `DDRError`.
+    """What a function that is not ours returns; what it raises becomes `DDRError("FAILURE: …")`.
 
     `SystemExit` and its like count too: code that was only asked for a network must not end the
-    program, least of all with success. Ctrl-C passes through.
-
-    Raises
-    ------
-    DDRError
-        Beginning with `failure`, for anything else that the function raises; its own DDRError as it
-        is.
+    program, least of all with success. Ctrl-C passes through, and a DDRError as it is.
     """
     try:
         return function(*arguments, **options)
@@ -99,13 +93,7 @@ def guarded(failure: str, function: Callable, *arguments: object, **options: obj
 
 
 def optional(package: str, extra: str = "own") -> ModuleType:
-    """A package of an extra of this one, imported.
-
-    Raises
-    ------
-    DDRError
-        Where it is not installed, with how to get it, or cannot be imported.
-    """
+    """A package of an extra of this one, imported; DDRError says how to get it, or why it fails."""
     try:
         return importlib.import_module(package)
     except ModuleNotFoundError as error:

@@ -43,14 +43,9 @@ def noted(path: Any) -> Any:
 
 @contextlib.contextmanager
 def locked(path: Path, busy: str) -> Iterator[None]:
-    """Hold the lock of a folder, or of a file, which is made where it is missing.
+    """Hold the lock of a folder, or of a file, which is made; DDRError `busy` where it is held.
 
     The lock goes with the process, however that ends; the empty file stays.
-
-    Raises
-    ------
-    DDRError
-        With the text `busy`, where another process or thread holds it.
     """
     import fcntl
 
@@ -67,13 +62,7 @@ def locked(path: Path, busy: str) -> Iterator[None]:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write the file whole or not at all, also beside another thread or process that does.
-
-    Raises
-    ------
-    DDRError
-        Where it cannot be written.
-    """
+    """Write the file whole or not at all, also beside another thread or process that does."""
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     except OSError as error:
@@ -116,13 +105,7 @@ def source_hash(source: str) -> str:
 
 
 def read_yaml(path: Path) -> Any:
-    """The value in a YAML file, or in a JSON file if its name ends in .json.
-
-    Raises
-    ------
-    DDRError
-        Where there is no such file, or it is not what it should be: see `parse_yaml`.
-    """
+    """The value in a YAML file, or in a JSON file if its name ends in .json; see `parse_yaml`."""
     where = str(path)
     if os.path.exists(path) and not path.is_file():  # a pipe would be waited for
         raise DDRError(f"{where}: is not a regular file")
@@ -137,16 +120,11 @@ def read_yaml(path: Path) -> Any:
 
 
 def parse_yaml(text: str, where: str, json_only: bool = False) -> Any:
-    """The value of a YAML (or JSON) text: plain values only.
+    """The value of a YAML (or JSON) text, plain values only; DDRError begins with `where`.
 
     What could exhaust the reader is refused: a long text, deep nesting, numbers of thousands of
     digits, aliases (`*name`) that multiply. So is a key given twice, where the last would silently
     win.
-
-    Raises
-    ------
-    DDRError
-        One line that begins with `where`.
     """
     if len(text) > MAX_BYTES:
         raise DDRError(f"{where}: longer than {MAX_BYTES:,} bytes; is it the right file?")

@@ -173,19 +173,10 @@ def spread(
 ) -> Iterator[tuple[int, A]]:
     """What a function gives for each item, with the number of the item, as they come.
 
-    Parameters
-    ----------
-    function
-        Where there is a scheduler, one that can be sent: with its items, by cloudpickle.
-    scheduler
-        The address of a Dask scheduler, whose workers see the same files: they work side by side,
-        and what a lost one was at is begun again by another. None for this process, one item after
-        another.
-
-    Raises
-    ------
-    DDRError
-        Where Dask is not installed or its scheduler not reached; and what the function raises.
+    `scheduler` is the address of a Dask scheduler whose workers see the same files: they work side
+    by side, and what a lost one was at is begun again by another. None is this process, one item
+    after another. With a scheduler the function and its items are sent by cloudpickle. DDRError
+    where Dask is not installed or its scheduler not reached.
     """
     if scheduler is None:
         yield from ((i, function(item)) for i, item in enumerate(items))

@@ -308,7 +308,7 @@ def test_the_old_pages_stay_until_the_new_ones_are_whole(folder, compiled, monke
     assert len(list((folder / "_build/pages").iterdir())) == 1
 
 
-def test_pages_of_an_earlier_version_are_replaced(folder, compiled):
+def test_pages_that_were_copied_as_a_folder_are_replaced(folder, compiled):
     (folder / "_build/html").mkdir(parents=True)
     (folder / "_build/html/index.html").write_text("old")
     assert build(folder).read_text() == ""

@@ -8,6 +8,7 @@ ones too.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 from IPython.display import HTML, display
@@ -22,18 +23,47 @@ SUPPORTED, PARTLY, NOT_SUPPORTED, NOT_TESTED = VERDICTS = (
 )
 # The colours of the admonitions; "not tested" has none.
 CSS_CLASSES = dict(zip(VERDICTS, ("tip", "note", "warning", ""), strict=True))
-KEPT = {"statement", "verdict", "criterion", "evidence"}
 
 
-def verdict(holds: bool | Sequence[bool], not_tested: str = "") -> str:
-    """One of `VERDICTS`: partly supported where only some of several parts hold.
+@dataclass(frozen=True)
+class Claim:
+    """A statement, what decides it part by part, and what this run's figures say of it.
 
-    "not tested" where `not_tested` says why, or there is no part.
+    The fields are the parameters of `claim`.
     """
-    parts = list(holds) if isinstance(holds, Sequence) else [holds]
-    if not_tested or not parts:
-        return NOT_TESTED
-    return SUPPORTED if all(parts) else PARTLY if any(parts) else NOT_SUPPORTED
+
+    statement: str
+    holds: Sequence[bool]
+    criterion: str
+    evidence: str
+    not_tested: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """One of `VERDICTS`: partly supported where only some parts hold, not tested without any."""
+        if self.not_tested or not self.holds:
+            return NOT_TESTED
+        return SUPPORTED if all(self.holds) else PARTLY if any(self.holds) else NOT_SUPPORTED
+
+    def record(self) -> dict[str, str]:
+        """What is kept of it: statement, verdict, criterion and evidence."""
+        texts = {"criterion": self.criterion, "evidence": self.evidence}
+        return {"statement": self.statement, "verdict": self.verdict, **texts}
+
+    def as_html(self) -> str:
+        """The verdict as a page shows it."""
+        found, why = self.verdict, escape(self.not_tested)
+        title = found.capitalize()
+        if found == PARTLY:
+            title += f": {sum(self.holds)} of {len(self.holds)}"
+        # An HTML admonition, not a MyST directive: it reads the same in Jupyter and in the book.
+        return (
+            f'<div class="admonition ddr-claim {CSS_CLASSES[found]}">'
+            f'<p class="admonition-title">{title}</p><p>{escape(self.statement)}</p>'
+            + (f"<p><strong>Not tested because</strong> {why}</p>" if why else "")
+            + f"<details><summary><strong>Criterion:</strong> {escape(self.criterion or 'none')}"
+            f"</summary><p>{escape(self.evidence)}</p></details></div>"
+        )
 
 
 def claim(
@@ -62,35 +92,10 @@ def claim(
     not_tested
         Which precondition of the test is not met; "" where all are.
     """
-    found = verdict(holds, not_tested)
-    keep_claim(key, statement=statement, verdict=found, criterion=criterion, evidence=evidence)
-    display(HTML(as_html(statement, holds, criterion, evidence, not_tested)))
-
-
-def as_html(
-    statement: str,
-    holds: bool | Sequence[bool],
-    criterion: str,
-    evidence: str,
-    not_tested: str = "",
-) -> str:
-    """A verdict as a page shows it; the parameters are those of `claim`."""
-    found = verdict(holds, not_tested)
-    parts = list(holds) if isinstance(holds, Sequence) else []
-    title = found.capitalize() + (f": {sum(parts)} of {len(parts)}" if found == PARTLY else "")
-    lines = [
-        f"<p>{escape(statement)}</p>",
-        f"<p><strong>Not tested because</strong> {escape(not_tested)}</p>" if not_tested else "",
-        (
-            f"<details><summary><strong>Criterion:</strong> {escape(criterion or 'none')}</summary>"
-            f"<p>{escape(evidence)}</p></details>"
-        ),
-    ]
-    # An HTML admonition, not a MyST directive: it reads the same in Jupyter and in the book.
-    return (
-        f'<div class="admonition ddr-claim {CSS_CLASSES[found]}">'
-        f'<p class="admonition-title">{title}</p>{"".join(lines)}</div>'
-    )
+    parts = holds if isinstance(holds, Sequence) else [holds]
+    made = Claim(statement, parts, criterion, evidence, not_tested)
+    keep_claim(key, **made.record())
+    display(HTML(made.as_html()))
 
 
 def verdict_of(key: str) -> str:
@@ -99,17 +104,12 @@ def verdict_of(key: str) -> str:
     Parameters
     ----------
     key
-        That of the claim.
+        That of a claim made before.
 
     Returns
     -------
     str
         One of `VERDICTS`.
-
-    Raises
-    ------
-    KeyError
-        For a claim that was not made yet.
     """
     return kept_claims()[key]["verdict"]
 
@@ -120,7 +120,7 @@ def as_found(key: str, supported: str, otherwise: str = "") -> str:
     Parameters
     ----------
     key
-        That of the claim.
+        That of a claim made before.
     supported
         Said where this run supports it.
     otherwise
@@ -130,19 +130,12 @@ def as_found(key: str, supported: str, otherwise: str = "") -> str:
     -------
     str
         One of the two.
-
-    Raises
-    ------
-    KeyError
-        For a claim that was not made yet.
     """
     return supported if verdict_of(key) == SUPPORTED else otherwise
 
 
 def claims() -> list[dict]:
     """The claims of the chapters that are done, in the order of the book.
-
-    A chapter that kept its claims in another form, as an earlier version did, counts as not run.
 
     Returns
     -------
@@ -152,6 +145,5 @@ def claims() -> list[dict]:
     return [
         {"chapter": stamp["chapter"], "key": key, **claim}
         for stamp in stamps()
-        if all(claim.keys() == KEPT for claim in stamp.get("claims", {}).values())
-        for key, claim in stamp.get("claims", {}).items()
+        for key, claim in stamp["claims"].items()
     ]

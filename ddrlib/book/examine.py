@@ -31,19 +31,11 @@ RESTORED = 16  # images whose restoration is held against bicubic interpolation
 class Question:
     """What is asked of each network; it can be sent to another machine.
 
-    Attributes
-    ----------
-    images, patches, size, skip_bad
-        The photographs, as `ddrlib.data.photographs.load_patches` takes them; a `size` of None suits
-        the network.
-    degradations, seeds, device
-        As `ddrlib.measure.measurement.measure` takes them.
-    layers
-        Names or patterns; None for all.
-    srga_layer
-        The layer of SRGA; None for the last before the output.
-    checkpoint, scale, input_range
-        What `ddrlib.zoo.loading.open_network` has to know of the user's own network, if anything.
+    The photographs are given as `ddrlib.data.photographs.load_patches` takes them, where a `size`
+    of None suits the network; `degradations`, `seeds` and `device` as
+    `ddrlib.measure.measurement.measure` does. `layers` are names or patterns, None for all; a
+    `srga_layer` of None is the last before the output. `checkpoint`, `scale` and `input_range` are
+    what `ddrlib.zoo.loading.open_network` has to know of the user's own network, if anything.
     """
 
     images: str
@@ -100,13 +92,7 @@ def report(
     scheduler: str | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Ask each network, on the same patches; those of Dask workers where there is a `scheduler`.
-
-    Raises
-    ------
-    DDRError
-        As opening, measuring and `spread` do.
-    """
+    """Ask each network, on the same patches; those of Dask workers where there is a `scheduler`."""
     began = time.monotonic()
     sources = list(dict.fromkeys(sources))
     networks, size = question.opened(sources)

@@ -135,16 +135,8 @@ def _machine() -> list[Path]:
     parts = ("bin", "etc", "include", "lib", "lib64", "share")
     python = [Path(prefix, part) for prefix in (sys.prefix, sys.base_prefix) for part in parts]
     packages = [*site.getsitepackages(), site.getusersitepackages()]
-    system = [
-        "/proc",
-        "/sys",
-        "/dev",
-        "/etc",
-        "/usr/lib",
-        "/usr/share",
-        "/usr/local/etc",
-        "/var/cache",
-    ]
+    system = ["/proc", "/sys", "/dev", "/etc", "/var/cache"]
+    system += ["/usr/lib", "/usr/share", "/usr/local/etc"]
     home = Path(os.path.expanduser("~"))
     settings = [*(home / name for name in SETTINGS), *filter(Path.is_file, home.glob(".*"))]
     return [*python, *map(Path, packages + system), *ROOT.glob("*.egg-info"), *settings]
@@ -191,14 +183,11 @@ def fingerprint(path: Path) -> str | None:
 def _fingerprint(path: Path, *_: int) -> str | None:
     if path.is_dir():
         names = sorted(n for n in os.listdir(path) if n[0] != "." and n != "__pycache__")
-        return _digest("\0".join(names).encode("utf-8", "surrogateescape"))
+        listed = "\0".join(names).encode("utf-8", "surrogateescape")
+        return hashlib.sha256(listed).hexdigest()
     if not path.is_file():
         return None  # a pipe would be waited for
     if path.suffix == ".py":
         return source_hash(path.read_text("utf-8", "replace"))
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

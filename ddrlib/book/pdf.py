@@ -23,7 +23,7 @@ from ddrlib.book.profiles import BOOK
 from ddrlib.errors import DDRError
 
 if TYPE_CHECKING:
-    from bs4 import BeautifulSoup, Tag
+    from bs4 import Tag
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 STATE = re.compile(r'<script type="([^"]*widget-state[^"]*)">(.*?)</script>', re.DOTALL)
@@ -39,10 +39,7 @@ OBJECT = re.compile(rb"(?:^|\n)(\d+) 0 obj\s(.*?)endobj", re.DOTALL)
 def make_pdf(html: Path, out: Path) -> Path:
     """Print the built pages of the folder `html`, but for the API reference, into the file `out`.
 
-    Raises
-    ------
-    DDRError
-        Where there are no pages, or no Chromium or Chrome that prints them.
+    DDRError where there are no pages, or no Chromium or Chrome that prints them.
     """
     if not (html / "index.html").is_file():
         raise DDRError(f"{html} holds no pages: `ddr book` makes them")
@@ -103,7 +100,8 @@ def _sheet(html: Path, chapters: dict[str, Tag], starts: dict[str, int]) -> str:
     from bs4 import BeautifulSoup
 
     first = BeautifulSoup((html / f"{next(iter(chapters))}.html").read_text("utf-8"), "html.parser")
-    head = [tag for tag in _shared(first) if "search" not in str(tag)]
+    shared = first.select('head link[rel="stylesheet"], head meta[charset]')
+    head = [tag for tag in shared if "search" not in str(tag)]
     title = chapters[next(iter(chapters))].h1.get_text()  # type: ignore[union-attr]
     lines = "".join(
         f'<li><a href="#{name}">{escape(article.h1.get_text())}</a> '  # type: ignore[union-attr]
@@ -134,11 +132,6 @@ def _states(html: Path, names: Iterable[str]) -> str:
     kind = "application/vnd.jupyter.widget-state+json"
     text = json.dumps({"state": models}).replace("<", r"\u003c")
     return f'<script type="{kind}">{text}</script>'
-
-
-def _shared(page: BeautifulSoup) -> list[Tag]:
-    """The style sheets that all pages have."""
-    return page.select('head link[rel="stylesheet"], head meta[charset]')
 
 
 def _print(browser: str, page: Path, out: Path) -> None:

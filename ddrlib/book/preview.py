@@ -27,12 +27,8 @@ def preview(executed: Path, out: Path) -> Iterator[Callable[[float], None]]:
 
     It builds the pages as `build_site` does, where a chapter that never ran is announced, in a
     process that ends with the block. That they can be read is printed in the line of the chapter
-    that is running by then. A build that fails is let pass: the one after the last chapter says why.
-
-    Parameters
-    ----------
-    executed, out
-        As `build_site` takes them.
+    that is running by then. A build that fails is let pass: the one after the last chapter says
+    why.
     """
     builds: list[subprocess.Popen] = []
     begun = -math.inf

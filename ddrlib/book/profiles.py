@@ -49,10 +49,7 @@ class Chapter:
 def read_chapters(book: Path = BOOK) -> list[Chapter]:
     """The chapters of a folder, in the order in which they run: those that sum up last.
 
-    Raises
-    ------
-    DDRError
-        Where there is none, a notebook is damaged, or its parameters are not plain values.
+    DDRError where there is none, a notebook is damaged, or its parameters are not plain values.
     """
     chapters = [_read_chapter(path) for path in sorted(book.glob("*.ipynb"))]
     if not chapters:
@@ -94,10 +91,7 @@ def _parameters(notebook: nbformat.NotebookNode, where: str) -> dict[str, Any]:
 def select(chapters: Sequence[Chapter], names: Sequence[str]) -> list[Chapter]:
     """The chapters called by number ("2", "02") or by the beginning of their name; all for none.
 
-    Raises
-    ------
-    DDRError
-        For a name that no chapter has, or more than one.
+    DDRError for a name that no chapter has, or more than one.
     """
     called = [_called(text, chapters) for text in names] or chapters
     return [chapter for chapter in chapters if chapter in called]
@@ -126,13 +120,8 @@ def settle(
     """The value of every parameter of the chosen chapters, by chapter.
 
     The profile, which is checked as a whole, goes over the defaults, `device` over the profile and
-    `overrides` over all.
-
-    Raises
-    ------
-    DDRError
-        For an unknown profile, chapter or parameter, a value of another type than the default's,
-        and a file or folder that does not exist.
+    `overrides` over all. DDRError for an unknown profile, chapter or parameter, a value of another
+    type than the default's, and a file or folder that does not exist.
     """
     settings = {chapter.name: dict(chapter.parameters) for chapter in chapters}
     path = find_profile(profile, chapters[0].path.parent)
@@ -151,13 +140,7 @@ def settle(
 
 
 def find_profile(name: str, book: Path = BOOK) -> Path:
-    """The file of a profile.
-
-    Raises
-    ------
-    DDRError
-        Where the book has none of that name.
-    """
+    """The file of a profile; DDRError where the book has none of that name."""
     profiles = {path.stem: path for path in (book / "profiles").glob("*.yml")}
     if name not in profiles:  # a path is no name
         raise DDRError(f"there is no profile {brief(name)}; {did_you_mean(name, profiles)}")
@@ -224,9 +207,8 @@ def _located(value: Any, name: str, folder: Path, where: str) -> Any:
 def fits(value: Any, default: Any) -> bool:
     """Whether `value` is of the type of `default`: an integer is a float too, a bool is no integer.
 
-    Infinity and what is not a number fit nothing.
-
-    Elements of a list must each fit one of the default's; None and empty lists ask for nothing.
+    Infinity and what is not a number fit nothing. Elements of a list must each fit one of the
+    default's; None and empty lists ask for nothing.
     """
     if default is None:
         return True

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ddrlib.book.claims import verdict
+from ddrlib.book.claims import Claim
 from ddrlib.book.records import describe
 from ddrlib.book.results import now
 from ddrlib.machine import device_name, environment
@@ -24,39 +24,15 @@ WITHOUT_LEARNING = ("pixels", "high-pass")
 RANDOM = "random weights"
 
 
-@dataclass(frozen=True)
-class Finding:
-    """A statement, what decides it, and what this run's figures say of it; see `claims.claim`."""
-
-    statement: str
-    holds: tuple[bool, ...]
-    criterion: str
-    evidence: str
-    not_tested: str
-
-    @property
-    def verdict(self) -> str:
-        """One of `ddrlib.book.claims.VERDICTS`."""
-        return verdict(self.holds, self.not_tested)
-
-
 @dataclass(frozen=True, eq=False)
 class Examined:
     """A network, measured, and what sorts its inputs without having learned anything.
 
-    Attributes
-    ----------
-    about : dict
-        Architecture, source, licence, sha256, scale; `notes`, a line each; the `deepest` block of
-        the trunk, for which the verdicts are given.
-    measurement : Measurement
-    controls : dict of str to Layer
-        Of the same samples: "pixels", "high-pass", "BRISQUE", and "random weights", which is the
-        deepest block with these; left out where there are none to be had.
-    gain : Interval or None
-        PSNR on luma, in dB, above that of bicubic interpolation; None without clean images, and for
-        a network that enlarges nothing.
-    srga_layer : str
+    `about` has architecture, source, licence, sha256 and scale; `notes`, a line each; the `deepest`
+    block of the trunk, for which the verdicts are given. `controls` are layers of the same samples:
+    "pixels", "high-pass", "BRISQUE", and "random weights", the deepest block with these, left out
+    where there are none to be had. `gain` is PSNR on luma, in dB, above that of bicubic
+    interpolation; None without clean images, and for a network that enlarges nothing.
     """
 
     about: dict[str, Any]
@@ -75,7 +51,7 @@ class Examined:
         """The last block of the trunk."""
         return self.measurement[self.about["deepest"]]
 
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[Claim]:
         """Whether the deepest block sorts by degradation, and more than what learned nothing does."""
         layer, name = self.deepest, self.name
         found = layer.variance.degradation
@@ -87,7 +63,7 @@ class Examined:
                 f"its images are {-self.gain.value:.1f} dB worse than bicubic interpolation: check "
                 "the weights, input_range, mean and the order of the colours"
             )
-        sorts = Finding(
+        sorts = Claim(
             f"In {layer.name}, the last of its longest stack of blocks, {name} sorts its inputs by "
             "degradation rather than by content.",
             (found.low > layer.variance.content.high, layer.knn_degradation.low > layer.knn_chance),
@@ -103,7 +79,7 @@ class Examined:
             for control, other in self.controls.items()
             if control in (*WITHOUT_LEARNING, RANDOM)
         }
-        beyond = Finding(
+        beyond = Claim(
             f"{layer.name} of {name} sorts by degradation more than raw pixels, a fixed high-pass "
             "filter and the same network with random weights.",
             tuple(gain.low > 0 for gain in held.values()),
@@ -153,14 +129,7 @@ class Examined:
                 for name, layer in self.controls.items()
             },
             "findings": [
-                {
-                    "statement": each.statement,
-                    "verdict": each.verdict,
-                    "criterion": each.criterion,
-                    "evidence": each.evidence,
-                    "not_tested": each.not_tested,
-                }
-                for each in self.findings()
+                {**each.record(), "not_tested": each.not_tested} for each in self.findings()
             ],
         }
 

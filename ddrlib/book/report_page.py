@@ -14,7 +14,6 @@ import pandas as pd
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
-from ddrlib.book import claims
 from ddrlib.book.records import as_json
 from ddrlib.book.report import Examined, Report
 from ddrlib.book.tables import as_csv, as_html
@@ -99,7 +98,9 @@ def html(report: Report) -> str:
         "css": "\n".join(
             (STATIC / f"{name}.css").read_text("utf-8") for name in ("common", "explorer")
         ),
-        "verdicts": "\n".join(map(_verdicts, report.networks)),
+        "verdicts": "\n".join(
+            finding.as_html() for each in report.networks for finding in each.findings()
+        ),
         "differences": _differences(report),
         "curves": _figure(
             curves.along_depth([each.measurement for each in report.networks]),
@@ -127,19 +128,6 @@ def _shown(each: Examined) -> dict[str, None]:
     names = [layer.name for layer in each.measurement.layers]
     few = [names[0], names[len(names) // 2], each.deepest.name, names[-1]]
     return dict.fromkeys(sorted(few, key=names.index)[:SHOWN])
-
-
-def _verdicts(each: Examined) -> str:
-    return "\n".join(
-        claims.as_html(
-            finding.statement,
-            finding.holds,
-            finding.criterion,
-            finding.evidence,
-            finding.not_tested,
-        )
-        for finding in each.findings()
-    )
 
 
 def _differences(report: Report) -> str:

@@ -44,41 +44,17 @@ def run_chapters(
     build: Path = BUILD,
     after: Callable[[float], None] | None = None,
 ) -> list[str]:
-    """Run the chapters named where they have changed.
+    """Run the chapters named, by number or beginning of a name, where they have changed; or all.
 
-    A failure is printed and the rest goes on, except for the chapters that sum up the others.
-    After each chapter it is said how long those left took when they ran last.
+    A failure is printed and the rest goes on, except for the chapters that sum up the others. After
+    each chapter it is said how long those left took when they ran last. `overrides` are values of
+    parameters, over those of the profile; with `force` chapters run although nothing has changed;
+    `book` holds the notebooks, `build` keeps the executed ones. `after` is called after each
+    chapter that ran but the last, with the seconds that those left took when they ran last:
+    infinite where one never did.
 
-    Parameters
-    ----------
-    names
-        Numbers, or beginnings of names; all chapters for none.
-    profile
-        The name of a file in `book/profiles`.
-    overrides
-        Values of parameters, over those of the profile.
-    device
-        "auto" (a GPU where there is one), "cpu" or "cuda".
-    force
-        Run them although nothing has changed.
-    book
-        The folder of the notebooks.
-    build
-        The folder that keeps the executed ones.
-    after
-        Called after each chapter that ran but the last, with the seconds that those left took when
-        they ran last: infinite where one never did.
-
-    Returns
-    -------
-    list of str
-        The names of the chapters that failed.
-
-    Raises
-    ------
-    DDRError
-        Before anything runs, for a chapter, profile or parameter that does not exist, and where
-        another run is at work.
+    Returns the names of the chapters that failed. DDRError before anything runs, for a chapter,
+    profile or parameter that does not exist, and where another run is at work.
     """
     chapters = read_chapters(book)
     chosen = select(chapters, names)
@@ -136,13 +112,7 @@ def _in_words(left: float) -> str:
 
 
 def nobody_running(executed: Path) -> AbstractContextManager:
-    """Keep a second run out of this folder.
-
-    Raises
-    ------
-    DDRError
-        Where one is at work.
-    """
+    """Keep a second run out of this folder; DDRError where one is at work."""
     return locked(executed / ".lock", f"another `ddr run` is at work in {executed}: wait for it")
 
 

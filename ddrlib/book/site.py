@@ -39,33 +39,16 @@ class BuildError(Exception):
 
 
 def build_site(executed: Path, out: Path, finished: bool = True) -> Path:
-    """Compile the book, and return the path of its index.html.
+    """Compile the book into the link `out`, and return the path of its index.html.
 
-    Text comes from book/, code and outputs from the executed chapters; those that are older than
-    their sources are named. Warnings are errors. A build that fails or is killed leaves the old
-    pages; the staged sources of one that failed stay in `out`.building/src to look at.
+    Text comes from book/, code and outputs from the chapters in `executed`; those that are older
+    than their sources are named. Warnings are errors. A build that fails or is killed leaves the
+    old pages: the link changes when the new ones are whole. The staged sources of one that failed
+    stay in `out`.building/src to look at. While chapters still run (not `finished`), a page says of
+    those that were never run that they come later, and warnings are let pass.
 
-    Parameters
-    ----------
-    executed
-        What `ddr run` leaves: a folder with a stamp for every chapter.
-    out
-        A link to the pages, which changes when the new ones are whole.
-    finished
-        False while the chapters still run: a page says of those that were never run that they come
-        later, and warnings are let pass.
-
-    Returns
-    -------
-    Path
-        That of index.html in `out`.
-
-    Raises
-    ------
-    DDRError
-        For a chapter that is missing, unlisted, not yet run or damaged, and a file where pages go.
-    BuildError
-        Where the pages do not build.
+    DDRError for a chapter that is missing, unlisted, not yet run or damaged, and for a file where
+    pages go; `BuildError` where the pages do not build.
     """
     for place in (out, out.with_name("pages")):  # before minutes are spent
         if place.is_file():
@@ -206,7 +189,7 @@ def _publish(html: Path, out: Path) -> None:
     """Let `out` point to the new pages, in one step, and remove the old ones."""
     versions = out.with_name("pages")
     versions.mkdir(exist_ok=True)
-    if out.exists() and not out.is_symlink():  # as earlier versions left it
+    if out.exists() and not out.is_symlink():  # copied as a folder
         out.rename(versions / "0")
     new = versions / str(time.time_ns())
     html.rename(new)

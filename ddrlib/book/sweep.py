@@ -37,28 +37,13 @@ def sweep(
 ) -> Path:
     """Run a chapter at every point of a grid, and write its tables over all points.
 
-    Parameters
-    ----------
-    chapter
-        Its number, or the beginning of its name.
-    grid
-        The values that each parameter takes in turn.
-    profile, device, book, build
-        As `run_chapters` takes them.
-    scheduler
-        As `ddrlib.machine.spread` takes it.
+    The `grid` has values by parameter; `profile`, `device`, `book` and `build` are as
+    `run_chapters` takes them, `scheduler` as `ddrlib.machine.spread` does. Returns the folder of
+    the tables: claims.csv, with a row for each claim at each point, and every table that the
+    chapter shows, each with the parameters of the grid as its first columns.
 
-    Returns
-    -------
-    Path
-        The folder of the tables: claims.csv, with a row for each claim at each point, and every
-        table that the chapter shows, each with the parameters of the grid as its first columns.
-
-    Raises
-    ------
-    DDRError
-        Before anything runs, for what does not exist or does not fit, and for a chapter that sums
-        up others; after all have run, where points failed.
+    DDRError before anything runs, for what does not exist or does not fit, and for a chapter that
+    sums up others; after all have run, where points failed.
     """
     chapters = read_chapters(book)
     (chosen,) = select(chapters, [chapter])
