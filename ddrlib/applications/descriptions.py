@@ -116,7 +116,7 @@ def pooled_features(
         pooled: dict[str, Tensor] = {}
         watch(
             module,
-            network.prepare(batch.to(chosen)),
+            network.prepare(batch.to(chosen)).contiguous(memory_format=layout),
             paths,
             lambda layer, maps: pooled.update({layer: pool(cast(Tensor, maps).float())}),
         )
@@ -125,6 +125,7 @@ def pooled_features(
     numbers = torch.float32
     if isinstance(images, Tensor):
         numbers = precision(network, images, paths, chosen)
+    layout = torch.channels_last if numbers == torch.bfloat16 else torch.contiguous_format
     with in_parallel(network.module, chosen, numbers) as parallel_map:
         rows = np.concatenate(list(parallel_map(look, _batches(images, chosen))))
     if bad := np.flatnonzero(~np.isfinite(rows).all(axis=1)).tolist():
