@@ -79,9 +79,9 @@ def identification_viewer(
         By method: what a running kernel asks for the features of an image
         (`ddrlib.applications.descriptions.describers`).
     pictures
-        By the name shown: the references that can be chosen.
+        By the name shown: the references that are asked about.
     levels
-        Those that can be chosen.
+        Those that are asked about.
     originals
         By the name shown: the undistorted images (3, H, W), RGB in [0, 1], which a running kernel
         degrades as the reader types.
@@ -90,8 +90,8 @@ def identification_viewer(
 
     Returns
     -------
-    FrameViewer
-        Its axes are picture, distortion and level.
+    DistortionGame
+        A picture for each reference, type and level.
 
     Raises
     ------
