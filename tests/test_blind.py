@@ -13,13 +13,14 @@ from sklearn.metrics import r2_score
 from torch import nn
 
 from ddrlib.applications import blind
-from ddrlib.applications.blind import blur_and_noise, blur_then_noise
+from ddrlib.applications.blind import blur_and_noise, blur_then_noise, truth_for
 from ddrlib.applications.comparison import compare, gains, over_contents, over_trainings, share
 from ddrlib.applications.cost import cost
 from ddrlib.applications.editing import cost_of_error, edit, readable
 from ddrlib.data.photographs import Patches
 from ddrlib.degrade.degradation import clean, degrade, parse, upsample
 from ddrlib.errors import DDRError
+from ddrlib.features.extraction import super_resolve
 from ddrlib.measure.fidelity import psnr
 from ddrlib.networks.guided import GuidedSRResNet
 from ddrlib.networks.srresnet import SRResNet
@@ -103,17 +104,20 @@ def test_restoring_is_the_networks_own_work(guide):
         expected = net.module(lr, **told).clamp(0, 1)
         own = net.module.embed(lr, **told)
     given = [TRUE] * 9
-    assert torch.allclose(blind.restore(net, lr, given), expected, atol=1e-5)
+    truth = truth_for(net.module, given)
+    assert torch.allclose(super_resolve(net, lr, **truth), expected, atol=1e-5)
     assert torch.allclose(blind.embed(net, lr, given), own, atol=1e-5)
-    edited = blind.restore(net, lr, given, own.flip(0))
-    assert torch.allclose(edited.flip(0), blind.restore(net, lr.flip(0), given, own), atol=1e-5)
-    assert not torch.allclose(blind.restore(net, lr, given, own + 1), expected, atol=1e-3)
+    edited = super_resolve(net, lr, embedding=own.flip(0))
+    again = super_resolve(net, lr.flip(0), embedding=own)
+    assert torch.allclose(edited.flip(0), again, atol=1e-5)
+    other = super_resolve(net, lr, embedding=own + 1)
+    assert not torch.allclose(other, expected, atol=1e-3)
     if guide == "oracle":  # what it hears is each image's own
-        lies = blind.restore(net, lr, [*given[:8], clean])
+        lies = super_resolve(net, lr, **truth_for(net.module, [*given[:8], clean]))
         assert torch.allclose(lies[:8], expected[:8], atol=1e-5)
         assert not torch.allclose(lies[8], expected[8], atol=1e-3)
         with pytest.raises(DDRError, match="degradation jpeg30: an oracle knows of blur and noise"):
-            blind.restore(net, lr, [*given[:8], parse("jpeg30")])
+            truth_for(net.module, [*given[:8], parse("jpeg30")])
 
 
 def test_compared_image_by_image(truth):
@@ -306,7 +310,7 @@ def test_the_viewer_at_other_scales(truth):
     patches = Patches(truth[:1], np.arange(1), np.array([""]), np.array(["p__0.png"]))
     viewer = restoration_viewer(patches, {"x2": network(Bicubic(scale=2), scale=2)}, [2.0], [0.0])
     (frame,) = viewer.frames
-    sides = [Image.open(io.BytesIO(viewer.pictures[k])).size for _, k, _ in frame["show"]]
+    sides = [Image.open(io.BytesIO(viewer.pictures[k])).size for _, k in frame["show"]]
     assert sides == [(24, 24), (48, 48), (48, 48), (48, 48)]
     _, bicubic, same, _ = (caption for caption, *_ in frame["show"])
     assert bicubic.split(", ")[1] == same.split(", ")[1], "its own PSNR, at its own scale"

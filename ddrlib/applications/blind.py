@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,33 +12,13 @@ from torch import Tensor, nn
 from ddrlib.degrade.degradation import Degradation, degrade
 from ddrlib.degrade.steps import Blur, Noise
 from ddrlib.errors import DDRError
-from ddrlib.features.device import batch_size
-from ddrlib.features.extraction import resolve_device
-from ddrlib.features.forward import in_parallel
+from ddrlib.features.extraction import in_batches
 from ddrlib.networks.guided import takes_truth
 from ddrlib.zoo.network import Network
 
 
 def blur_then_noise(blur: float, noise: float) -> Degradation:
-    """Gaussian blur, then Gaussian noise, as a degradation.
-
-    Parameters
-    ----------
-    blur
-        Sigma in HR pixels, 0 to 16; 0 leaves the step out.
-    noise
-        Sigma of 255, 0 to 255; 0 leaves the step out.
-
-    Returns
-    -------
-    Degradation
-        `clean` where both are 0.
-
-    Raises
-    ------
-    DDRError
-        For a sigma out of range.
-    """
+    """Blur of this sigma in HR pixels, then noise of this sigma of 255; 0 leaves a step out."""
     steps = (Blur, blur), (Noise, noise)
     return Degradation(tuple(kind(sigma) for kind, sigma in steps if sigma))
 
@@ -82,11 +62,6 @@ def grid(blurs: Sequence[float], noises: Sequence[float]) -> list[Degradation]:
     -------
     list of Degradation
         The noises of the first blur first.
-
-    Raises
-    ------
-    DDRError
-        For a sigma out of range.
     """
     return [blur_then_noise(blur, noise) for blur in blurs for noise in noises]
 
@@ -111,59 +86,9 @@ def under_each(
         (n k, 3, H / scale, W / scale), RGB in [0, 1].
     applied : list of Degradation
         That of each image.
-
-    Raises
-    ------
-    DDRError
-        As `degrade` does.
     """
     lr = torch.cat([degrade(truth, degradation, scale) for degradation in degradations])
     return lr, [degradation for degradation in degradations for _ in truth]
-
-
-# What networks make of images
-
-
-def restore(
-    network: Network,
-    images: Tensor,
-    degradations: Sequence[Degradation],
-    embeddings: Tensor | None = None,
-    device: str | torch.device = "auto",
-) -> Tensor:
-    """What a network makes of LR images under known degradations.
-
-    Parameters
-    ----------
-    network
-        A super-resolution network.
-    images : Tensor
-        (N, 3, H, W), low-resolution RGB in [0, 1].
-    degradations
-        N, one for each image. Given to a network that takes the truth (an oracle); others do not
-        use them.
-    embeddings : Tensor, optional
-        (N, E), used in place of the ones that a guided network makes itself.
-    device
-        "auto" (a GPU where there is one), "cpu" or "cuda".
-
-    Returns
-    -------
-    Tensor
-        (N, 3, scale H, scale W), RGB clipped to [0, 1], on the CPU.
-
-    Raises
-    ------
-    DDRError
-        Where an oracle would have to know of other steps than blur and noise.
-    """
-
-    def run(module: nn.Module, batch: Tensor, rows: slice) -> Tensor:
-        if embeddings is None:
-            return module(batch, **truth_for(module, degradations[rows])).clamp(0, 1)
-        return module(batch, embedding=embeddings[rows].to(batch.device)).clamp(0, 1)
-
-    return _in_batches(network, run, images, device)
 
 
 def embed(
@@ -172,7 +97,7 @@ def embed(
     degradations: Sequence[Degradation],
     device: str | torch.device = "auto",
 ) -> Tensor:
-    """The embeddings of LR images in a guided network, as `restore` takes them.
+    """The embeddings of LR images in a guided network, as `super_resolve` takes them.
 
     Parameters
     ----------
@@ -181,8 +106,8 @@ def embed(
     images : Tensor
         (N, 3, H, W), low-resolution RGB in [0, 1].
     degradations
-        N, one for each image. Given to a network that takes the truth (an oracle); others do not
-        use them.
+        N, one for each image, blurs and noises alone. Given to a network that takes the truth (an
+        oracle); others do not use them.
     device
         "auto" (a GPU where there is one), "cpu" or "cuda".
 
@@ -190,28 +115,20 @@ def embed(
     -------
     Tensor
         (N, E), on the CPU.
-
-    Raises
-    ------
-    DDRError
-        Where an oracle would have to know of other steps than blur and noise.
     """
 
-    def run(module: Any, batch: Tensor, rows: slice) -> Tensor:
-        return module.embed(batch, **truth_for(module, degradations[rows]))
+    def run(module: Any, batch: Tensor, **rows: Tensor) -> Tensor:
+        return module.embed(batch, **rows)
 
-    return _in_batches(network, run, images, device)
+    truth = truth_for(network.module, degradations)
+    return in_batches(network, run, images, device, **truth)
 
 
 def truth_for(module: nn.Module, degradations: Sequence[Degradation]) -> dict[str, Tensor]:
     """What a network that takes the truth is given with the images; nothing for any other.
 
-    The sigmas of blur (HR pixels) and noise (of 255), (N, 2), on the module's device.
-
-    Raises
-    ------
-    DDRError
-        For a degradation with other steps than blur and noise.
+    The sigmas of blur (HR pixels) and noise (of 255), (N, 2), on the module's device. DDRError for a
+    degradation with other steps.
     """
     if not takes_truth(module):
         return {}
@@ -220,22 +137,3 @@ def truth_for(module: nn.Module, degradations: Sequence[Degradation]) -> dict[st
         other = degradations[sigmas.index(None)]
         raise DDRError(f"degradation {other}: an oracle knows of blur and noise alone")
     return {"degradation": next(module.parameters()).new_tensor(sigmas)}
-
-
-def _in_batches(
-    network: Network,
-    run: Callable[[nn.Module, Tensor, slice], Tensor],
-    images: Tensor,
-    device: str | torch.device,
-) -> Tensor:
-    """run(module, batch, rows of the batch) on all cores or a GPU, joined on the CPU."""
-    device = resolve_device(device)
-
-    def work(module: nn.Module, rows: slice) -> Tensor:
-        batch = network.prepare(images[rows].to(device))
-        return run(module, batch.contiguous(memory_format=torch.channels_last), rows).cpu()
-
-    size = batch_size(device, images.shape)
-    spans = [slice(start, start + size) for start in range(0, len(images), size)]
-    with in_parallel(network.module, device) as parallel_map:
-        return torch.cat(list(parallel_map(work, spans)))

@@ -14,9 +14,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from ddrlib.applications.blind import blur_and_noise, restore, under_each
+from ddrlib.applications.blind import blur_and_noise, truth_for, under_each
 from ddrlib.degrade.degradation import Degradation, upsample
 from ddrlib.errors import DDRError
+from ddrlib.features.extraction import super_resolve
 from ddrlib.measure.fidelity import psnr, ssim
 from ddrlib.measure.intervals import Interval, Spread, bootstrap, mean_interval, over_seeds
 from ddrlib.zoo.network import Network
@@ -48,11 +49,6 @@ def compare(
     DataFrame
         Columns method, seed, blur (sigma in HR pixels), noise (sigma of 255), content (0 to n - 1),
         psnr (dB) and ssim; bicubic interpolation has seed -1.
-
-    Raises
-    ------
-    DDRError
-        For networks of different scales, which do not see the same images, and as `restore` does.
     """
     scales = {network.scale for seeds in networks.values() for network in seeds.values()}
     if len(scales) != 1:
@@ -71,7 +67,8 @@ def compare(
     tables = [scores("bicubic", -1, upsample(lr, scale))]
     for method, seeds in networks.items():
         for seed, network in seeds.items():
-            tables.append(scores(method, seed, restore(network, lr, applied, device=device)))
+            truths = truth_for(network.module, applied)
+            tables.append(scores(method, seed, super_resolve(network, lr, device, **truths)))
     return pd.concat(tables, ignore_index=True)
 
 

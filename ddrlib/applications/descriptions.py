@@ -47,11 +47,6 @@ def describers(
     -------
     dict of str to callable
         Each maps images (3, H, W), RGB in [0, 1], of any sizes, to rows (N, d).
-
-    Raises
-    ------
-    DDRError
-        For fewer than one layer.
     """
 
     def pooled(network: Network) -> Describe:
@@ -64,13 +59,7 @@ def describers(
 
 
 def spread_layers(network: Network, n: int) -> list[str]:
-    """n blocks of the network's trunk, evenly spread, the last the deepest; all if it has fewer.
-
-    Raises
-    ------
-    DDRError
-        For an `n` below 1.
-    """
+    """n blocks of the network's trunk, evenly spread, the last the deepest; all if it has fewer."""
     if n < 1:
         raise DDRError(f"{n} layers: pool one at least, the deepest")
     ends = np.linspace(0, len(network.trunk), min(n, len(network.trunk)) + 1)[1:]
@@ -80,32 +69,12 @@ def spread_layers(network: Network, n: int) -> list[str]:
 def pooled_features(
     images: Iterable[Tensor], network: Network, layers: Sequence[str], device: str = "auto"
 ) -> np.ndarray:
-    """The feature maps of a network, pooled over each image.
+    """A network's feature maps in these layers, pooled over each of the images (3, H, W): (N, d).
 
     From a super-resolution network the `profile` of the energies of all channels: log of the
     standard deviation over the image. (A channel's mean follows the brightness and colour of the
     picture.) From a classifier the means of all channels, as its own last layer pools them.
-
-    Parameters
-    ----------
-    images
-        (3, H, W) each, RGB in [0, 1], of any sizes.
-    network
-        What is looked into.
-    layers
-        Names from `network.layers` or `network.inside`, whose feature maps are (N, C, H, W).
-    device
-        "auto" (a GPU where there is one), "cpu" or "cuda".
-
-    Returns
-    -------
-    ndarray
-        (N, d), float32.
-
-    Raises
-    ------
-    DDRError
-        For an unknown layer, and features that are not finite.
+    DDRError for an unknown layer, and features that are not finite.
     """
     paths = layer_paths(network, layers)
     chosen = resolve_device(device)

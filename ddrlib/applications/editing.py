@@ -13,9 +13,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from ddrlib.applications.blind import embed, restore
+from ddrlib.applications.blind import embed
 from ddrlib.degrade.degradation import Degradation, degrade
 from ddrlib.errors import DDRError
+from ddrlib.features.extraction import super_resolve
 from ddrlib.measure.fidelity import psnr
 from ddrlib.measure.intervals import Interval, mean_interval
 from ddrlib.zoo.network import Network
@@ -50,11 +51,6 @@ def edit(
     DataFrame
         n k^2 rows with the columns true and given (texts of the degradations), content (0 to n - 1)
         and psnr (dB).
-
-    Raises
-    ------
-    DDRError
-        Where an oracle would have to know of other steps than blur and noise.
     """
     lr = {at: degrade(truth, at, network.scale) for at in degradations}
     n = len(truth)
@@ -62,7 +58,7 @@ def edit(
     tables = []
     for true, images in lr.items():
         for given, embedding in embeddings.items():
-            restored = restore(network, images, [given] * n, embedding, device)
+            restored = super_resolve(network, images, device, embedding=embedding)
             scores = {"content": np.arange(n), "psnr": psnr(restored, truth).numpy()}
             tables.append(pd.DataFrame({"true": str(true), "given": str(given), **scores}))
     return pd.concat(tables, ignore_index=True)
@@ -105,11 +101,6 @@ def readable(embeddings: np.ndarray, degree: np.ndarray, content: np.ndarray) ->
     -------
     Interval
         1 or less, over contents; 0 where the mean degree would do as well.
-
-    Raises
-    ------
-    DDRError
-        Where there are fewer than two contents or degrees.
     """
     contents = np.unique(content)
     if len(contents) < 2 or np.ptp(degree) == 0:

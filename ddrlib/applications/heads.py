@@ -18,11 +18,6 @@ def type_head(kind: str = "linear") -> Pipeline:
 
     Linear is discriminant analysis with the covariances shrunk as Ledoit and Wolf (2004) have it:
     few examples of many features need that, and there is nothing to tune. The SVM's kernel is RBF.
-
-    Raises
-    ------
-    DDRError
-        For another word.
     """
     linear = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
     heads = {"linear": linear, "svm": SVC(C=10)}
@@ -39,19 +34,8 @@ def level_head() -> Pipeline:
 class Identifier:
     """Type and level of distortions: a classifier, and for each type a regression of its level.
 
-    Parameters
-    ----------
-    features : ndarray
-        (N, d), to learn from.
-    labels
-        Their types and levels, a row for each image.
-    head
-        "linear" or "svm", the classifier.
-
-    Raises
-    ------
-    DDRError
-        For another head.
+    It learns from features (N, d) and their labels, a row with `type` and `level` for each; `head`
+    is that of `type_head`.
     """
 
     def __init__(self, features: np.ndarray, labels: pd.DataFrame, head: str = "linear") -> None:

@@ -59,11 +59,6 @@ def random_splits(labels: pd.DataFrame, n: int, learned: int, seed: int = 0) -> 
     -------
     list of Split
         The references in the order in which they were drawn.
-
-    Raises
-    ------
-    DDRError
-        Where no reference is left for a test.
     """
     references = np.unique(labels.reference)
     if learned >= len(references):
@@ -112,11 +107,6 @@ class Trial:
         -------
         DataFrame
             Columns split, method, shots, reference and accuracy (0 to 1).
-
-        Raises
-        ------
-        DDRError
-            For another head.
         """
         types = self.labels.type
 
@@ -207,11 +197,6 @@ class Trial:
         -------
         dict of (str, str) to ndarray
             By method and head: (N,), types.
-
-        Raises
-        ------
-        DDRError
-            For another head.
         """
         types, references = self.labels.type, self.labels.reference
         cv = GroupKFold(min(FOLDS, references.nunique()))

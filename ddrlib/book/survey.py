@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -60,7 +61,7 @@ def measure_all(
     here = {name: place for name, place in places.items() if place}
     for done, (name, place) in enumerate(here.items(), 1):
         try:
-            row, lines = measure_entry(entries[name], place, design, samples, device)
+            row, lines = _measured(entries[name], place, design, samples, device)
         except DDRError as error:
             progress(f"{name} ({done} of {len(here)}) is left out: {error}")
             continue
@@ -96,7 +97,7 @@ def find(entry: Entry, folders: Collection[Path]) -> Path | None:
     return None
 
 
-def measure_entry(
+def _measured(
     entry: Entry,
     folder: Path,
     design: Design,
@@ -107,10 +108,10 @@ def measure_entry(
     network = load_network(entry.network, folder)
     fresh = random_network(entry.network, 0, folder)
     told = entry.told if entry.of else None
-    found = survey(network, fresh, design, samples, told, device)
+    found, maps = survey(network, fresh, design, samples, told, device)
     licence = {"licence": network.card["licence"]}
-    row = {"network": entry.name, **licence, **found.row, "sha256": network.sha256}
-    lines = [{"network": entry.name, **line} for line in found.layers]
+    row = {"network": entry.name, **licence, **found, "sha256": network.sha256}
+    lines = [{"network": entry.name, **line} for line in maps]
     return _in_numbers([row]).set_index("network"), _in_numbers(lines)
 
 
@@ -144,8 +145,7 @@ def measure_again(
     """
     design = atlas.design
     patches = design.patches(SCALE)
-    chosen = range(design.choosing, design.choosing + min(contents, design.contents))
-    few = replace(patches, **{key: getattr(patches, key)[chosen] for key in ("images", "content")})
-    samples = Samples.of(few, design.degradations, SCALE, design.seed)
+    chosen = design.choosing + np.arange(min(contents, design.contents))
+    samples = Samples.of(patches.some(chosen), design.degradations, SCALE, design.seed)
     found = layers_of(load_network(name), samples, [atlas.table.layer[name]], device)
     return sorting(found[0])

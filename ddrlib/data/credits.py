@@ -11,23 +11,13 @@ from ddrlib.files import DATA
 
 
 def credits(sources: Iterable[str]) -> list[str]:
-    """Author and licence of photographs, as a page says them.
-
-    Parameters
-    ----------
-    sources
-        Names as `Patches.source` has them.
-
-    Returns
-    -------
-    list of str
-        "AUTHOR, LICENCE", or "" for a photograph that is not shipped.
-    """
-    return [_table().get(Path(source).name, "") for source in sources]
+    """Author and licence of photographs with these names in `Patches.source`; "" for any other."""
+    rows = (shipped().get(Path(source).name) for source in sources)
+    return [f"{row['author']}, {row['licence']}" if row else "" for row in rows]
 
 
 @cache
-def _table() -> dict[str, str]:
+def shipped() -> dict[str, dict[str, str]]:
+    """What is known of the shipped photographs (`data/photos/photos.tsv`), by the file's name."""
     with (DATA / "photos" / "photos.tsv").open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file, delimiter="\t")
-        return {Path(row["file"]).name: f"{row['author']}, {row['licence']}" for row in rows}
+        return {Path(row["file"]).name: row for row in csv.DictReader(file, delimiter="\t")}

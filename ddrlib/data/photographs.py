@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +52,27 @@ class Patches:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def some(self, chosen: np.ndarray) -> Patches:
+        """Some of the patches, numbered anew.
+
+        Parameters
+        ----------
+        chosen : ndarray
+            Their numbers, or (N,) whether each is chosen.
+
+        Returns
+        -------
+        Patches
+            In this order.
+        """
+        return replace(
+            self,
+            images=self.images[torch.from_numpy(chosen)],
+            content=np.arange(len(self.content[chosen])),
+            category=self.category[chosen],
+            source=self.source[chosen],
+        )
 
 
 def load_patches(

@@ -30,27 +30,28 @@ def tiles_of(
     """The disjoint tiles of a photograph in random order, near-flat ones last, none seen before."""
     height, width = pixels.shape[:2]
     top, left = rng.integers(height % size + 1), rng.integers(width % size + 1)
-    corners = [
-        (row, column)
-        for row in range(top, height - size + 1, size)
-        for column in range(left, width - size + 1, size)
-    ]
+    rows, columns = range(top, height - size + 1, size), range(left, width - size + 1, size)
+    flat = [_are_flat(pixels[row : row + size, left:], size) for row in rows]  # holds few in memory
     judged = []
-    for i in rng.permutation(len(corners)):
-        row, column = corners[i]
-        patch = pixels[row : row + size, column : column + size]
-        if (found := digest(patch)) not in seen:
+    for i in rng.permutation(len(rows) * len(columns)):
+        down, across = divmod(i, len(columns))
+        row, column = rows[down], columns[across]
+        found = digest(pixels[row : row + size, column : column + size])
+        if found not in seen:
             seen.add(found)
-            judged.append((_is_flat(patch), row, column))
+            judged.append((flat[down][across], row, column))
     judged.sort(key=itemgetter(0))
     return [Tile(photo, r, c, flat, rank) for rank, (flat, r, c) in enumerate(judged)]
 
 
-def _is_flat(patch: np.ndarray) -> bool:
-    """Whether a patch (H, W, 3) uint8 is near-flat: by its grey values' central differences."""
-    grey = patch.mean(axis=2, dtype=np.float32)
-    down, across = np.gradient(grey)
-    return bool(np.hypot(down, across).mean() < MIN_GRADIENT or grey.std() < MIN_DEVIATION)
+def _are_flat(band: np.ndarray, size: int) -> np.ndarray:
+    """Which of the squares in a band (size, W, 3) uint8 are near-flat, by their grey values."""
+    squares = band[:, : band.shape[1] // size * size].reshape(size, -1, size, 3).swapaxes(0, 1)
+    grey = squares.mean(axis=3, dtype=np.float32)
+    down, across = np.gradient(grey, axis=(1, 2))  # central differences
+    steepness = np.hypot(down, across).reshape(len(grey), -1).mean(axis=1)
+    deviation = grey.reshape(len(grey), -1).std(axis=1)
+    return (steepness < MIN_GRADIENT) | (deviation < MIN_DEVIATION)
 
 
 def in_turn(tiles: list[Tile], rng: np.random.Generator) -> list[Tile]:

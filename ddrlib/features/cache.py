@@ -8,6 +8,7 @@ import io
 import logging
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,27 @@ def files_hash(*paths: Path) -> str:
     """What Python files say, their comments and layout apart, as one hash (SHA-256, hexadecimal)."""
     code = [source_hash(path.read_text(encoding="utf-8")) for path in sorted(paths)]
     return hashlib.sha256("\n".join(code).encode()).hexdigest()
+
+
+def key_of(kind: str, *parts: object) -> str:
+    """The key of what is made from these parts: a hash of their texts, and of arrays' values."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            digest.update(f"{part.dtype} {part.shape}".encode())
+            digest.update(np.ascontiguousarray(part).data)
+        else:
+            digest.update(repr(part).encode())
+    return f"{kind}-{digest.hexdigest()}"
+
+
+def kept(key: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The arrays kept under a key; where there are none, those that `make` gives, which are kept."""
+    arrays = load_arrays(key)
+    if arrays is None:
+        arrays = make()
+        save_arrays(key, **arrays)
+    return arrays
 
 
 def load_arrays(key: str) -> dict[str, np.ndarray] | None:

@@ -5,7 +5,7 @@ One forward pass per batch serves all layers asked for and ends with the deepest
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -20,13 +20,7 @@ from ddrlib.zoo.network import Network
 
 
 def resolve_device(device: str | torch.device = "auto") -> torch.device:
-    """The device meant by "auto" (a GPU where there is one), "cpu" or "cuda".
-
-    Raises
-    ------
-    DDRError
-        For another word, and for "cuda" where there is no GPU.
-    """
+    """The device meant by "auto" (a GPU where there is one), "cpu" or "cuda"; DDRError for another."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -45,33 +39,15 @@ def extract(
     *,
     device: str | torch.device = "auto",
 ) -> dict[str, np.ndarray]:
-    """The features of images, in memory.
+    """The features of images (N, 3, H, W) in memory, (N, D) by layer in order of depth.
 
-    They are computed in float32, or in bfloat16 where that makes no difference (`precision`), and
-    kept in float16, or in float32 where float16 has not the range.
+    `layers` are names from `network.layers`, all of them by default, or from `network.inside`. A
+    feature map is flattened channel by channel; a submodule that runs several times in a pass
+    counts with its first output. They are computed in float32, or in bfloat16 where that makes no
+    difference (`precision`), and kept in float16, or in float32 where float16 has not the range.
 
-    Parameters
-    ----------
-    network
-        What is looked into.
-    images : Tensor
-        (N, 3, H, W), low-resolution RGB in [0, 1].
-    layers
-        Names from `network.layers` or `network.inside`; all of `network.layers` by default.
-    device
-        "auto" (a GPU where there is one), "cpu" or "cuda".
-
-    Returns
-    -------
-    dict of str to ndarray
-        By layer, in order of depth: (N, D), a feature map flattened channel by channel. A submodule
-        that runs several times in a pass counts with its first output.
-
-    Raises
-    ------
-    DDRError
-        For an unknown layer or device, a network that fails on the images, and a layer that does
-        not give a finite row for each image.
+    DDRError for an unknown layer or device, a network that fails on the images, and a layer that
+    does not give a finite row for each image.
     """
     rows = extract_rows(network, images, layers, device, Rows)
     return {layer: kept.array for layer, kept in rows.items()}
@@ -85,75 +61,13 @@ def extract_rows(
     kind: type[Rows],
     progress: Progress | None = None,
 ) -> dict[str, Rows]:
-    """`extract` into rows of this kind, in memory or on disk: a `Rows` (N, D) for each layer."""
-    rows = {layer: kind(layer, len(images)) for layer in layer_paths(network, layers)}
-    _fill(rows, network, images, resolve_device(device), progress)
-    return rows
+    """`extract` into rows of this kind, in memory or on disk: a `Rows` (N, D) for each layer.
 
-
-def super_resolve(network: Network, images: Tensor, device: str | torch.device = "auto") -> Tensor:
-    """What a network makes of LR images.
-
-    Parameters
-    ----------
-    network
-        A super-resolution network.
-    images : Tensor
-        (N, 3, H, W), low-resolution RGB in [0, 1].
-    device
-        "auto" (a GPU where there is one), "cpu" or "cuda".
-
-    Returns
-    -------
-    Tensor
-        (N, 3, scale H, scale W), RGB clipped to [0, 1], on the CPU.
-
-    Raises
-    ------
-    DDRError
-        For a device that is unknown or not there.
+    One pass of the images, and a second where a layer turns out to need float32.
     """
+    paths = layer_paths(network, layers)
+    rows = {layer: kind(layer, len(images)) for layer in paths}
     device = resolve_device(device)
-
-    def restore(module: nn.Module, batch: Tensor) -> Tensor:
-        lr = network.prepare(batch.to(device)).contiguous(memory_format=torch.channels_last)
-        return module(lr).clamp(0, 1).contiguous().cpu()
-
-    share = -(-len(images) // torch.get_num_threads())  # a few images are shared out too
-    batches = images.split(min(share, batch_size(device, images.shape)))
-    with in_parallel(network.module, device) as parallel_map:
-        return torch.cat(list(parallel_map(restore, batches)))
-
-
-def layer_paths(network: Network, layers: Sequence[str] | None = None) -> dict[str, str]:
-    """Paths of layers' submodules, in order of depth.
-
-    A layer is a name from `network.layers`, all of them by default, or from `network.inside`.
-
-    Raises
-    ------
-    DDRError
-        For an unknown layer.
-    """
-    if layers is None:
-        return network.layers
-    inside = network.inside
-    for layer in layers:
-        if layer not in inside:
-            hint = did_you_mean(layer, inside)
-            raise DDRError(f"network {network.name} has no layer {layer!r}; {hint}")
-    return {name: path for name, path in inside.items() if name in layers}
-
-
-def _fill(
-    rows: Mapping[str, Rows],
-    network: Network,
-    images: Tensor,
-    device: torch.device,
-    progress: Progress | None,
-) -> None:
-    """Run the images through the network until each layer has all rows: one pass, rarely two."""
-    paths = layer_paths(network, list(rows))
     layout = torch.channels_last  # by which a CPU is up to a fifth faster
 
     def look(module: nn.Module, span: tuple[int, int]) -> dict[str, np.ndarray]:
@@ -188,3 +102,75 @@ def _fill(
                 for layer, values in found.items():
                     rows[layer].add(values, start)
             paths = {layer: path for layer, path in paths.items() if not rows[layer].complete}
+    return rows
+
+
+def super_resolve(
+    network: Network, images: Tensor, device: str | torch.device = "auto", **given: Tensor
+) -> Tensor:
+    """What a network makes of LR images.
+
+    Parameters
+    ----------
+    network
+        A super-resolution network.
+    images : Tensor
+        (N, 3, H, W), low-resolution RGB in [0, 1].
+    device
+        "auto" (a GPU where there is one), "cpu" or "cuda".
+    **given : Tensor
+        What else a guided network takes, a row for each image: the true `degradation` (N, 2), see
+        `ddrlib.applications.blind.truth_for`, or an `embedding` (N, E) in place of its own.
+
+    Returns
+    -------
+    Tensor
+        (N, 3, scale H, scale W), RGB clipped to [0, 1], on the CPU.
+    """
+
+    def restore(module: nn.Module, batch: Tensor, **rows: Tensor) -> Tensor:
+        return module(batch, **rows).clamp(0, 1).contiguous()
+
+    return in_batches(network, restore, images, device, **given)
+
+
+def in_batches(
+    network: Network,
+    function: Callable[..., Tensor],
+    images: Tensor,
+    device: str | torch.device,
+    **given: Tensor,
+) -> Tensor:
+    """function(module, batch, **rows) of a few images at a time, all joined on the CPU.
+
+    `images` (N, 3, H, W) are as the module takes them, and the rows those of what is `given`. All
+    cores work side by side, or a GPU.
+    """
+    device = resolve_device(device)
+
+    def work(module: nn.Module, span: slice) -> Tensor:
+        batch = network.prepare(images[span].to(device))
+        rows = {name: values[span].to(device) for name, values in given.items()}
+        return function(module, batch.contiguous(memory_format=torch.channels_last), **rows).cpu()
+
+    share = -(-len(images) // torch.get_num_threads())  # a few images are shared out too
+    size = min(share, batch_size(device, images.shape))
+    spans = [slice(start, start + size) for start in range(0, len(images), size)]
+    with in_parallel(network.module, device) as parallel_map:
+        return torch.cat(list(parallel_map(work, spans)))
+
+
+def layer_paths(network: Network, layers: Sequence[str] | None = None) -> dict[str, str]:
+    """Paths of layers' submodules, in order of depth.
+
+    A layer is a name from `network.layers`, all of them by default, or from `network.inside`;
+    DDRError for an unknown one.
+    """
+    if layers is None:
+        return network.layers
+    inside = network.inside
+    for layer in layers:
+        if layer not in inside:
+            hint = did_you_mean(layer, inside)
+            raise DDRError(f"network {network.name} has no layer {layer!r}; {hint}")
+    return {name: path for name, path in inside.items() if name in layers}

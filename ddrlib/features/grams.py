@@ -11,7 +11,6 @@ what is kept between runs, under 1 MB for a layer, and features are not.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,7 +23,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from ddrlib.errors import DDRError
-from ddrlib.features.cache import files_hash, load_arrays, save_arrays
+from ddrlib.features.cache import files_hash, key_of, load_arrays, save_arrays
 from ddrlib.features.extraction import extract_rows, layer_paths, resolve_device
 from ddrlib.features.progress import Progress, counted
 from ddrlib.features.rows import FileRows, Rows
@@ -51,33 +50,14 @@ def layer_grams(
     device: str | torch.device = "auto",
     progress: Progress | None = None,
 ) -> dict[str, LayerGram]:
-    """The Gram matrices of layers of a network for images.
+    """The Gram matrices of layers of a network for images (N, 3, H, W), by layer in order of depth.
 
-    Those that an earlier run computed are read from the cache. All others share one forward pass.
+    Those that an earlier run computed are read from the cache; all others share one forward pass.
+    With each comes the number D of values that the layer gives for an image. `progress` takes a
+    line of text every few seconds: what is done, and how long the rest may take.
 
-    Parameters
-    ----------
-    network
-        What is looked into.
-    images : Tensor
-        (N, 3, H, W), low-resolution RGB in [0, 1].
-    layers
-        Names from `network.layers` or `network.inside`; all of `network.layers` by default.
-    device
-        "auto" (a GPU where there is one), "cpu" or "cuda".
-    progress
-        Takes a line of text every few seconds: what is done, and how long the rest may take.
-
-    Returns
-    -------
-    dict of str to LayerGram
-        By layer, in order of depth.
-
-    Raises
-    ------
-    DDRError
-        For an unknown layer or device, a layer that does not give a finite row for each image, one
-        that gives the same for all images, and a full disk.
+    DDRError as `extract` raises it, for a layer that gives the same for all images, and a full
+    disk.
     """
     keys = _keys(network, images, layers, resolve_device(device))
     kept = {layer: load_arrays(key) for layer, key in keys.items()}
@@ -104,17 +84,11 @@ def layer_grams(
 def _keys(
     network: Network, images: Tensor, layers: Sequence[str] | None, device: torch.device
 ) -> dict[str, str]:
-    """What identifies the Gram matrix of each layer: a hash of all that it depends on."""
-    rounded = bfloat16_allowed(device)
-    made_by = [files_hash(*SOURCES), network.identity, tuple(images.shape), rounded]
-    common = hashlib.blake2b(repr(made_by).encode(), digest_size=16)
-    common.update(images.cpu().contiguous().numpy().data)
-    keys = {}
-    for layer, path in layer_paths(network, layers).items():
-        digest = common.copy()
-        digest.update(path.encode())
-        keys[layer] = f"gram-{digest.hexdigest()}"
-    return keys
+    """What identifies the Gram matrix of each layer: all that it depends on."""
+    pixels = key_of("images", images.cpu().numpy())
+    common = files_hash(*SOURCES), network.identity, bfloat16_allowed(device), pixels
+    paths = layer_paths(network, layers)
+    return {layer: key_of("gram", *common, path) for layer, path in paths.items()}
 
 
 def gram(features: np.ndarray | Rows) -> np.ndarray:
@@ -148,7 +122,10 @@ def gram(features: np.ndarray | Rows) -> np.ndarray:
     width = max(BLOCK_VALUES // n, 1)
 
     def product(start: int) -> np.ndarray:
-        block = columns(features, start, start + width).astype(np.float64)
+        stop = start + width
+        of_rows = isinstance(features, Rows)
+        block = features.columns(start, stop) if of_rows else features[:, start:stop]
+        block = block.astype(np.float64)
         with np.errstate(over="ignore", invalid="ignore"):  # seen in the sum
             block -= block.mean(axis=0)
             return block @ block.T
@@ -163,11 +140,6 @@ def gram(features: np.ndarray | Rows) -> np.ndarray:
             "features, or their squares, are not finite: nothing can be measured on them"
         )
     return products
-
-
-def columns(features: np.ndarray | Rows, start: int, stop: int) -> np.ndarray:
-    """Columns start to stop - 1 of features (N, D), in memory."""
-    return features.columns(start, stop) if isinstance(features, Rows) else features[:, start:stop]
 
 
 def subgram(gram: np.ndarray, index: np.ndarray) -> np.ndarray:

@@ -20,21 +20,8 @@ def under(name: str, progress: Progress) -> Progress:
 def counted(items: Iterable[Item], of: int, what: str, progress: Progress | None) -> Iterator[Item]:
     """The items, `of` in all; every few seconds `progress` is told how many have come.
 
-    Parameters
-    ----------
-    items : iterable
-        What takes its time to come.
-    of : int
-        How many there are.
-    what : str
-        What they are, in the plural.
-    progress : callable, optional
-        Takes a line such as "images 12 of 300, 41 s left".
-
-    Yields
-    ------
-    object
-        The items.
+    It gets a line such as "images 12 of 300, 41 s left", where `what` is what they are, in the
+    plural.
     """
     began = said = time.monotonic()
     for done, item in enumerate(items, 1):

@@ -21,12 +21,8 @@ FLOAT16_RANGE = (1e-3, 65504.0)
 def to_rows(layer: str, output: object, span: tuple[int, int], dtype: np.dtype) -> np.ndarray:
     """A copy of what a layer gives for images span[0] to span[1] - 1, as rows (images, D).
 
-    They are float16 where `dtype` is and that holds them, else float32.
-
-    Raises
-    ------
-    DDRError
-        Unless there is a row of finite numbers for each image.
+    They are float16 where `dtype` is and that holds them, else float32. DDRError unless there is a
+    row of finite numbers for each image.
     """
     first, last = span
     if not isinstance(output, Tensor) or output.ndim < 2 or len(output) != last - first:

@@ -17,7 +17,7 @@ from ddrlib.degrade.samples import Samples
 from ddrlib.errors import DDRError
 from ddrlib.features.extraction import extract, super_resolve
 from ddrlib.features.grams import gram, layer_grams, subgram
-from ddrlib.measure.controls import CONTROLS
+from ddrlib.measure.controls import controls
 from ddrlib.measure.fidelity import Gain, gain_on_bicubic
 from ddrlib.measure.intervals import Interval
 from ddrlib.measure.layer import Layer
@@ -65,8 +65,8 @@ def _part(matrix: np.ndarray, samples: Samples, contents: range) -> Layer:
 def fixed_controls(samples: Samples, design: Design) -> dict[str, dict[str, Interval]]:
     """What raw pixels, the high-pass filter and BRISQUE make of the same images."""
     return {
-        name: sorting(measured_part(gram(control(samples.images)), samples, design))
-        for name, control in CONTROLS.items()
+        layer.name: sorting(measured_part(layer.gram, samples, design))
+        for layer in controls(samples)
     }
 
 
@@ -79,14 +79,6 @@ def sorting(layer: Layer) -> dict[str, Interval]:
     }
 
 
-@dataclass(frozen=True, eq=False)
-class Survey:
-    """A network measured: `row` is its line of the table, `layers` a line for each map."""
-
-    row: dict[str, object]
-    layers: list[dict[str, object]]
-
-
 def survey(
     network: Network,
     random: Network,
@@ -94,8 +86,8 @@ def survey(
     samples: Samples,
     told: dict[str, float] | None = None,
     device: str | torch.device = "auto",
-) -> Survey:
-    """Measure a network beside the same one with fresh weights.
+) -> tuple[dict[str, object], list[dict[str, object]]]:
+    """A network measured beside the same one with fresh weights: a line of the table, and of each map.
 
     `told` is for a network that takes the noise of its input as a further channel: the level, in
     grey levels, that it is told for each degradation; 0 where none is given.
@@ -136,7 +128,7 @@ def survey(
         "maps": len(looked),
         "n": design.contents,
     }
-    return Survey(row, lines)
+    return row, lines
 
 
 def _fresh_grams(

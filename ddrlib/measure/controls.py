@@ -5,8 +5,6 @@ A network of the same architecture with fresh weights is one more: "NAME@random0
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch.nn.functional as F
 from sklearn.preprocessing import scale
@@ -33,20 +31,6 @@ def high_pass(images: Tensor) -> np.ndarray:
     return pixels((images - around).abs())
 
 
-def standardised_brisque(images: Tensor) -> np.ndarray:
-    """The 36 statistics (N, 36) of `brisque`, each less its mean and divided by its standard
-    deviation.
-    """
-    return scale(brisque(images))
-
-
-CONTROLS: dict[str, Callable[[Tensor], np.ndarray]] = {
-    "pixels": pixels,
-    "high-pass": high_pass,
-    "BRISQUE": standardised_brisque,
-}
-
-
 def controls(samples: Samples) -> list[Layer]:
     """Each control on the images that networks get, as a layer.
 
@@ -58,6 +42,13 @@ def controls(samples: Samples) -> list[Layer]:
     Returns
     -------
     list of Layer
-        Named "pixels", "high-pass" and "BRISQUE", in this order.
+        Named "pixels", "high-pass" and "BRISQUE", in this order; of the 36 statistics of the last,
+        each has mean 0 and standard deviation 1.
     """
-    return [Layer.of(name, control(samples.images), samples) for name, control in CONTROLS.items()]
+    images = samples.images
+    rows = {
+        "pixels": pixels(images),
+        "high-pass": high_pass(images),
+        "BRISQUE": scale(brisque(images)),
+    }
+    return [Layer.of(name, features, samples) for name, features in rows.items()]

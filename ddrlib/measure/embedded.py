@@ -43,16 +43,11 @@ def too_few_for_chi(n: int) -> str:
 
 @dataclass(frozen=True)
 class Chi:
-    """The Calinski-Harabasz index of a layer's t-SNE projections, one for each t-SNE seed.
+    """The Calinski-Harabasz index of a layer's t-SNE projections, one of `values` for each seed.
 
-    Attributes
-    ----------
-    values : tuple of float
-        0 or more; about 1 where the labels say nothing of the points.
-    wd, bd : float
-        Means over the projections of the dispersions within and between the groups.
-    interval : Interval
-        That of the mean of `values`, over contents, the projections being given.
+    About 1 where the labels say nothing of the points. `wd` and `bd` are means over the projections
+    of the dispersions within and between the groups; `interval` is that of the mean, over contents,
+    the projections being given.
     """
 
     values: tuple[float, ...]

@@ -57,27 +57,9 @@ class Gain(NamedTuple):
 def gain_on_bicubic(restored: Tensor, images: Tensor, truth: Tensor) -> Gain:
     """How much closer to the truth, on luma, restored images are than interpolated ones.
 
-    Luma is that of ITU-R BT.601, from 0 to 1. On the narrower scale of MATLAB's `rgb2ycbcr` every
-    PSNR is 1.32 dB higher and gains are the same.
-
-    Parameters
-    ----------
-    restored : Tensor
-        (N, 3, scale H, scale W), RGB: what a network makes of `images`.
-    images : Tensor
-        (N, 3, H, W), RGB in [0, 1], of low resolution; `ddrlib.degrade.degradation.upsample`
-        interpolates them.
-    truth : Tensor
-        (N, 3, scale H, scale W), RGB in [0, 1].
-
-    Returns
-    -------
-    Gain
-
-    Raises
-    ------
-    DDRError
-        For images that do not fit each other.
+    `images` (N, 3, H, W) are of low resolution; `restored`, what a network makes of them, and
+    `truth` are (N, 3, scale H, scale W). Luma is that of ITU-R BT.601, from 0 to 1. On the narrower
+    scale of MATLAB's `rgb2ycbcr` every PSNR is 1.32 dB higher and gains are the same.
     """
     interpolated = upsample(images, truth.shape[-1] // images.shape[-1])
     weights = truth.new_tensor(LUMA).view(1, 3, 1, 1)
@@ -90,26 +72,10 @@ def gain_on_bicubic(restored: Tensor, images: Tensor, truth: Tensor) -> Gain:
 
 
 def ssim(images: Tensor, truth: Tensor) -> Tensor:
-    """Structural similarity of each image, the mean of its three channels.
+    """Structural similarity (N,), -1 to 1, of images to the truth, the mean of three channels.
 
-    Parameters
-    ----------
-    images : Tensor
-        (N, 3, H, W), RGB; clipped to [0, 1].
-    truth : Tensor
-        (N, 3, H, W), RGB in [0, 1]; H and W 19 or more, of which 4 pixels at each side do not
-        count.
-
-    Returns
-    -------
-    Tensor
-        (N,), -1 to 1.
-
-    References
-    ----------
-    Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to
-    structural similarity", IEEE TIP 2004: a Gaussian window of sigma 1.5 cut off at 11 x 11 pixels.
-    Computed by scikit-image.
+    As Wang et al. have it (IEEE TIP 2004), a Gaussian window of sigma 1.5 cut off at 11 x 11
+    pixels, computed by scikit-image. Images are clipped; sides are 19 or more.
     """
     pairs = (batch.float().cpu().numpy() for batch in _inside(images, truth))
     similarity = partial(

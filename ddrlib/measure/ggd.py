@@ -33,30 +33,11 @@ class GGD(NamedTuple):
 
 
 def fit_ggd(values: np.ndarray) -> GGD:
-    """The generalised Gaussian with the moments of values whose mean is taken to be zero.
+    """The generalised Gaussian with the moments of values (n,) whose mean is taken to be zero.
 
-    As published for SRGA: sigma^2 = mean x^2, E = mean |x - mean x|; the shape follows from sigma^2
-    / E^2.
-
-    Parameters
-    ----------
-    values : ndarray
-        (n,), real numbers, not all equal.
-
-    Returns
-    -------
-    GGD
-        Its shape on a grid from 0.2 to 9.999 in steps of 0.001.
-
-    Raises
-    ------
-    DDRError
-        Where all values are equal.
-
-    References
-    ----------
-    Sharifi and Leon-Garcia, "Estimation of shape parameter for generalized Gaussian distributions
-    in subband decompositions of video", IEEE TCSVT 1995, for the fit by moments.
+    As published for SRGA, after Sharifi and Leon-Garcia (IEEE TCSVT 1995): sigma^2 = mean x^2, E =
+    mean |x - mean x|; the shape follows from sigma^2 / E^2, on a grid from 0.2 to 9.999 in steps of
+    0.001. DDRError where all values are equal.
     """
     variance = float(values @ values / len(values))
     deviation = float(np.abs(values - values.mean()).mean())
@@ -73,22 +54,10 @@ def shape_of(ratio: float | np.ndarray) -> float | np.ndarray:
 
 
 def ggd_kl(p: GGD, q: GGD) -> float:
-    """The Kullback-Leibler divergence of `q` from `p`, the integral of p log(p / q).
+    """The Kullback-Leibler divergence of `q` from `p` in nats, the integral of p log(p / q).
 
-    Parameters
-    ----------
-    p, q
-        Both of mean zero.
-
-    Returns
-    -------
-    float
-        In nats, 0 or more; infinite where `p` is a hundred decades wider.
-
-    References
-    ----------
     Do and Vetterli, "Wavelet-based texture retrieval using generalized Gaussian density and
-    Kullback-Leibler distance", IEEE TIP 2002.
+    Kullback-Leibler distance", IEEE TIP 2002. Infinite where `p` is a hundred decades wider.
     """
     log_ratio = p.log_scale - q.log_scale
     entropy = np.log(p.shape / q.shape) - log_ratio + gammaln(1 / q.shape) - gammaln(1 / p.shape)

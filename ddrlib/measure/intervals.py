@@ -92,33 +92,14 @@ def bootstrap(
 
     Resampling adds the contents' scatter once more to what lies between degradations, so a small
     share or CHI comes out too large in every resample. That bias, the resamples' mean less the
-    value, is taken off the percentiles.
+    value, is taken off the percentiles (Efron and Tibshirani, "An Introduction to the Bootstrap",
+    1993, chapters 10 and 13).
 
-    Parameters
-    ----------
-    statistic
-        Takes counts (B, contents), how often each content is drawn in each of B resamples (in order
-        of the sorted labels; a content drawn twice is two distinct contents), and returns (B,). Its
-        value is that of each content counted once.
-    content : ndarray
-        Labels of the contents; only how many different ones there are counts.
-    n
-        How many resamples.
-    seed
-        The same seed gives the same resamples.
-    bounds
-        The range of the statistic, which the interval does not leave.
-
-    Returns
-    -------
-    Interval
-        Its `n` is the number of contents. It has no ends (NaN) where the statistic of a resample is
-        not finite, as CHI is where so few contents are drawn that all draws may be the same.
-
-    References
-    ----------
-    Efron and Tibshirani, "An Introduction to the Bootstrap", Chapman and Hall 1993, chapters 10
-    (bias) and 13 (percentiles).
+    `statistic` takes counts (B, contents), how often each content is drawn in each of B resamples,
+    in order of the sorted labels; a content drawn twice is two distinct contents. It returns (B,),
+    within `bounds`. Of the labels `content` only how many different ones there are counts. There
+    are no ends (NaN) where the statistic of a resample is not finite, as CHI is where so few
+    contents are drawn that all draws may be the same.
     """
     contents = len(np.unique(content))
     shares = np.full(contents, 1 / contents)
@@ -185,11 +166,6 @@ def spearman(x: np.ndarray, y: np.ndarray, within: bool = False) -> Interval:
     -------
     Interval
         From -1 to 1, 0 for constants; its `n` is N.
-
-    Raises
-    ------
-    DDRError
-        For arrays of different shapes.
     """
     x, y = np.asarray(x), np.asarray(y)
     if x.shape != y.shape:

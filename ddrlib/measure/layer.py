@@ -100,11 +100,6 @@ class Layer(Design):
         -------
         Layer
             Of these degradations.
-
-        Raises
-        ------
-        DDRError
-            For a degradation that the layer does not have, and more contents than it has.
         """
         n = self.n if n is None else n
         if not 1 <= n <= self.n:
@@ -183,11 +178,6 @@ class Layer(Design):
         Interval
             0 or more; 0 where the fitted distributions are the same.
 
-        Raises
-        ------
-        DDRError
-            For a degradation that the layer does not have.
-
         References
         ----------
         Liu et al., "Evaluating the generalization ability of super-resolution networks", IEEE TPAMI
@@ -227,11 +217,6 @@ def layers_of(
     -------
     list of Layer
         In order of depth.
-
-    Raises
-    ------
-    DDRError
-        As `ddrlib.features.grams.layer_grams` does.
     """
     found = layer_grams(network, samples.images, layers, device=device, progress=progress)
     of = samples.n, samples.degradations

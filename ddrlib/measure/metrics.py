@@ -46,33 +46,13 @@ class VarianceSplit(Generic[T]):
 
 
 def calinski_harabasz(points: np.ndarray, labels: np.ndarray) -> Dispersion:
-    """The Calinski-Harabasz index (CHI) of labelled points, the paper's measure of separation.
+    """The Calinski-Harabasz index (CHI) of labelled points (N, d): how far their groups lie apart.
 
-    With BD = sum_g n_g |mean_g - mean|^2 and WD = sum_g sum_(i in g) |x_i - mean_g|^2, CHI is
-    (BD / (k - 1)) / (WD / (N - k)) for k groups of N points.
-
-    Parameters
-    ----------
-    points : ndarray
-        (N, d), in any unit.
-    labels : ndarray
-        (N,), with 2 to N - 1 different values.
-
-    Returns
-    -------
-    Dispersion
-        CHI is about 1 where labels say nothing of the points, infinite where the points of each
-        group are one, and 0 where all points are one.
-
-    Raises
-    ------
-    DDRError
-        For fewer than 2 groups, or as many as there are points.
-
-    References
-    ----------
-    Calinski and Harabasz, "A dendrite method for cluster analysis", Communications in Statistics
-    1974; Liu et al., arXiv 2108.00406.
+    With BD = sum_g n_g |mean_g - mean|^2 and WD = sum_g sum_(i in g) |x_i - mean_g|^2, CHI is (BD /
+    (k - 1)) / (WD / (N - k)) for k groups of N points (Calinski and Harabasz, "A dendrite method
+    for cluster analysis", 1974); it is the paper's measure. It is about 1 where labels say nothing
+    of the points, infinite where the points of each group are one, and 0 where all points are one.
+    DDRError for fewer than 2 groups, or as many as there are points.
     """
     groups, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
     n, k = len(points), len(groups)
@@ -111,10 +91,7 @@ class TwoWay:
     def of(cls, gram: np.ndarray, content: np.ndarray, degradation: np.ndarray) -> TwoWay:
         """From a centred Gram matrix (N, N) and the labels (N,) of its samples.
 
-        Raises
-        ------
-        DDRError
-            Unless each content is there under each degradation exactly once.
+        DDRError unless each content is there under each degradation exactly once.
         """
         cells = _cells(content, degradation)
         k = len(cells)
@@ -181,31 +158,11 @@ def variance_components(
 ) -> VarianceSplit[float]:
     """Unbiased variance components as shares of their sum: the method of moments.
 
-    With k degradations of n contents and the mean squares MS_d = SS_d / (k - 1),
-    MS_c = SS_c / (n - 1) and MS_r = SS_rest / ((k - 1) (n - 1)), the components are
-    (MS_d - MS_r) / n, (MS_c - MS_r) / k and MS_r.
-
-    Parameters
-    ----------
-    gram : ndarray
-        (N, N), a centred Gram matrix, N = n k.
-    content, degradation : ndarray
-        (N,), labels; each content is there under each degradation exactly once.
-
-    Returns
-    -------
-    VarianceSplit
-        Together 1. Labels without effect get 0 on average, whatever n and k, and may get less than
-        0.
-
-    Raises
-    ------
-    DDRError
-        For a design that is not balanced, or features that are all equal.
-
-    References
-    ----------
-    Searle, Casella and McCulloch, "Variance Components", Wiley 1992, chapter 4.
+    With k degradations of n contents, once each, and the mean squares MS_d = SS_d / (k - 1), MS_c =
+    SS_c / (n - 1) and MS_r = SS_rest / ((k - 1) (n - 1)), the components are (MS_d - MS_r) / n,
+    (MS_c - MS_r) / k and MS_r (Searle, Casella and McCulloch, "Variance Components", 1992, chapter
+    4). Labels without effect get 0 on average, whatever n and k, and may get less. DDRError for a
+    design that is not balanced, and features that are all equal.
     """
     design = TwoWay.of(gram, content, degradation)
     _check_variance(gram)
@@ -221,32 +178,12 @@ def _check_variance(gram: np.ndarray) -> None:
 def permutation_p(
     gram: np.ndarray, content: np.ndarray, degradation: np.ndarray, n: int = 999, seed: int = 0
 ) -> float:
-    """How often chance makes the degradations differ as much.
+    """How often chance makes the degradations differ as much: p, from 1 / (1 + n) to 1.
 
-    Degradation labels are shuffled within each content, which leaves the contents' sum of squares
-    and the total as they are; the statistic is the share of degradation in the variance, and p is
-    (1 + number of shuffles that reach it) / (1 + n).
-
-    Parameters
-    ----------
-    gram : ndarray
-        (N, N), a centred Gram matrix.
-    content, degradation : ndarray
-        (N,), labels; each content is there under each degradation exactly once.
-    n
-        How many shuffles.
-    seed
-        Seed of the shuffles.
-
-    Returns
-    -------
-    float
-        From 1 / (1 + n) to 1.
-
-    Raises
-    ------
-    DDRError
-        For a design that is not balanced, or features that are all equal.
+    Degradation labels are shuffled n times within each content, which leaves the contents' sum of
+    squares and the total as they are; the statistic is the share of degradation in the variance,
+    and p is (1 + number of shuffles that reach it) / (1 + n). The Gram matrix is centred; errors
+    are those of `variance_components`.
     """
     _check_variance(gram)
     cells = _cells(content, degradation)

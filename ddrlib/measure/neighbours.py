@@ -10,35 +10,13 @@ from ddrlib.errors import DDRError
 
 
 def knn_hits(gram: np.ndarray, labels: np.ndarray, k: int = 10) -> np.ndarray:
-    """The share of each sample's nearest neighbours, itself excluded, that have its label.
+    """The share (N,) of each sample's k nearest neighbours, itself excluded, that have its label.
 
-    Distances are locally scaled, |x_i - x_j|^2 / (s_i s_j) with s_i the distance of x_i to its own
-    k-th neighbour, as t-SNE too gives each sample its own unit. By the plain distance in so many
-    dimensions the samples close to the mean, in SR networks the blurred ones, would be everybody's
-    neighbours (hubs), however clear the groups.
-
-    Parameters
-    ----------
-    gram : ndarray
-        (N, N), a centred Gram matrix.
-    labels : ndarray
-        (N,).
-    k
-        How many neighbours, 1 to N - 1.
-
-    Returns
-    -------
-    ndarray
-        (N,), multiples of 1 / k from 0 to 1.
-
-    Raises
-    ------
-    DDRError
-        For a `k` out of range.
-
-    References
-    ----------
-    Zelnik-Manor and Perona, "Self-tuning spectral clustering", NIPS 2004, section 2.
+    `gram` (N, N) is a centred Gram matrix, k is 1 to N - 1. Distances are locally scaled, |x_i -
+    x_j|^2 / (s_i s_j) with s_i the distance of x_i to its own k-th neighbour, as t-SNE too gives
+    each sample its own unit (Zelnik-Manor and Perona, "Self-tuning spectral clustering", NIPS 2004,
+    section 2). By the plain distance in so many dimensions the samples close to the mean, in SR
+    networks the blurred ones, would be everybody's neighbours (hubs), however clear the groups.
     """
     return (labels[_neighbours(gram, k)] == labels[:, None]).mean(axis=1)
 
@@ -100,11 +78,6 @@ def label_purity(
     -------
     LabelPurity
         Its p is 1 / (1 + n) or more.
-
-    Raises
-    ------
-    DDRError
-        For a `k` out of range.
     """
     neighbours = _neighbours(gram, k)
     rng = np.random.default_rng(seed)

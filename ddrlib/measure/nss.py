@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ddrlib.degrade.kernels import convolve, gaussian_kernel
 from ddrlib.measure.ggd import shape_of
+from ddrlib.zoo.image_network import LUMA
 
-LUMA = (0.299, 0.587, 0.114)
 TINY = 1e-9  # keeps flat images, which have no statistics, from dividing by zero
 STEP = 1e-4  # far below a grey level, 1/255: keeps their logarithms finite
 

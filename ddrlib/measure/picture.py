@@ -89,11 +89,6 @@ def look_beyond(
     -------
     Picture
         The layer, and the rest of it.
-
-    Raises
-    ------
-    DDRError
-        For an unknown layer, and one that does not give a finite row for each image.
     """
     features = extract(network, samples.images, [layer], device=device)[layer]
     return Picture.of(layer, features, samples)
@@ -102,19 +97,8 @@ def look_beyond(
 def beyond(features: np.ndarray, images: Tensor) -> np.ndarray:
     """Feature maps less what can be read linearly off the 3 x 3 input pixels around each position.
 
-    Least squares over all positions of all images together.
-
-    Parameters
-    ----------
-    features : ndarray
-        (N, C H W), maps of the height and width of the images.
-    images : Tensor
-        (N, 3, H, W), the inputs.
-
-    Returns
-    -------
-    ndarray
-        (N, C H W), float32, the residuals.
+    Least squares over all positions of all images (N, 3, H, W) together; the maps (N, C H W) have
+    their height and width. Gives the residuals, float32.
     """
     maps = torch.from_numpy(features).view(len(images), -1, images[0, 0].numel())
 

@@ -11,15 +11,7 @@ from threadpoolctl import threadpool_limits
 
 @dataclass(frozen=True)
 class PCA:
-    """Principal component scores, and how much of the variance each component explains.
-
-    Attributes
-    ----------
-    scores : ndarray
-        (N, n), the strongest component first.
-    explained_variance_ratio : ndarray
-        (n,), shares of the total variance.
-    """
+    """Principal component scores (N, n), the strongest first, and the share of variance of each."""
 
     scores: np.ndarray
     explained_variance_ratio: np.ndarray

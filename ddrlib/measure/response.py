@@ -6,16 +6,16 @@ several places of the network: three layers, and what one of them holds beyond t
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from ddrlib.degrade.samples import Samples
-from ddrlib.features.cache import files_hash, load_arrays, save_arrays
+from ddrlib.features.cache import files_hash, kept, key_of
 from ddrlib.features.extraction import extract, resolve_device
 from ddrlib.features.grams import SOURCES, gram
 from ddrlib.machine import bfloat16_allowed
@@ -105,28 +105,27 @@ def respond(network: Network, samples: Samples, device: str | torch.device = "au
     -------
     Response
         With a layer for each of `PLACES`.
-
-    Raises
-    ------
-    DDRError
-        For a layer that does not give a finite row for each image.
     """
-    key = _key(network, samples, bfloat16_allowed(resolve_device(device)))
-    kept = load_arrays(key)
-    if kept is None:
-        kept = _respond(network, samples, device)
-        save_arrays(key, **kept)
-    dims = dict(zip(PLACES, kept["dims"].tolist(), strict=True))
+    truth, images = samples.patches.images, samples.images
+    key = key_of(
+        "response",
+        files_hash(*map(Path, (__file__, fidelity.__file__, picture.__file__)), *SOURCES),
+        network.identity,
+        list(network.layers.items()),
+        bfloat16_allowed(resolve_device(device)),
+        *(each.cpu().numpy() for each in (images, truth)),
+    )
+    found = kept(key, lambda: _respond(network, images, truth, device))
+    dims = dict(zip(PLACES, found["dims"].tolist(), strict=True))
     of = samples.n, samples.degradations
-    places = {place: Layer(place, dims[place], kept[place], *of) for place in PLACES}
-    return Response(network.name, samples, places, kept["psnr"])
+    places = {place: Layer(place, dims[place], found[place], *of) for place in PLACES}
+    return Response(network.name, samples, places, found["psnr"])
 
 
 def _respond(
-    network: Network, samples: Samples, device: str | torch.device
+    network: Network, images: Tensor, truth: Tensor, device: str | torch.device
 ) -> dict[str, np.ndarray]:
     """The Gram matrix of each place, their dimensions, and PSNR."""
-    truth, images = samples.patches.images, samples.images
     trunk, (*_, last, output) = network.trunk[-1], network.layers
     features = extract(network, images, [trunk, last, output], device=device)
     restored = torch.from_numpy(features[output]).float().unflatten(1, truth.shape[1:])
@@ -138,16 +137,3 @@ def _respond(
         "dims": np.array([values.shape[1] for values in found]),
         "psnr": quality,
     }
-
-
-def _key(network: Network, samples: Samples, rounded: bool) -> str:
-    """What identifies a response: a hash of all that it depends on."""
-    made_by = (
-        files_hash(*map(Path, (__file__, fidelity.__file__, picture.__file__)), *SOURCES),
-        network.identity,
-        rounded,
-    )
-    digest = hashlib.blake2b(repr((made_by, list(network.layers.items()))).encode(), digest_size=16)
-    for images in (samples.images, samples.patches.images):
-        digest.update(images.cpu().contiguous().numpy().data)
-    return f"response-{digest.hexdigest()}"

@@ -34,20 +34,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SRGA:
-    """The index of a test set, and how it came about.
+    """The index of a test set of n samples, and how it came about.
 
-    Attributes
-    ----------
-    n : int
-        Samples of the test set.
-    components : int
-        Principal components used of each set.
-    sigma, shape : float
-        Standard deviation and shape of the test set's generalised Gaussian.
-    kl : float
-        Divergence of the test set's distribution from the reference's, 0 or more.
-    srga : float
-        log10(kl + 1e-5) + 5, 0 or more.
+    So many principal `components` of each set were used; `sigma` and `shape` are of the test set's
+    generalised Gaussian, `kl` is its divergence from the reference's; `srga` is log10(kl + 1e-5) +
+    5. Both are 0 or more.
     """
 
     n: int
@@ -59,29 +50,10 @@ class SRGA:
 
 
 def srga(reference: np.ndarray, test: np.ndarray, components: int = 300) -> SRGA:
-    """SRGA of test features against reference features.
+    """SRGA of test features against reference features, (N, D) each of the same layer.
 
-    Parameters
-    ----------
-    reference, test : ndarray
-        (N, D), of the same layer; their numbers of samples may differ.
-    components
-        How many principal components of each are used; fewer where there are not so many.
-
-    Returns
-    -------
-    SRGA
-        The index and what it was computed from.
-
-    Raises
-    ------
-    DDRError
-        Where features are not comparable numbers: see `check_features`.
-
-    References
-    ----------
-    Liu et al., "Evaluating the generalization ability of super-resolution networks", IEEE TPAMI
-    2023, as their published script computes it.
+    Their numbers of samples may differ, and as many of `components` are used as there are. DDRError
+    where features are not comparable numbers (`check_features`).
     """
     check_features(reference, "the reference")
     check_features(test, "the test set", reference.shape[1])
@@ -165,24 +137,10 @@ def _blocks(features: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def read_features(path: Path, dim: int | None = None) -> np.ndarray:
-    """Open a `.npy` file of features (N, D); their columns are read when they are needed.
+    """Open a `.npy` file of features (N, D), mapped: their columns are read when they are needed.
 
-    Parameters
-    ----------
-    path
-        The file; pickles and archives are refused.
-    dim
-        The D that it has to have; any by default.
-
-    Returns
-    -------
-    ndarray
-        (N, D), mapped, read-only.
-
-    Raises
-    ------
-    DDRError
-        Where it is no such file, or `check_features` refuses it.
+    DDRError where it is no such file (pickles and archives are refused), or `check_features`
+    refuses it.
     """
     if not path.is_file():
         raise DDRError(f"{path}: no such file")
@@ -199,22 +157,10 @@ def _map(path: Path) -> np.ndarray:
 
 
 def check_features(features: np.ndarray, name: str, dim: int | None = None) -> None:
-    """Refuse features that SRGA cannot be taken of.
+    """Refuse, under this name, features that SRGA cannot be taken of: DDRError.
 
-    Parameters
-    ----------
-    features : ndarray
-        (N, D), N 2 or more: real numbers, finite, not all alike, between 1e-30 and 1e30 at their
-        largest.
-    name
-        What the message calls them.
-    dim
-        The D of the reference; any by default.
-
-    Raises
-    ------
-    DDRError
-        With `name` in it, where they are none of this kind.
+    They have to be real numbers (N, D), N 2 or more, D that of the reference if it is given;
+    finite, not all alike, between 1e-30 and 1e30 at their largest.
     """
     if features.ndim != 2 or len(features) < 2 or features.dtype.kind not in "fiu":
         raise DDRError(

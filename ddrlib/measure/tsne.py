@@ -8,7 +8,6 @@ gains) is scikit-learn's, so that from the same start both go the same way.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import numpy as np
 from numba import njit
 
 from ddrlib.errors import DDRError
-from ddrlib.features.cache import files_hash, load_arrays, save_arrays
+from ddrlib.features.cache import files_hash, kept, key_of
 
 EXAGGERATION = 12.0  # at first the pull is harder, so that neighbours find each other
 STAGES = ((250, EXAGGERATION, 0.5), (750, 1.0, 0.8))  # iterations, exaggeration, momentum
@@ -36,11 +35,7 @@ def usable_perplexity(n: int, perplexity: float) -> float:
     """The perplexity, lowered to a third of the n - 1 other samples where it is above.
 
     Perplexity is about the number of neighbours that count, and t-SNE looks at three times as many.
-
-    Raises
-    ------
-    DDRError
-        For a perplexity below 1, or fewer than 4 samples.
+    DDRError for one below 1, or fewer than 4 samples.
     """
     if not perplexity >= 1 or n < 4:
         raise DDRError(
@@ -50,33 +45,12 @@ def usable_perplexity(n: int, perplexity: float) -> float:
 
 
 def tsne(scores: np.ndarray, seed: int = 0, perplexity: float = 30.0) -> np.ndarray:
-    """The t-SNE projection of PCA scores, the same for the same seed.
+    """The t-SNE projection (N, 2), float32, of PCA scores (N, n); the same for the same seed.
 
     It starts from a random layout, not from the first two components: the spread over seeds then
-    says how far the picture depends on t-SNE's own choice among local optima.
-
-    Parameters
-    ----------
-    scores : ndarray
-        (N, n), N 4 or more.
-    seed
-        Seed of the random layout.
-    perplexity
-        1 or more; lowered where it is too large for N (`usable_perplexity`).
-
-    Returns
-    -------
-    ndarray
-        (N, 2), float32.
-
-    Raises
-    ------
-    DDRError
-        For fewer than 4 samples, a perplexity below 1, and samples that are all the same.
-
-    References
-    ----------
-    van der Maaten and Hinton, "Visualizing data using t-SNE", JMLR 2008.
+    says how far the picture depends on t-SNE's own choice among local optima. The perplexity is
+    lowered where it is too large for N (`usable_perplexity`). DDRError for samples that are all the
+    same.
     """
     if scores.shape[1] == 0:
         raise DDRError("t-SNE: all samples have the same features; leave this layer out")
@@ -101,16 +75,9 @@ def tsne_each(tasks: Sequence[tuple[np.ndarray, int, float]]) -> Iterator[np.nda
 
 
 def _kept_tsne(scores: np.ndarray, seed: int, perplexity: float) -> np.ndarray:
-    versions = numba.__version__, np.__version__
-    made_by = [files_hash(Path(__file__)), *versions, scores.shape, seed, float(perplexity)]
-    digest = hashlib.blake2b(repr(made_by).encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(scores, dtype=np.float64).data)
-    key = f"tsne-{digest.hexdigest()}"
-    if kept := load_arrays(key):
-        return kept["points"]
-    points = tsne(scores, seed, perplexity)
-    save_arrays(key, points=points)
-    return points
+    versions = files_hash(Path(__file__)), numba.__version__, np.__version__
+    key = key_of("tsne", *versions, seed, float(perplexity), scores)
+    return kept(key, lambda: {"points": tsne(scores, seed, perplexity)})["points"]
 
 
 def joint_probabilities(scores: np.ndarray, perplexity: float) -> np.ndarray:

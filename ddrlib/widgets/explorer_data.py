@@ -169,7 +169,7 @@ def _projections(
                 for perplexity in perplexities
             ]
             projections = [_plane(layer.scores), *maps]
-            aligned = [_align(*pair) for pair in zip(projections, before, strict=True)]
+            aligned = [align(*pair) for pair in zip(projections, before, strict=True)]
             yield from aligned
             before = [*aligned]
 
@@ -183,7 +183,7 @@ def _plane(scores: np.ndarray) -> np.ndarray:
     return np.pad(scores[:, :2], ((0, 0), (0, 2 - min(scores.shape[1], 2))))
 
 
-def _align(points: np.ndarray, reference: np.ndarray | None) -> np.ndarray:
+def align(points: np.ndarray, reference: np.ndarray | None) -> np.ndarray:
     """The points turned and mirrored, about their mean, to lie nearest to the reference."""
     points = points - points.mean(axis=0)
     if reference is None:

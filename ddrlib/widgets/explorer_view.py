@@ -73,11 +73,6 @@ def explorer(
     -------
     Explorer
         It works without a kernel, except for measuring again.
-
-    Raises
-    ------
-    DDRError
-        Where the measurements are of different contents, degradations or perplexities.
     """
     return Explorer(pack(measurements, perplexities), load)
 

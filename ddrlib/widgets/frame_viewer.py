@@ -23,8 +23,7 @@ from ddrlib.zoo.network import Network
 
 EXACT = 64  # pixels: the largest side that is stored without loss
 
-# A picture is a caption and an image (3, H, W) in [0, 1], or a caption and a text.
-Picture = tuple[str, Tensor | str]
+Picture = tuple[str, Tensor]  # a caption and an image (3, H, W) in [0, 1]
 # The values of an axis, or those that go with each value of the axis before.
 Values = Sequence[str | float] | Mapping[str, Sequence[float]]
 # A scale, and what enlarges LR images (N, 3, H, W) by it.
@@ -34,25 +33,11 @@ Method = tuple[int, Callable[[Tensor], Tensor]]
 class FrameViewer(LiveWidget):
     """A row of captioned pictures, chosen on named axes: all frames are computed beforehand.
 
-    Parameters
-    ----------
-    axes
-        Names and values (numbers make a slider, texts a drop-down).
-    frames
-        `frames(*values)` gives the pictures of a combination, or none where it does not exist: a
-        later axis then offers only what fits the choices before it.
-    compute
-        Where a kernel runs, `compute(choice, text)` gives the pictures of what the reader typed
-        into a field; `choice` maps the axes to their values.
-    live
-        The label of that field.
-    whose
-        What to say of a value of the first axis: whose photograph it is.
-
-    Raises
-    ------
-    DDRError
-        Where no combination has a picture.
+    Axes have values, where numbers make a slider and texts a drop-down. `frames(*values)` gives the
+    pictures of a combination, or none where it does not exist: a later axis then offers only what
+    fits the choices before it. Where a kernel runs, `compute(choice, text)` gives the pictures of
+    what the reader typed into the field labelled `live`; `choice` maps the axes to their values.
+    `whose` says of a value of the first axis whose photograph it is.
     """
 
     _esm = static("common.js", "gallery.js")
@@ -81,7 +66,6 @@ class FrameViewer(LiveWidget):
             raise DDRError("FrameViewer: no combination of the axes has a picture; check `frames`")
 
         def answer(request: dict, progress: Progress) -> tuple[dict, list[bytes]]:
-            assert compute is not None
             fresh: dict[bytes, int] = {}
             row = _encode(compute(request["choice"], request["text"]), fresh)
             return {"show": row, "context": request["text"]}, list(fresh)
@@ -112,12 +96,9 @@ def _combinations(axes: Iterable[Values]) -> list[tuple]:
 
 
 def _encode(row: Sequence[Picture], pictures: dict[bytes, int]) -> list[list]:
-    """Each picture as [caption, number in `pictures`, None] or [caption, None, text]."""
+    """Each picture as [caption, number in `pictures`]."""
     return [
-        [caption, None, content]
-        if isinstance(content, str)
-        else [caption, pictures.setdefault(_compressed(content), len(pictures)), None]
-        for caption, content in row
+        [caption, pictures.setdefault(_compressed(image), len(pictures))] for caption, image in row
     ]
 
 
@@ -150,35 +131,44 @@ def gallery(
     FrameViewer
         Its axes are photograph, degradation and degree. Where a kernel runs, any degradation can be
         typed.
-
-    Raises
-    ------
-    DDRError
-        For an unknown kind of degradation, and a degree out of range.
     """
     methods = {plain_name(n.name): (n.scale, partial(super_resolve, n)) for n in networks}
     chosen = np.linspace(0, len(patches) - 1, min(count, len(patches))).round().astype(int)
-    names = plain_names(patches.category[chosen])
+    return restoration_frames(
+        patches.some(chosen),
+        {"degradation": list(degradations), "degree": degradations},
+        lambda kind, degree: f"{kind}{degree:g}" if degree else "clean",
+        lambda text: methods,
+        "any degradation, such as blur1.5+noise10+jpeg50",
+    )
 
-    @cache  # all photographs in one batch, and clean once, although it is of every kind
-    def rows(degradation: str) -> list[list[Picture]]:
-        return restorations(patches.images[chosen], degradation, methods)
 
-    def frame(photograph: str, kind: str, degree: float) -> list[Picture]:
-        return rows(f"{kind}{degree:g}" if degree else "clean")[names.index(photograph)]
+def restoration_frames(
+    patches: Patches,
+    axes: Mapping[str, Values],
+    degradation: Callable[..., str],
+    methods: Callable[[str], Mapping[str, Method]],
+    live: str,
+) -> FrameViewer:
+    """A photograph, and on further axes a degradation: what methods make of it.
+
+    `degradation(*values)` is its text, for which `methods` gives what is shown of it.
+    """
+    names = plain_names(patches.category)
+
+    @cache  # all photographs in one batch, and each degradation once, however it is chosen
+    def rows(text: str) -> list[list[Picture]]:
+        return restorations(patches.images, text, methods(text))
+
+    def frame(photograph: str, *at: str | float) -> list[Picture]:
+        return rows(degradation(*at))[names.index(photograph)]
 
     def compute(choice: dict, text: str) -> list[Picture]:
-        k = chosen[names.index(choice["photograph"])]
-        return restorations(patches.images[k : k + 1], text, methods)[0]
+        k = names.index(choice["photograph"])
+        return restorations(patches.images[k : k + 1], text, methods(text))[0]
 
-    axes: dict[str, Values] = {
-        "photograph": names,
-        "degradation": list(degradations),
-        "degree": degradations,
-    }
-    live = "any degradation, such as blur1.5+noise10+jpeg50"
-    whose = dict(zip(names, credits(patches.source[chosen]), strict=True))
-    return FrameViewer(axes, frame, compute, live, whose)
+    whose = dict(zip(names, credits(patches.source), strict=True))
+    return FrameViewer({"photograph": names, **axes}, frame, compute, live, whose)
 
 
 def restorations(

@@ -8,9 +8,7 @@ layer.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +17,7 @@ import traitlets
 from sklearn.decomposition import PCA
 from torch import Tensor
 
+from ddrlib.data.credits import shipped
 from ddrlib.data.photographs import Patches, load_photos
 from ddrlib.data.tiles import MIN_DEVIATION, MIN_GRADIENT
 from ddrlib.degrade.samples import Samples
@@ -26,7 +25,6 @@ from ddrlib.errors import DDRError
 from ddrlib.features.extraction import extract
 from ddrlib.features.grams import gram
 from ddrlib.features.progress import Progress
-from ddrlib.files import DATA
 from ddrlib.measure.controls import high_pass
 from ddrlib.measure.metrics import variance_components
 from ddrlib.plots.palette import PALETTE
@@ -93,8 +91,8 @@ def photograph(
         residual. Beside them stand two controls: the first one's architecture with weights that
         have learnt nothing, and `ddrlib.measure.controls.high_pass`.
     patches
-        The reference photographs, without those that the page brings along (`SHIPPED`); their size
-        is that of the frame on the reader's photograph.
+        The reference photographs, without those that the page brings along (`SHIPPED`); their size,
+        a multiple of 64, is that of the frame on the reader's photograph.
     degradations
         The degradations under which the reference photographs are shown.
     compact
@@ -105,18 +103,13 @@ def photograph(
     -------
     Photograph
         It runs in the page alone, without a kernel; with one, further networks can be named.
-
-    Raises
-    ------
-    DDRError
-        For a network that the page cannot run, and a size of patches that is no multiple of 64.
     """
     size = patches.images.shape[-1]
     if size % BLOCK:
         raise DDRError(f"patches of {size} pixels: a page takes multiples of {BLOCK}")
     shown = shipped_photographs()
     others = ~np.isin(patches.source, [row["source"] for row, _ in shown])
-    samples = Samples.of(_some(patches, others), degradations)
+    samples = Samples.of(patches.some(others), degradations)
     shown = shown[: FEW if compact else None]
     numbers, instruments = Arrays("<f4"), []
     weights: list[engine.Weights] = []
@@ -217,22 +210,9 @@ def _layer(name: str, maps: Tensor, samples: Samples, numbers: Arrays) -> dict:
 def shipped_photographs() -> list[tuple[dict, Tensor]]:
     """What to say of each shipped photograph, and its pixels (3, H, W), uint8."""
     pixels = {photograph_name(source): (source, image) for source, image in load_photos("eval")}
-    with (DATA / "photos" / "photos.tsv").open(encoding="utf-8", newline="") as file:
-        rows = {photograph_name(row["file"]): row for row in csv.DictReader(file, delimiter="\t")}
     shown = []
     for title, name in SHIPPED.items():
         source, image = pixels[name]
-        credit = {key: rows[name][key] for key in ("author", "licence")}
+        credit = {key: shipped()[source][key] for key in ("author", "licence")}
         shown.append(({"name": title, "source": source, **credit}, image))
     return shown
-
-
-def _some(patches: Patches, kept: np.ndarray) -> Patches:
-    """The patches where `kept` is true, numbered anew."""
-    return replace(
-        patches,
-        images=patches.images[torch.from_numpy(kept)],
-        content=np.arange(kept.sum()),
-        category=patches.category[kept],
-        source=patches.source[kept],
-    )

@@ -8,11 +8,11 @@ import anywidget
 import numpy as np
 import pandas as pd
 import traitlets
-from scipy.linalg import orthogonal_procrustes
 
 from ddrlib.plots.palette import PALETTE
 from ddrlib.training.log import PROBE_DEGRADATIONS, read_log
 from ddrlib.training.maps import read_maps
+from ddrlib.widgets.explorer_data import align
 from ddrlib.widgets.live import static
 
 MEASURES = ("component_degradation", "psnr")
@@ -25,9 +25,8 @@ class Replay(anywidget.AnyWidget):
     _esm = static("common.js", "curve.js", "page/share.js", "page/marks.js", "replay.js")
     _css = static("common.css", "replay.css")
     index = traitlets.Dict().tag(sync=True)
-    points = traitlets.List(traitlets.Bytes()).tag(
-        sync=True
-    )  # int16 x, y: iterations, layers, samples
+    # int16 x, y: iterations, layers, samples
+    points = traitlets.List(traitlets.Bytes()).tag(sync=True)
 
     def __repr__(self) -> str:
         names = [network["name"] for network in self.index["networks"]]
@@ -47,11 +46,6 @@ def replay(networks: Mapping[str, str]) -> Replay:
     -------
     Replay
         It runs in the page alone, without a kernel.
-
-    Raises
-    ------
-    DDRError
-        For a network without log or maps.
     """
     given, points = [], []
     for title, name in networks.items():
@@ -89,18 +83,13 @@ def _values(log: pd.DataFrame, measure: str, iterations: list[int]) -> list[list
 def aligned(planes: list[np.ndarray]) -> list[np.ndarray]:
     """Maps (layers, N, 2) of one iteration after the other, turned so that the film is calm.
 
-    From the last iteration backwards, each layer is turned and mirrored about its mean to lie as near
-    as it can to the later one: a rotation changes no distance. Each is scaled to the square of
-    side 2 about 0.
+    From the last iteration backwards, each layer is turned to lie as near as it can to the later one
+    (`ddrlib.widgets.explorer_data.align`), and scaled to the square of side 2 about 0.
     """
     turned: list[np.ndarray] = []
     for plane in reversed(planes):
-        plane = plane - plane.mean(axis=1, keepdims=True)
-        if turned:
-            rotations = [
-                orthogonal_procrustes(*pair)[0] for pair in zip(plane, turned[-1], strict=True)
-            ]
-            plane = plane @ np.stack(rotations)
+        later = turned[-1] if turned else [None] * len(plane)
+        plane = np.stack([align(*pair) for pair in zip(plane, later, strict=True)])
         largest = np.abs(plane).max(axis=(1, 2), keepdims=True)
         turned.append(plane / np.where(largest > 0, largest, 1))
     return turned[::-1]

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 
 from torch import Tensor
 
-from ddrlib.applications.blind import blur_and_noise, blur_then_noise, restore
-from ddrlib.data.credits import credits
+from ddrlib.applications.blind import blur_and_noise, blur_then_noise, truth_for
 from ddrlib.data.photographs import Patches
 from ddrlib.degrade.degradation import parse
+from ddrlib.features.extraction import super_resolve
 from ddrlib.networks.guided import takes_truth
-from ddrlib.widgets.frame_viewer import FrameViewer, Method, Picture, Values, restorations
-from ddrlib.widgets.thumbnails import plain_names
+from ddrlib.widgets.frame_viewer import FrameViewer, Method, restoration_frames
 from ddrlib.zoo.network import Network
 
 LIVE = "any degradation, such as blur1.5+noise10 or jpeg30"
@@ -43,41 +41,30 @@ def restoration_viewer(
     FrameViewer
         Its axes are photograph, blur and noise. Where a kernel runs, any degradation can be typed;
         an oracle, which knows of blur and noise alone, is left out where there is anything else.
-
-    Raises
-    ------
-    DDRError
-        For a sigma out of range.
     """
-    names = plain_names(patches.category)
 
-    @cache  # all photographs in one batch
-    def rows(blur: float, noise: float) -> list[list[Picture]]:
-        return _rows(patches.images, str(blur_then_noise(blur, noise)), networks)
+    def methods(text: str) -> dict[str, Method]:
+        degradation = parse(text)
+        is_known = blur_and_noise(degradation) is not None
 
-    def frame(photograph: str, blur: float, noise: float) -> list[Picture]:
-        return rows(blur, noise)[names.index(photograph)]
+        def method(network: Network) -> Method:
+            def run(lr: Tensor) -> Tensor:
+                return super_resolve(
+                    network, lr, **truth_for(network.module, [degradation] * len(lr))
+                )
 
-    def compute(choice: dict, text: str) -> list[Picture]:
-        k = names.index(choice["photograph"])
-        return _rows(patches.images[k : k + 1], text, networks)[0]
+            return network.scale, run
 
-    axes: dict[str, Values] = {"photograph": names, "blur": blurs, "noise": noises}
-    whose = dict(zip(names, credits(patches.source), strict=True))
-    return FrameViewer(axes, frame, compute, LIVE, whose)
+        return {
+            name: method(network)
+            for name, network in networks.items()
+            if is_known or not takes_truth(network.module)
+        }
 
-
-def _rows(hr: Tensor, text: str, networks: Mapping[str, Network]) -> list[list[Picture]]:
-    """The row of pictures of each of the photographs (N, 3, H, W)."""
-    degradation = parse(text)
-    is_known = blur_and_noise(degradation) is not None
-
-    def method(network: Network) -> Method:
-        return network.scale, lambda lr: restore(network, lr, [degradation] * len(lr))
-
-    methods = {
-        name: method(network)
-        for name, network in networks.items()
-        if is_known or not takes_truth(network.module)
-    }
-    return restorations(hr, text, methods)
+    return restoration_frames(
+        patches,
+        {"blur": blurs, "noise": noises},
+        lambda blur, noise: str(blur_then_noise(blur, noise)),
+        methods,
+        LIVE,
+    )

@@ -172,12 +172,6 @@ def open_network(
     -------
     Network
         With these layers.
-
-    Raises
-    ------
-    DDRError
-        As `load_network` and `load_custom` do, for a layer that is not there, and for `own` with a
-        name.
     """
     if is_own(source):
         return load_custom(source, layers=layers, size=size, **own)

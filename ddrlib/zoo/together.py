@@ -49,7 +49,11 @@ def open_together(
 
 def _at(network: Network, size: int) -> Network:
     """The network as opened with HR patches of this size, of `patch_size`: it has to take them."""
-    side = size // network.scale
+    side, rest = divmod(size, network.scale)
+    if rest:
+        raise DDRError(
+            f"{network.name} enlarges x{network.scale}: take a multiple, not {size} pixels"
+        )
     if side == network.side or not isinstance(network.module, ImageNetwork):
         return network
     tried(network.module, side, network.scale, network.name)

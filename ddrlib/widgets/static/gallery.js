@@ -28,11 +28,9 @@ function axisControl(name, numeric, onchange) {
   return { root: labelled(name, select), show: (options, place) => fillOptions(select, options, place) };
 }
 
-function figure([caption, picture, text], url, context) {
-  const content = text === null
-    ? element("img", { src: url(picture), alt: `${caption} (${context})` })
-    : element("p", { class: "ddr-text" }, text);
-  return element("figure", {}, content, element("figcaption", {}, caption));
+function figure([caption, picture], url, context) {
+  const image = element("img", { src: url(picture), alt: `${caption} (${context})` });
+  return element("figure", {}, image, element("figcaption", {}, caption));
 }
 
 // Two pictures of a row, large: which ones, the reader says; where they meet, a slider does.
@@ -87,8 +85,8 @@ function render({ model, el }) {
   const credit = element("p", { class: "ddr-note" });
   const show = (items, url, context) => {
     row.replaceChildren(...items.map((item) => figure(item, url, context)));
-    large.show(items.filter(([, , text]) => text === null).map(([caption, k]) => ({ caption, url: url(k) })));
-    spoken.textContent = `${context}: ${items.map(([caption, , text]) => text ?? caption).join("; ")}`;
+    large.show(items.map(([caption, k]) => ({ caption, url: url(k) })));
+    spoken.textContent = `${context}: ${items.map(([caption]) => caption).join("; ")}`;
   };
 
   const controls = axes.map((name, k) => {
