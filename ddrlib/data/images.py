@@ -48,23 +48,7 @@ logger = logging.getLogger(__name__)
 
 
 def load_image(path: str | Path) -> Tensor:
-    """Read one image file; the log says what was converted.
-
-    Parameters
-    ----------
-    path
-        A file of one of `FORMATS`.
-
-    Returns
-    -------
-    Tensor
-        (3, H, W), sRGB, float32 in [0, 1], upright.
-
-    Raises
-    ------
-    DDRError
-        As `read_pixels` does.
-    """
+    """An image file as (3, H, W), sRGB, float32 in [0, 1], upright; the log says what was done."""
     pixels, changes = read_pixels(Path(path))
     if changes:
         _say_once(f"{path}: {', '.join(changes)}")
@@ -93,25 +77,10 @@ def is_image(path: Path) -> bool:
 
 
 def read_pixels(path: Path) -> tuple[np.ndarray, list[str]]:
-    """Read an image file.
+    """An image file as pixels (H, W, 3), uint8, sRGB, upright; and what was converted, or not.
 
-    Parameters
-    ----------
-    path
-        A file of one of `FORMATS`, known by its content.
-
-    Returns
-    -------
-    pixels : ndarray
-        (H, W, 3), uint8, sRGB, upright; transparency is laid on white, of several frames it is the
-        first.
-    changes : list of str
-        What was converted, and what the file says of its values that was not applied.
-
-    Raises
-    ------
-    DDRError
-        Where the file is missing, damaged, too large, or does not say which value is white.
+    It is known by its content. Transparency is laid on white, of several frames it is the first.
+    DDRError where the file is missing, damaged, too large, or does not say which value is white.
     """
     if not path.is_file():
         raise DDRError(f"{path}: no such image file")

@@ -147,21 +147,8 @@ def load_patches(
 def load_photos(split: str | Path = "train") -> list[tuple[str, Tensor]]:
     """The whole photographs of a split or folder, sorted by name, exact copies left out.
 
-    Parameters
-    ----------
-    split
-        As `load_patches` takes it.
-
-    Returns
-    -------
-    list of (str, Tensor)
-        Name of the file, relative to its folder, and pixels (3, H, W), sRGB, uint8.
-
-    Raises
-    ------
-    DDRError
-        Where an image cannot be used, there is no such split or folder, or the photographs of a
-        split are not the ones that belong to it.
+    The name of each file, relative to its folder, and its pixels (3, H, W), sRGB, uint8. DDRError
+    as `load_patches` raises it.
     """
     decoded = _decode(split, 1, skip_bad=False)
     return [(photo.name, torch.from_numpy(pixels).permute(2, 0, 1)) for photo, pixels in decoded]

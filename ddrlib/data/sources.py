@@ -52,11 +52,8 @@ class Photo(NamedTuple):
 def find_photos(split: str | Path) -> list[Photo]:
     """The photographs of a split, a folder or a file, sorted by name.
 
-    Raises
-    ------
-    DDRError
-        Where there is no such split or folder, it holds no photograph, a shipped photograph is not
-        as shipped, or DIV2K is incomplete and cannot be fetched.
+    DDRError where there is no such split or folder, it holds no photograph, a shipped photograph is
+    not as shipped, or DIV2K is incomplete and cannot be fetched.
     """
     if not str(split):  # else the folder that this runs in
         raise DDRError("the name of the photographs is empty: name a split, a folder or a file")
@@ -165,32 +162,10 @@ def fetch_div2k(
 ) -> Path:
     """The folder of the DIV2K photographs (0801.png, …), complete; fetched where it is missing.
 
-    The folder appears whole or not at all.
-
-    Parameters
-    ----------
-    split
-        "valid" (100 photographs, an archive of 449 MB) or "train" (800, 3.5 GB).
-    folder
-        Where `DIV2K_{split}_HR` lies or is put; by default `div2k` in the cache.
-    base_url
-        Where the archive is.
-
-    Returns
-    -------
-    Path
-        The folder `DIV2K_{split}_HR`.
-
-    Raises
-    ------
-    DDRError
-        Where photographs are missing in the folder, or the archive cannot be fetched or has another
-        SHA-256 than the one known.
-
-    References
-    ----------
-    Agustsson and Timofte, "NTIRE 2017 challenge on single image super-resolution: dataset and
-    study", CVPR workshops 2017.
+    DIV2K (Agustsson and Timofte, CVPR workshops 2017) has the splits "valid" (100 photographs, an
+    archive of 449 MB) and "train" (800, 3.5 GB). `DIV2K_{split}_HR` lies in `folder`, by default
+    `div2k` in the cache; it appears whole or not at all. DDRError where photographs are missing in
+    it, or the archive cannot be fetched or has another SHA-256 than the one known.
     """
     if split not in DIV2K:
         raise DDRError(f"DIV2K split {split!r}: {did_you_mean(split, DIV2K)}")

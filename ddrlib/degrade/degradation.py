@@ -169,32 +169,11 @@ def _degrade(hr: Tensor, degradation: Degradation, scale: int, seed: int) -> Ten
 
 
 def downsample(images: Tensor, scale: int = 4) -> Tensor:
-    """Reduce images by antialiased bicubic interpolation, clamped to [0, 1].
+    """Reduce images (N, C, H, W) by antialiased bicubic interpolation, in [0, 1] and not rounded.
 
-    As Pillow's and MATLAB's `imresize`; at the borders the weights that fall outside the image are
-    left out, as in Pillow, where MATLAB mirrors.
-
-    Parameters
-    ----------
-    images : Tensor
-        (N, C, H, W), in [0, 1]; H and W are multiples of `scale`.
-    scale
-        Ratio of the sides before and after.
-
-    Returns
-    -------
-    Tensor
-        (N, C, H / scale, W / scale), not rounded.
-
-    Raises
-    ------
-    DDRError
-        For sides that are no multiples of `scale`.
-
-    References
-    ----------
-    Keys, "Cubic convolution interpolation for digital image processing", IEEE TASSP 1981, with a =
-    -0.5; the kernel is widened by `scale`.
+    As Pillow's and MATLAB's `imresize` (Keys, IEEE TASSP 1981, with a = -0.5, the kernel widened by
+    `scale`); at the borders the weights that fall outside the image are left out, as in Pillow,
+    where MATLAB mirrors. DDRError for sides that are no multiples of `scale`.
     """
     height, width = images.shape[-2:]
     if scale < 1 or height % scale or width % scale:

@@ -34,10 +34,7 @@ KINDS: dict[str, type[Step]] = {}
 class Step:
     """A kind of step and its degree, in [low, high]; `str` gives its text, like "blur4".
 
-    Raises
-    ------
-    DDRError
-        For a degree out of range, or one with a fraction where the kind takes whole numbers.
+    DDRError for a degree out of range, or one with a fraction where the kind takes whole numbers.
     """
 
     name: ClassVar[str]

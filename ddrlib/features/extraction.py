@@ -20,7 +20,7 @@ from ddrlib.zoo.network import Network
 
 
 def resolve_device(device: str | torch.device = "auto") -> torch.device:
-    """The device meant by "auto" (a GPU where there is one), "cpu" or "cuda"; DDRError for another."""
+    """The device meant by "auto" (a GPU where there is one), "cpu" or "cuda"; else DDRError."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

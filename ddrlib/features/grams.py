@@ -123,9 +123,10 @@ def gram(features: np.ndarray | Rows) -> np.ndarray:
 
     def product(start: int) -> np.ndarray:
         stop = start + width
-        of_rows = isinstance(features, Rows)
-        block = features.columns(start, stop) if of_rows else features[:, start:stop]
-        block = block.astype(np.float64)
+        if isinstance(features, Rows):
+            block = features.columns(start, stop).astype(np.float64)
+        else:
+            block = features[:, start:stop].astype(np.float64)
         with np.errstate(over="ignore", invalid="ignore"):  # seen in the sum
             block -= block.mean(axis=0)
             return block @ block.T

@@ -9,16 +9,11 @@ from ddrlib.degrade.degradation import upsample
 
 
 class EfficientNetLite0(EfficientNet):
-    """ImageNet classifier: images (N, 3, H, W) to 1,000 logits.
+    """ImageNet classifier (Tan and Le, EfficientNet, 2019): images (N, 3, H, W) to 1,000 logits.
 
     The module of efficientnet-lite-pytorch with two changes: it takes any image size, and the
     stem's and the head's activation, one shared module there, are two, so that a hook can tell them
     apart. Fresh weights are PyTorch's defaults.
-
-    References
-    ----------
-    Tan and Le, "EfficientNet: rethinking model scaling for convolutional neural networks", ICML
-    2019.
     """
 
     scale = 4

@@ -143,17 +143,13 @@ class Block(nn.Module):
 
 
 class DATLight(nn.Module):
-    """DAT-light: blocks with spatial and with channel attention by turns.
+    """DAT-light (Chen et al., ICCV 2023): blocks with spatial and with channel attention by turns.
 
-    LR images (N, 3, H, W) to images (N, 3, scale H, scale W). There is no image-level residual, only
-    two feature-level skips: one around the blocks and one around all between the first convolution
-    and the upsampling. Fresh weights are PyTorch's defaults. At 60 channels and 18 blocks for x4:
-    572,424 parameters, and 342 more in the published file, which cannot have an effect
-    (`SpatialAggregation`).
-
-    References
-    ----------
-    Chen et al., "Dual aggregation transformer for image super-resolution", ICCV 2023.
+    LR images (N, 3, H, W) to images (N, 3, scale H, scale W). There is no image-level residual,
+    only two feature-level skips: one around the blocks and one around all between the first
+    convolution and the upsampling. Fresh weights are PyTorch's defaults. At 60 channels and 18
+    blocks for x4: 572,424 parameters, and 342 more in the published file, which cannot have an
+    effect (`SpatialAggregation`).
     """
 
     scale = 4  # unless said otherwise

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class VGGDiscriminator(nn.Module):
-    """A critic of the VGG type with batch normalisation: (N, 3, H, W) -> (N,) logits.
+    """A critic of the VGG type (Ledig et al., CVPR 2017): (N, 3, H, W) -> (N,) logits.
 
     Four stages of a 3x3 convolution and a 4x4 convolution of stride 2, each followed by batch
     normalisation (but for the first convolution) and a leaky ReLU; the width doubles from stage to
@@ -15,11 +15,6 @@ class VGGDiscriminator(nn.Module):
 
     The statistics of a batch say how much of it is restored. Train it on photographs and restored
     images together, half and half, and the running statistics of `eval()` describe the mixture.
-
-    References
-    ----------
-    Ledig et al., "Photo-realistic single image super-resolution using a generative adversarial
-    network", CVPR 2017.
     """
 
     def __init__(self, channels: int = 32) -> None:

@@ -27,14 +27,10 @@ class AffineBlock(ResidualBlock):
 class StyleBlock(ResidualBlock):
     """A residual block of style-modulated convolutions, the style from an embedding (N, E).
 
-    Modulate, then demodulate: scaling the input channels by the style s and normalising the output
-    channels equals convolving each image with weights of its own, s_i w_oi /
-    sqrt(sum_i (s_i |w_oi|)^2); a gain puts back the norm that the weights had, so that a style of
-    ones leaves the convolution as it is.
-
-    References
-    ----------
-    Karras et al., "Analyzing and improving the image quality of StyleGAN", CVPR 2020.
+    Modulate, then demodulate (Karras et al., StyleGAN 2, CVPR 2020): scaling the input channels by
+    the style s and normalising the output channels equals convolving each image with weights of its
+    own, s_i w_oi / sqrt(sum_i (s_i |w_oi|)^2); a gain puts back the norm that the weights had, so
+    that a style of ones leaves the convolution as it is.
     """
 
     def __init__(self, channels: int, embedding: int) -> None:
@@ -63,29 +59,16 @@ def _unmodulated(embedding: int, channels: int) -> nn.Linear:
 
 
 class GuidedSRResNet(SRResNet):
-    """An SRResNet that an embedding informs of the degradation (the paper's blind SR).
+    """An SRResNet that an embedding (E numbers) informs of the degradation (the paper's blind SR).
 
     Pooling is global, so that an image of any size gives an embedding of the same size. The weights
     of a frozen trunk are no part of `state_dict()`: they are the other network's.
 
-    Parameters
-    ----------
-    channels, blocks, global_residual
-        As in `SRResNet`.
-    guide
-        Where the embedding comes from. "frozen": the deep features of another network of the same
-        size (`guide_from`), a trained one for DDR, one with random weights as the control.
-        "learned": the same trunk, trained end to end with the rest: no DDR, same capacity.
-        "oracle": the true degradation, given to `forward`.
-    modulation
-        "affine" (`AffineBlock`) or "style" (`StyleBlock`).
-    embedding
-        The size E of the embedding.
-
-    Raises
-    ------
-    DDRError
-        For another guide or modulation.
+    `guide` says where the embedding comes from. "frozen": the deep features of another network of
+    the same size (`guide_from`), a trained one for DDR, one with random weights as the control.
+    "learned": the same trunk, trained end to end with the rest: no DDR, same capacity. "oracle":
+    the true degradation, given to `forward`. `modulation` is "affine" (`AffineBlock`) or "style"
+    (`StyleBlock`).
     """
 
     guides: ClassVar = ("frozen", "learned", "oracle")
@@ -137,13 +120,7 @@ class GuidedSRResNet(SRResNet):
         )
 
     def guide_from(self, network: SRResNet) -> None:
-        """Take the trunk of a network of the same size as the source of the embedding.
-
-        Raises
-        ------
-        DDRError
-            For a network whose trunk has other weights.
-        """
+        """Take the trunk of a network of the same size as the source of the embedding."""
         own = dict(self.trunk.named_buffers())
         state, parts = network.state_dict(), ("conv_first.", "body.")
         given = {key: value for key, value in state.items() if key.startswith(parts)}
@@ -168,25 +145,10 @@ class GuidedSRResNet(SRResNet):
         self.std.copy_(features.std(dim=(0, 2, 3))[:, None, None].clamp(min=1e-4))
 
     def embed(self, x: Tensor, degradation: Tensor | None = None) -> Tensor:
-        """The embedding of LR images.
+        """The embeddings (N, E) of LR images (N, 3, H, W), RGB in [0, 1].
 
-        Parameters
-        ----------
-        x : Tensor
-            (N, 3, H, W), RGB in [0, 1].
-        degradation : Tensor, optional
-            (N, 2), blur in HR pixels and noise of 255, from which the oracle takes it; others do
-            not use it.
-
-        Returns
-        -------
-        Tensor
-            (N, E).
-
-        Raises
-        ------
-        DDRError
-            Where the oracle is not given the degradation.
+        The oracle takes it from the degradation (N, 2), blur in HR pixels and noise of 255; others
+        do not use that.
         """
         if self.guide == "frozen":
             return self.encoder((self.trunk(x) - self.mean) / self.std)
@@ -199,27 +161,11 @@ class GuidedSRResNet(SRResNet):
     def forward(
         self, x: Tensor, degradation: Tensor | None = None, embedding: Tensor | None = None
     ) -> Tensor:
-        """Super-resolve LR images.
+        """Super-resolve LR images (N, 3, H, W) to (N, 3, 4 H, 4 W), not clipped.
 
-        Parameters
-        ----------
-        x : Tensor
-            (N, 3, H, W), RGB in [0, 1].
-        degradation : Tensor, optional
-            As `embed` takes it.
-        embedding : Tensor, optional
-            (N, E), or (1, E) for all images, in place of its own (degradation editing).
-
-        Returns
-        -------
-        Tensor
-            (N, 3, 4 H, 4 W), not clipped.
-
-        Raises
-        ------
-        DDRError
-            For images or embeddings of another shape, and where the oracle is not given the
-            degradation.
+        An embedding (N, E), or (1, E) for all images, takes the place of its own (degradation
+        editing); the degradation is as `embed` takes it. DDRError for images or embeddings of
+        another shape.
         """
         if x.ndim != 4 or x.shape[1] != 3:
             raise DDRError(

@@ -10,16 +10,12 @@ from ddrlib.networks.layers import DenseBlock, convolution
 
 
 class RDN(nn.Module):
-    """Residual dense network, in the form published for UpscalerJS.
+    """Residual dense network (Zhang et al., CVPR 2018), in the form published for UpscalerJS.
 
     LR images (N, 3, H, W) to images `scale` times the size. The whole image goes through the trunk:
     there is no image-level residual, only the feature-level skip that adds `F_m1` to the fused
     blocks (`FDF`). Fresh weights are PyTorch's defaults. At 64 channels and 10 blocks: 2,631,011
     parameters for x4, 2,619,635 for x2.
-
-    References
-    ----------
-    Zhang et al., "Residual dense network for image super-resolution", CVPR 2018.
     """
 
     scale = 4  # unless said otherwise

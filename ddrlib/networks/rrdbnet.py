@@ -48,15 +48,11 @@ class RRDBTrunk(nn.Module):
 
 
 class RRDBNet(RRDBTrunk):
-    """ESRGAN's generator, x4: LR images (N, 3, H, W) to (N, 3, 4 H, 4 W).
+    """ESRGAN's generator (Wang et al., 2018), x4: LR images (N, 3, H, W) to (N, 3, 4 H, 4 W).
 
     Its convolutions are registered in the order in which they run, so that a file that only lists
-    them in that order (ncnn) can be read into it. Fresh weights are PyTorch's defaults.
-
-    References
-    ----------
-    Wang et al., "ESRGAN: enhanced super-resolution generative adversarial networks", ECCV workshops
-    2018; trained by Wang et al., "Real-ESRGAN", ICCV workshops 2021.
+    them in that order (ncnn) can be read into it. Fresh weights are PyTorch's defaults; the trained
+    ones are of Wang et al., "Real-ESRGAN", ICCV workshops 2021.
     """
 
     def __init__(self, channels: int = 64, blocks: int = 23, growth: int = 32) -> None:

@@ -40,17 +40,15 @@ class Trunk(nn.Module):
 
 
 class SRResNet(Trunk):
-    """SRResNet without batch normalisation, x4: the paper's generator.
+    """SRResNet without batch normalisation, x4: the paper's generator (Ledig et al., CVPR 2017).
 
     LR images (N, 3, H, W), RGB in [0, 1], to images (N, 3, 4 H, 4 W), not clipped. At 64 channels
-    and 16 blocks: 1,517,571 parameters.
+    and 16 blocks, as in the paper: 1,517,571 parameters.
 
     Parameters
     ----------
-    channels
-        Channels of the feature maps, 64 in the paper.
-    blocks
-        Residual blocks in the trunk, 16 in the paper.
+    channels, blocks
+        Of the feature maps; residual blocks in the trunk.
     global_residual
         Add the bilinearly upsampled input to the output ("wGR"), so that the trunk only has to find
         what interpolation misses; without ("woGR") it must carry the whole image. That one addition
@@ -58,11 +56,6 @@ class SRResNet(Trunk):
     long_skip
         Add the features of the first convolution after the last block and a convolution of its own,
         as EDSR and RRDBNet have it: a path around the trunk for features instead of for the image.
-
-    References
-    ----------
-    Ledig et al., "Photo-realistic single image super-resolution using a generative adversarial
-    network", CVPR 2017.
     """
 
     scale = 4

@@ -92,24 +92,10 @@ def fresh_accuracy(
 ) -> list[float]:
     """How well fresh critics learn to know a frozen network's outputs from photographs.
 
-    The critics and their training are the same for every network (`FRESH`), so that what they reach
-    can be compared.
-
-    Parameters
-    ----------
-    model
-        A super-resolution network of `ddrlib.networks`, in eval mode.
-    photos
-        What the critics learn from, as `load_photos` takes it.
-    blur, noise
-        The largest degradation of the LR images, as in a `TrainingConfig`.
-    device
-        Where they are trained.
-
-    Returns
-    -------
-    list of float
-        The accuracy of each critic on held-out pairs, from about 0.5 to 1.
+    The accuracy of each on held-out pairs, from about 0.5 to 1. The critics and their training are
+    the same for every network (`FRESH`), so that what they reach can be compared. They learn from
+    `photos`, as `load_photos` takes it; `blur` and `noise` are the largest of the LR images, as in
+    a `TrainingConfig`.
     """
     images, found = load_photos(photos), []
     crop, size = FRESH["patch"] * cast(int, model.scale), FRESH["batch_size"]
@@ -134,17 +120,8 @@ def fresh_accuracy(
 def verdict(logged: Sequence[float], final: Sequence[float], start: Sequence[float]) -> dict:
     """What is known of an adversarial training: a named state, and what it was derived from.
 
-    Parameters
-    ----------
-    logged
-        Held-out accuracies (0 to 1) of the training's own critic after its warm-up.
-    final, start
-        Accuracies of fresh critics on the trained network and on what it started from.
-
-    Returns
-    -------
-    dict
-        `state`, the `criterion` in words, and the figures that decided.
+    `logged` are held-out accuracies (0 to 1) of the training's own critic after its warm-up,
+    `final` and `start` those of fresh critics on the trained network and on what it started from.
     """
     above, certain = (
         sum(value > bound for value in logged) / max(len(logged), 1) for bound in (CHANCE, CERTAIN)

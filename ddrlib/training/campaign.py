@@ -23,27 +23,9 @@ def train_from_config(
 ) -> None:
     """Train what a configuration lists and a folder lacks, in order of priority.
 
-    Paper-size runs are left for a GPU unless `only` is given. Run again, it goes on where it
-    stopped. A run that fails does not keep the others from running; the failures are raised
-    together at the end.
-
-    Parameters
-    ----------
-    path
-        A YAML file of one run or a campaign (`ddrlib.training.config`).
-    minutes
-        The time there is, 0 or more; all that it takes by default.
-    device
-        "auto" (a GPU where there is one), "cpu" or "cuda".
-    only
-        A shell pattern on the names of networks.
-    folder
-        Where networks, cards and logs are put.
-
-    Raises
-    ------
-    DDRError
-        For a configuration or a pattern that does not fit, and where a run failed.
+    Paper-size runs are left for a GPU unless `only`, a shell pattern on the names of networks, is
+    given. Run again, it goes on where it stopped; `minutes` is the time there is. A run that fails
+    does not keep the others from running; the failures are raised together at the end.
     """
     configs = read_configs(path)
     if minutes is not None and not minutes >= 0:

@@ -28,13 +28,7 @@ def save_checkpoint(folder: Path, state: dict) -> None:
 
 
 def load_checkpoint(folder: Path, shipped: Path | None = None) -> dict | None:
-    """The newest undamaged checkpoint in `folder`, else `shipped`, on the CPU; None without any.
-
-    Raises
-    ------
-    DDRError
-        Where a file of that name is no regular file.
-    """
+    """The newest undamaged checkpoint in `folder`, else `shipped`, on the CPU; None without any."""
     for path in filter(None, (folder / CURRENT, folder / PREVIOUS, shipped)):
         if not path.exists():
             continue

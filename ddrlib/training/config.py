@@ -57,13 +57,7 @@ def _within(low: float, high: float, default: float) -> Any:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """One training run. Fields left out take the value of `SIZES[size]`, then the default here.
-
-    Raises
-    ------
-    DDRError
-        For a value that is not one of its choices or not within its bounds.
-    """
+    """One training run. Fields left out take the value of `SIZES[size]`, then the default here."""
 
     name: str  # of the network it makes, data/networks/NAME.safetensors
     size: str = _one_of(*SIZES)
@@ -104,13 +98,7 @@ class TrainingConfig:
 
 
 def config_from(values: dict, where: str) -> TrainingConfig:
-    """A checked configuration from the keys of one YAML mapping.
-
-    Raises
-    ------
-    DDRError
-        For an unknown key, and a value that does not fit; the message begins with `where`.
-    """
+    """A checked configuration from the keys of one YAML mapping; DDRError begins with `where`."""
     types = typing.get_type_hints(TrainingConfig)
     if "name" not in values:
         raise DDRError(f"{where}: name is missing; it names the network that training makes")
@@ -200,11 +188,6 @@ def read_configs(path: str | Path) -> list[TrainingConfig]:
     """The runs of a YAML file, in order of priority; everything is checked before anything runs.
 
     A run that is listed twice counts where it comes first.
-
-    Raises
-    ------
-    DDRError
-        For a file that is not such a configuration, with the place.
     """
     content = read_yaml(Path(path))
     if not isinstance(content, dict):

@@ -38,35 +38,15 @@ def train(
     deadline: float | None = None,
     workspace: Path = BUILD / "training",
 ) -> bool:
-    """Train one network to its end, or until a deadline or a signal.
+    """Train one network to its end, or until a deadline or a signal; whether it is finished.
 
-    Parameters
-    ----------
-    config
-        What is trained.
-    device
-        Where.
-    folder
-        Where weights, card and log are put when the network is finished, and where networks that it
-        starts from or is guided by are.
-    deadline
-        In seconds, of `time.monotonic`; none by default.
-    workspace
-        Where the checkpoint is kept, in a folder of the network's name; the same call goes on from
-        there.
+    Weights, card and log are put into `folder` when it is; there are also the networks that it
+    starts from or is guided by. The checkpoint is kept in the workspace, in a folder of the
+    network's name; the same call goes on from there. `deadline` is in seconds, of `time.monotonic`.
 
-    Returns
-    -------
-    bool
-        Whether the network is finished.
-
-    Raises
-    ------
-    DDRError
-        Where the configuration does not fit data, networks or checkpoint, another process trains
-        the network, or the loss is not finite.
-    KeyboardInterrupt
-        After SIGINT or SIGTERM, with the checkpoint written.
+    DDRError where the configuration does not fit data, networks or checkpoint, another process
+    trains the network, or the loss is not finite; KeyboardInterrupt after SIGINT or SIGTERM, with
+    the checkpoint written.
     """
     here = workspace / config.name
     busy = f"{config.name}: another process is training it; wait for it to end"

@@ -18,14 +18,10 @@ from ddrlib.zoo.cards import NETWORKS
 class TrainingMaps:
     """The probe on the plane of its first two principal components, layer by layer, over time.
 
-    Attributes
-    ----------
-    layers : list of str
-        The trunk's, in order of depth.
-    points : dict of int to Tensor
-        By iteration, (layers, N, 2), float16: the scores of each layer, divided by the largest of
-        them, since the features of a network grow by orders of magnitude. The samples are those of
-        the training's probe (`ddrlib.training.log`), degradation by degradation.
+    `layers` are the trunk's, in order of depth. `points` are by iteration (layers, N, 2), float16:
+    the scores of each layer, divided by the largest of them, since the features of a network grow
+    by orders of magnitude. The samples are those of the training's probe (`ddrlib.training.log`),
+    degradation by degradation.
     """
 
     layers: list[str] = field(default_factory=list)
@@ -61,13 +57,7 @@ def path_of_maps(name: str, folder: Path = NETWORKS) -> Path:
 
 
 def read_maps(name: str, folder: Path = NETWORKS) -> TrainingMaps:
-    """The maps that were kept while a network was trained.
-
-    Raises
-    ------
-    DDRError
-        Where none were, or the file is damaged.
-    """
+    """The maps that were kept while a network was trained; DDRError without, or where damaged."""
     path = path_of_maps(name, folder)
     if not path.is_file():
         raise DDRError(

@@ -169,13 +169,7 @@ class Trainer:
         return means
 
     def check(self) -> None:
-        """Stop a run that diverges.
-
-        Raises
-        ------
-        DDRError
-            Where a loss since `means`, or a weight after the last step, is NaN or infinite.
-        """
+        """Stop a run that diverges: DDRError where a loss since `means`, or a weight, is infinite."""
         if not all(x.isfinite().all() for x in (*self.sums.values(), *self.model.parameters())):
             raise DDRError(
                 f"{self.config.name}: the loss is not finite by iteration {self.iteration:,}; the "
@@ -193,13 +187,7 @@ class Trainer:
         }
 
     def load(self, state: dict, where: Path) -> None:
-        """Go on from `state`, which was found at `where`.
-
-        Raises
-        ------
-        DDRError
-            Where another configuration or other data made it.
-        """
+        """Go on from `state`, found at `where`; DDRError where another configuration or data made it."""
         # Fields that are younger than the checkpoint had their default when it was made.
         config = asdict(self.config)
         made = asdict(TrainingConfig(self.config.name)) | state["config"]

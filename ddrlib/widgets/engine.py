@@ -83,11 +83,7 @@ def describe(network: Network, tensors: Arrays, output: bool = True) -> dict:
     """What the engine has to know of a network; its tensors go to `tensors`.
 
     Without `output` it gives features alone, and the weights of the upsampling are left out.
-
-    Raises
-    ------
-    DDRError
-        For a network that the engine does not run.
+    DDRError for a network that the engine does not run.
     """
     module: Any = network.module
     if not runs(module):

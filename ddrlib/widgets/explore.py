@@ -47,27 +47,8 @@ def explore(
 ) -> None:
     """Measure networks, serve their explorer and open it in the browser, until Ctrl-C.
 
-    Parameters
-    ----------
-    names
-        What `open_network` takes.
-    images
-        What `load_patches` takes.
-    patches
-        How many, 2 or more.
-    device
-        "auto" (a GPU where there is one), "cpu" or "cuda".
-    port
-        1 to 65535; one that is taken gives way to another.
-    browser
-        Open the page.
-    progress
-        Takes a line of text for each layer.
-
-    Raises
-    ------
-    DDRError
-        For a port that cannot be had, for networks of one name, and as loading and measuring do.
+    `names` are what `open_network` takes, `images` what `load_patches` takes, `patches` how many. A
+    `port` that is taken gives way to another. `progress` takes a line of text for each layer.
     """
     # Here, since the page's kernel, too, imports this module.
     from ddrlib.widgets.serve import free_port, serve, temporary_folder

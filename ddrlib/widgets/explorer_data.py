@@ -45,28 +45,10 @@ def pack(
     Each layer gets its PCA, the t-SNE projection of the measurement, and one for each of
     `perplexities`. Each projection is turned to lie as near as it can to that of the layer before:
     a rotation changes no distance, and the film stays calm. The thumbnails are what the networks
-    saw: networks of one scale share a sheet.
+    saw: networks of one scale share a sheet. A further perplexity costs a projection per layer, as
+    does a `seed` of t-SNE that was not measured; `progress` takes a line of text before.
 
-    Parameters
-    ----------
-    measurements
-        One or more, of the same contents, degradations and perplexity.
-    perplexities
-        Further perplexities of t-SNE, besides the one measured; each costs a projection per layer.
-    seed
-        Seed of t-SNE; one that was not measured costs a projection per layer.
-    progress
-        Takes a line of text before further projections are made.
-
-    Returns
-    -------
-    Packed
-        Its views are in the order of networks, layers and projections.
-
-    Raises
-    ------
-    DDRError
-        Where the measurements are of different contents, degradations or perplexities.
+    DDRError where the measurements are of different contents, degradations or perplexities.
     """
     samples, perplexity = measurements[0].samples, measurements[0].perplexity
     if not all(_alike(measurements[0], other) for other in measurements[1:]):

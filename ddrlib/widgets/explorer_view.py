@@ -78,32 +78,12 @@ def explorer(
 
 
 def recompute(index: dict, request: dict, progress: Progress, load: Load) -> Packed:
-    """Measure what the form of an explorer asks for.
+    """Measure what the form of an explorer with this index asks for; `load` finds networks by name.
 
-    What the form does not ask for is as before: the layers and number of t-SNE seeds of each
-    network, the size of patches, and the seed that drew them.
-
-    Parameters
-    ----------
-    index
-        That of the explorer.
-    request
-        networks (names); degradations (comma-separated); contents, perplexity and seed (of the
-        t-SNE that is shown), as texts; folder ("" for the book's own photographs).
-    progress
-        Takes a line of text for each step.
-    load
-        Finds a network by name.
-
-    Returns
-    -------
-    Packed
-        What the explorer shows next.
-
-    Raises
-    ------
-    DDRError
-        As `load_patches` and `measure` do.
+    The request has networks (names), degradations (comma-separated), contents, perplexity and seed
+    (of the t-SNE that is shown) as texts, and a folder ("" for the book's own photographs). What
+    the form does not ask for is as before: the layers and number of t-SNE seeds of each network,
+    the size of patches, and the seed that drew them.
     """
     settings = index["settings"]
     shown = {network["name"]: network for network in index["networks"]}

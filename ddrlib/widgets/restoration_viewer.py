@@ -49,9 +49,8 @@ def restoration_viewer(
 
         def method(network: Network) -> Method:
             def run(lr: Tensor) -> Tensor:
-                return super_resolve(
-                    network, lr, **truth_for(network.module, [degradation] * len(lr))
-                )
+                truth = truth_for(network.module, [degradation] * len(lr))
+                return super_resolve(network, lr, "auto", **truth)
 
             return network.scale, run
 

@@ -78,29 +78,12 @@ def temporary_folder() -> Iterator[Path]:
 
 
 def serve(introduction: str, code: str, folder: Path, port: int, browser: bool) -> None:
-    """Serve a page with a text and what a cell shows, until Ctrl-C.
+    """Serve a page with a text, Markdown, and what a cell of code shows, until Ctrl-C.
 
-    The address, token included, is printed. Every visit has a kernel of its own, which ends some
-    time after the page was left. The user's configuration of Jupyter, IPython and Matplotlib is put
-    aside, in this process and in its kernels.
-
-    Parameters
-    ----------
-    introduction
-        The text, Markdown.
-    code
-        The cell, Python.
-    folder
-        Where the notebook and all temporary files go.
-    port
-        1 to 65535; one that is taken gives way to another.
-    browser
-        Open the address.
-
-    Raises
-    ------
-    DDRError
-        Where the port is out of range, or needs rights that the user lacks.
+    The address, token included, is printed, and opened in a `browser`. Every visit has a kernel of
+    its own, which ends some time after the page was left. The notebook and all temporary files go
+    to `folder`. The user's configuration of Jupyter, IPython and Matplotlib is put aside, in this
+    process and in its kernels.
     """
     port = free_port(port)
     _put_configuration_aside(folder)
@@ -133,13 +116,7 @@ def serve(introduction: str, code: str, folder: Path, port: int, browser: bool) 
 
 
 def free_port(port: int) -> int:
-    """The port, or one that the system chooses where it is taken.
-
-    Raises
-    ------
-    DDRError
-        Where it is out of range, or needs rights that the user lacks.
-    """
+    """The port, or one that the system chooses where it is taken; DDRError if it cannot be had."""
     if not 1 <= port <= 65535:
         raise DDRError(f"port {port}: choose one from 1 to 65535")
     with socket.socket() as probe:

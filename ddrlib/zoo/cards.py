@@ -32,13 +32,7 @@ _PARTS = {"guide": ("name", "sha256"), "package": ("module", "file", "requiremen
 
 
 def read_card(name: str, folder: Path = NETWORKS) -> dict:
-    """The card of a network, checked.
-
-    Raises
-    ------
-    DDRError
-        For an unknown name, and a card that cannot be right.
-    """
+    """The card of a network, checked; DDRError for an unknown name, and one that is not right."""
     path = folder / f"{name}.json"
     # The others are listed only where this one is missing: a chapter depends on what it lists.
     if Path(name).name != name or not os.path.exists(path):
@@ -172,15 +166,10 @@ def remedy(card: Mapping, folder: Path = NETWORKS) -> str:
 
 
 def save_network(module: nn.Module, card: Mapping, folder: Path = NETWORKS) -> Path:
-    """Write NAME.safetensors (floating-point tensors in float16) and NAME.json; returns the card's
-    path.
+    """Write NAME.safetensors, floats in float16, and NAME.json; returns the path of the card.
 
-    `card` holds all that a card needs but the SHA-256, and any provenance.
-
-    Raises
-    ------
-    DDRError
-        For weights that float16 cannot hold.
+    `card` holds all that a card needs but the SHA-256, and any provenance. DDRError for weights
+    that float16 cannot hold.
     """
     state = {
         key: value.half() if value.is_floating_point() else value

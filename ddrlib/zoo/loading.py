@@ -76,11 +76,6 @@ def random_network(name: str, seed: int = 0, folder: Path = NETWORKS) -> Network
 
     The weights are drawn with `seed` by the class's own initialisation: PyTorch's defaults for RDN,
     RRDBNet and the classifier, the paper's for SRResNet. No weight file is needed.
-
-    Raises
-    ------
-    DDRError
-        For an unknown name.
     """
     trained = read_card(name, folder)
     with _seeded(seed):
@@ -105,27 +100,14 @@ def load_custom(
 ) -> Network:
     """A user's own network, as one that takes RGB images (N, 3, H, W) in [0, 1] and gives such.
 
-    Parameters
-    ----------
-    source
-        "package.module:factory" or "file.py:factory" of a PyTorch module, an ONNX file, a
-        checkpoint that spandrel knows, or a file that describes any of these
-        (`ddrlib.zoo.descriptor.Descriptor`, whose fields the other arguments replace). Without a
-        checkpoint, a factory's module keeps the weights that it got under PyTorch's seed 0.
-    checkpoint, scale, layers, input_range
-        As in a `Descriptor`.
-    size : int, optional
-        Of the HR patches it will be measured on, in pixels; else it is tried on several.
+    `source` is "package.module:factory" or "file.py:factory" of a PyTorch module, an ONNX file, a
+    checkpoint that spandrel knows, or a file that describes any of these
+    (`ddrlib.zoo.descriptor.Descriptor`, whose fields the other arguments replace). Without a
+    checkpoint, a factory's module keeps the weights that it got under PyTorch's seed 0. `size` is
+    that of the HR patches it will be measured on, in pixels; else it is tried on several.
 
-    Returns
-    -------
-    Network
-        On the CPU, its card with the SHA-256 of all that decides what it computes.
-
-    Raises
-    ------
-    DDRError
-        For what does not fit, and a network that gives something else in each pass.
+    It is on the CPU, its card with the SHA-256 of all that decides what it computes. DDRError for
+    what does not fit, and a network that gives something else in each pass.
     """
     given = {"checkpoint": checkpoint, "scale": scale, "layers": layers, "input_range": input_range}
     own = describe(source, **{key: value for key, value in given.items() if value is not None})

@@ -23,15 +23,10 @@ _FLOAT16_TAG = 0x01306B47
 
 
 def read_layers(param: Path) -> list[list[Tensor]]:
-    """The tensors of every layer that has any, in the order of the graph, shaped as PyTorch has them.
+    """The tensors of every layer that has any, in the order of the graph, in the shapes of PyTorch.
 
-    `param` is the text file; the weights are read from the `.bin` beside it. Each tensor keeps the
-    precision it is stored with.
-
-    Raises
-    ------
-    DDRError
-        Where the two files do not fit each other.
+    `param` is the text file; the weights are read from the `.bin` beside it, in their precision.
+    DDRError where the two files do not fit each other.
     """
     binary = param.with_suffix(".bin")
     data = memoryview(binary.read_bytes())

@@ -19,12 +19,8 @@ def shuffled(network: Network, seed: int = 0) -> Network:
     """The control of any network that learned nothing: the values of each weight in random order.
 
     So the weights are as large and as sparse as those that were trained, whoever drew these at
-    first, and whatever the form in which the network came. Biases and other vectors stay.
-
-    Raises
-    ------
-    DDRError
-        Where the network cannot be copied.
+    first, and whatever the form in which the network came. Biases and other vectors stay. DDRError
+    where the network cannot be copied.
     """
     module = guarded(f"{network.name} cannot be copied", deepcopy, network.module)
     inner = getattr(module, "network", module)

@@ -33,13 +33,8 @@ def read_weights(path: Path, module: nn.Module) -> dict[str, Tensor]:
     """The state dict in a .safetensors, ncnn (.bin with its .param) or PyTorch file.
 
     `module` gives the names to the tensors of an ncnn file, which has them in the order of
-    execution only.
-
-    Raises
-    ------
-    DDRError
-        For a missing or damaged file, for one that would have to run code to be read, and for
-        tensors that are not plain real numbers.
+    execution only. DDRError for a missing or damaged file, for one that would have to run code to
+    be read, and for tensors that are not plain real numbers.
     """
     if not path.is_file():
         fault = "is not a file" if path.exists() else "does not exist"
@@ -181,15 +176,10 @@ def unwrapped(state: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
 
 
 def fill(module: nn.Module, state: Mapping[str, Tensor], where: Path) -> None:
-    """Load weights from the file `where` into a module.
+    """Load weights from the file `where` into a module; DDRError has the first keys that do not fit.
 
     What wraps the names of the weights (`unwrapped`) is taken off where they fit without it only.
     That batches were counted or not makes no difference.
-
-    Raises
-    ------
-    DDRError
-        With the first keys that do not fit.
     """
     name = type(module).__name__
     expected = guarded(f"{name} has no state dict", module.state_dict)
