@@ -43,7 +43,7 @@ def main() -> None:
     features = spectrum(300, 2**15)
     wanted = exact(features)
     ways = {
-        "ddrlib": lambda: pca(gram(features), COMPONENTS).scores,
+        "ddrlib": lambda: pca(gram(features), COMPONENTS),
         "scikit-learn, randomized": lambda: sklearn_pca(features, "randomized"),
         "scikit-learn, exact": lambda: sklearn_pca(features, "full"),
     }

@@ -49,21 +49,27 @@ const given = JSON.parse(require("fs").readFileSync(0, "utf8"));
 """
 
 
-def engine(images: torch.Tensor, compiled: bool) -> tuple[float, float, np.ndarray]:
-    """Seconds, CPU seconds, and the output for the last image."""
+def encoded(data: bytes) -> str:
+    """Bytes as JSON can hold them."""
+    return base64.b64encode(data).decode()
+
+
+def given_to_page(images: torch.Tensor, output: bool = True) -> dict:
+    """What the engine is given: the network, its weights, the kernel, and images (N, 3, h, w)."""
     tensors = Arrays("<f2")
-    about = describe(load_network(NETWORK), tensors)
-    pixels = np.ascontiguousarray(images.movedim(1, -1).numpy())
-    given = {
-        "about": about,
-        "weights": base64.b64encode(tensors.bytes()).decode(),
-        "kernel": base64.b64encode(kernel()).decode(),
-        "images": base64.b64encode(pixels.tobytes()).decode(),
-        "compiled": compiled,
+    return {
+        "about": describe(load_network(NETWORK), tensors, output),
+        "weights": encoded(tensors.bytes()),
+        "kernel": encoded(kernel()),
+        "images": encoded(np.ascontiguousarray(images.movedim(1, -1).numpy()).tobytes()),
         "size": images.shape[-1],
         "n": len(images),
-        "turns": TURNS if compiled else 1,
     }
+
+
+def engine(images: torch.Tensor, compiled: bool) -> tuple[float, float, np.ndarray]:
+    """Seconds, CPU seconds, and the output for the last image."""
+    given = given_to_page(images) | {"compiled": compiled, "turns": TURNS if compiled else 1}
     script = static(*ENGINE) + RUN
     done = subprocess.run(
         ["node", "-e", script], input=json.dumps(given), capture_output=True, text=True, check=True

@@ -11,7 +11,6 @@ slider takes. Sizes are those of the files that a page would have to carry for i
 from __future__ import annotations
 
 import argparse
-import base64
 import gzip
 import json
 import shutil
@@ -27,16 +26,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from engine import IMAGES, NETWORK, TURNS, encoded, given_to_page
 from harness import Report
 from playwright.sync_api import Page, sync_playwright
 
 from ddrlib.data.photographs import load_patches
 from ddrlib.degrade.degradation import degrade
-from ddrlib.widgets.engine import Arrays, describe, kernel
+from ddrlib.widgets.engine import kernel
 from ddrlib.widgets.live import static
 from ddrlib.zoo.loading import load_network
-
-NETWORK, IMAGES, TURNS = "srresnet-wgr-reduced-s0", 8, 5
 
 # Each defines `ready`, a promise of a function from an image (h, w, 3) to its features.
 OURS = """
@@ -123,31 +121,16 @@ def onnx_of(trunk: Trunk, size: int) -> bytes:
         return path.read_bytes()
 
 
-def encoded(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
 def given_to_all(images: torch.Tensor) -> dict:
     """What the pages are given: the network in the form that each takes, and the images."""
-    network, tensors = load_network(NETWORK), Arrays("<f2")
-    module, size = network.module, images.shape[-1]
-    about = describe(network, tensors, output=False)
-    state = {key: value for key, value in module.state_dict().items() if key in about["tensors"]}
-    for key, value in state.items():
-        state[key] = value.permute(2, 3, 1, 0) if value.ndim == 4 else value
-    return {
-        "about": about,
-        "weights": encoded(tensors.bytes()),
-        "kernel": encoded(kernel()),
-        "onnx": encoded(onnx_of(Trunk(module), size)),
-        "tensors": {
-            key: {"data": encoded(value.contiguous().numpy().tobytes()), "shape": list(value.shape)}
-            for key, value in state.items()
-        },
-        "images": encoded(np.ascontiguousarray(images.movedim(1, -1).numpy()).tobytes()),
-        "size": size,
-        "n": len(images),
-    }
+    given, module = given_to_page(images, output=False), load_network(NETWORK).module
+    tensors = {}
+    for key in given["about"]["tensors"]:
+        value = module.state_dict()[key]
+        value = value.permute(2, 3, 1, 0).contiguous() if value.ndim == 4 else value
+        tensors[key] = {"data": encoded(value.numpy().tobytes()), "shape": list(value.shape)}
+    onnx = encoded(onnx_of(Trunk(module), given["size"]))
+    return given | {"onnx": onnx, "tensors": tensors}
 
 
 @contextmanager

@@ -86,13 +86,6 @@ def test_projections_draw_every_point_under_its_label(measurement):
     assert [text.get_text() for text in fig.legends[0].get_texts()] == ["clean", "blur4"]
 
 
-def test_projections_by_labels_of_the_contents(measurement):
-    labels = np.array(["sky", "city", "sky", "sky"])
-    ax = maps.projections([measurement], [["a"]], labels=labels).axes[0]
-    city = measurement["a"].embeddings[0][[1, 5]]
-    assert np.allclose(ax.collections[0].get_offsets(), city)
-
-
 def test_growth_averages_over_training_seeds():
     rows = [
         {
@@ -249,7 +242,6 @@ def named_figures(measurement):
     by_steps = {1: interval, 2: interval}
     pair = SimpleNamespace(components=lambda: by_steps, neighbours=lambda: by_steps, knn_chance=0.5)
     yield maps.projections([named], [[NAME]])
-    yield maps.projections([named], [[NAME]], labels=np.array([NAME, "b", "b", "b"]))
     yield maps.overlays({(NAME, NAME): (xy, NAME)}, [NAME, "blur4"])
     yield maps.degree_series({(NAME, NAME): named.layers[0]})
     yield matrices.pair_maps({NAME: square}, NAME)

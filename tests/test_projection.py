@@ -23,34 +23,31 @@ def features(n: int, dim: int, seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize(("n", "dim"), [(60, 2000), (200, 30)])  # D > N, and N > D
 def test_pca_agrees_with_scikit_learn(n, dim):
     x = features(n, dim)
-    theirs = SklearnPCA(25, svd_solver="full")
-    expected = theirs.fit_transform(x.astype(np.float64))
+    expected = SklearnPCA(25, svd_solver="full").fit_transform(x.astype(np.float64))
     ours = pca(gram(x), 25)
-    signs = np.sign((ours.scores * expected).sum(axis=0))
-    error = np.linalg.norm(ours.scores * signs - expected, axis=0)
+    signs = np.sign((ours * expected).sum(axis=0))
+    error = np.linalg.norm(ours * signs - expected, axis=0)
     assert (error < 1e-5 * np.linalg.norm(expected, axis=0)).all()  # each, weak or strong
-    assert np.allclose(ours.explained_variance_ratio, theirs.explained_variance_ratio_, rtol=1e-8)
 
 
 def test_pca_gives_no_more_components_than_there_are():
     line = np.outer([0.0, 1.0, 2.0, 5.0], np.ones(7))
     found = pca(gram(line), 50)
-    assert np.allclose(found.scores[:, 0], np.sqrt(7) * (np.array([0, 1, 2, 5]) - 2.0))
-    assert found.scores.shape == (4, 1)
-    assert np.allclose(found.explained_variance_ratio, [1.0])
+    assert np.allclose(found[:, 0], np.sqrt(7) * (np.array([0, 1, 2, 5]) - 2.0))
+    assert found.shape == (4, 1)
     constant = pca(gram(np.full((4, 7), 0.1, dtype=np.float16)))
-    assert constant.scores.shape == (4, 0)
+    assert constant.shape == (4, 0)
 
 
 def test_pca_keeps_distances():
     x = features(15, 400)
-    scores = pca(gram(x)).scores
+    scores = pca(gram(x))
     ours = np.linalg.norm(scores[:, None] - scores, axis=2)
     assert np.allclose(ours, np.linalg.norm(x[:, None] - x, axis=2), rtol=1e-5, atol=1e-3)
 
 
 def test_pca_sign_is_fixed():
-    scores = pca(gram(features(30, 100))).scores
+    scores = pca(gram(features(30, 100)))
     assert (scores.max(axis=0) >= -scores.min(axis=0)).all()
 
 

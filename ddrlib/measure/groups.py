@@ -17,9 +17,7 @@ from ddrlib.measure.intervals import Interval
 Statistic = Callable[[Sequence[np.ndarray]], float]
 
 
-def over_makers(
-    statistic: Statistic, makers: Sequence[str], n: int = 1000, seed: int = 0
-) -> Interval:
+def over_makers(statistic: Statistic, makers: Sequence[str], n: int = 1000) -> Interval:
     """A statistic of networks with its 95 % percentile bootstrap interval over their makers.
 
     Parameters
@@ -29,8 +27,8 @@ def over_makers(
         there twice. Resamples in which it is not a number are left out.
     makers : sequence of str
         The maker of each network.
-    n, seed : int
-        Number of resamples, and the seed by which they are drawn.
+    n : int
+        Number of resamples.
 
     Returns
     -------
@@ -39,7 +37,7 @@ def over_makers(
     """
     labels = np.asarray(makers)
     of_maker = [np.flatnonzero(labels == maker) for maker in np.unique(labels)]
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     drawn = rng.integers(len(of_maker), size=(n, len(of_maker)))
     found = np.array([statistic([of_maker[i] for i in draw]) for draw in drawn])
     low, high = np.nanquantile(found, [0.025, 0.975]) if np.isfinite(found).any() else (np.nan,) * 2

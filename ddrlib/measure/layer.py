@@ -111,7 +111,7 @@ class Layer(Design):
     @cached_property
     def scores(self) -> np.ndarray:
         """(N, 50 or fewer), principal component scores, the strongest component first."""
-        return pca(self.gram).scores
+        return pca(self.gram)
 
     @cached_property
     def design(self) -> TwoWay:
@@ -185,8 +185,7 @@ class Layer(Design):
         """
         components = min(COMPONENTS, self.n - 1)
         reference, test = (
-            pca(self.only([name]).gram, components).scores
-            for name in (self.degradations[0], degradation)
+            pca(self.only([name]).gram, components) for name in (self.degradations[0], degradation)
         )
         return srga_interval(reference, test)
 

@@ -8,6 +8,8 @@ import numpy as np
 
 from ddrlib.errors import DDRError
 
+PURITY_OF = 5  # neighbours: there are few photographs of a category
+
 
 def knn_hits(gram: np.ndarray, labels: np.ndarray, k: int = 10) -> np.ndarray:
     """The share (N,) of each sample's k nearest neighbours, itself excluded, that have its label.
@@ -53,12 +55,10 @@ class LabelPurity(NamedTuple):
     p: float
 
 
-def label_purity(
-    gram: np.ndarray, labels: np.ndarray, k: int = 5, n: int = 999, seed: int = 0
-) -> LabelPurity:
+def label_purity(gram: np.ndarray, labels: np.ndarray, n: int = 999, seed: int = 0) -> LabelPurity:
     """Do samples of one label, such as the category of a photograph, lie together?
 
-    The purity, the mean of `knn_hits`, is held against shuffles of the labels: p = (1 + number of
+    The purity, the mean of `knn_hits` over 5 neighbours, is held against shuffles of the labels: p = (1 + number of
     shuffles that reach it) / (1 + n).
 
     Parameters
@@ -67,8 +67,6 @@ def label_purity(
         (N, N), a centred Gram matrix.
     labels : ndarray
         (N,).
-    k
-        How many neighbours, 1 to N - 1.
     n
         How many shuffles.
     seed
@@ -79,7 +77,7 @@ def label_purity(
     LabelPurity
         Its p is 1 / (1 + n) or more.
     """
-    neighbours = _neighbours(gram, k)
+    neighbours = _neighbours(gram, PURITY_OF)
     rng = np.random.default_rng(seed)
     codes = np.unique(labels, return_inverse=True)[1]
     shuffled = rng.permuted(np.broadcast_to(codes, (n, len(codes))), axis=1)

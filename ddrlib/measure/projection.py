@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import scipy.linalg
 from threadpoolctl import threadpool_limits
 
 
-@dataclass(frozen=True)
-class PCA:
-    """Principal component scores (N, n), the strongest first, and the share of variance of each."""
-
-    scores: np.ndarray
-    explained_variance_ratio: np.ndarray
-
-
 @threadpool_limits.wrap(limits=1, user_api="blas")  # matrices this small lose by sharing out
-def pca(gram: np.ndarray, n_components: int = 50) -> PCA:
-    """Exact principal components of the samples behind a centred Gram matrix.
+def pca(gram: np.ndarray, n_components: int = 50) -> np.ndarray:
+    """Exact principal component scores of the samples behind a centred Gram matrix.
 
     The sign of a component is free: here its largest score in absolute value is positive.
 
@@ -32,16 +22,15 @@ def pca(gram: np.ndarray, n_components: int = 50) -> PCA:
 
     Returns
     -------
-    PCA
-        In float64.
+    ndarray
+        (N, n), float64, the strongest component first.
     """
     n = len(gram)
     first = max(n - n_components, 0)
     values, vectors = scipy.linalg.eigh(gram, subset_by_index=[first, n - 1])
     values, vectors = values[::-1], vectors[:, ::-1]
-    total = np.trace(gram)
-    kept = values > n * np.finfo(np.float64).eps * total
+    kept = values > n * np.finfo(np.float64).eps * np.trace(gram)
     values, vectors = values[kept], vectors[:, kept]
     largest = np.abs(vectors).argmax(axis=0)
     signs = np.sign(vectors[largest, np.arange(vectors.shape[1])])
-    return PCA(vectors * signs * np.sqrt(values), values / total if len(values) else values)
+    return vectors * signs * np.sqrt(values)

@@ -101,7 +101,7 @@ def principal_scores(features: np.ndarray, components: int = 300) -> np.ndarray:
     scikit-learn's: in each component the loading of largest absolute value is positive. They
     matter, a little: the mean |x - mean x| of the fit depends on the side that outliers were on.
     """
-    scores = pca(gram(features), components).scores
+    scores = pca(gram(features), components)
     n, k = scores.shape
     if k < components:
         logger.warning(

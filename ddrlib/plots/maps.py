@@ -17,12 +17,8 @@ from ddrlib.plots.panels import Place, grid, grid_of, legend, literal, points, s
 from ddrlib.zoo.names import plain_name
 
 
-def projections(
-    measurements: Sequence[Measurement],
-    layers: Sequence[Sequence[str]],
-    labels: np.ndarray | None = None,
-) -> Figure:
-    """t-SNE projections of layers, for the first t-SNE seed.
+def projections(measurements: Sequence[Measurement], layers: Sequence[Sequence[str]]) -> Figure:
+    """t-SNE projections of layers, for the first t-SNE seed, coloured by degradation.
 
     Parameters
     ----------
@@ -30,28 +26,21 @@ def projections(
         One network or more.
     layers
         For each network, the names of the layers that are drawn.
-    labels : ndarray, optional
-        (n,), one text per content, by which points are coloured; by degradation without.
 
     Returns
     -------
     Figure
-        A row per network, a column per layer of it. Coloured by degradation, each panel has the
-        Calinski-Harabasz index by degradation (mean over the t-SNE seeds) above it.
+        A row per network, a column per layer of it, with the Calinski-Harabasz index by degradation
+        (mean over the t-SNE seeds) above each panel.
     """
     width = max(map(len, layers))
     fig, axes = grid([plain_name(m.network) for m in measurements], [""] * width, (2.6, 2.8))
     for line, measurement, names in zip(axes, measurements, layers, strict=True):
         for ax, name in zip(line, names, strict=False):
-            layer, title = measurement[name], literal(name)
-            if labels is None:
-                points(ax, layer.embeddings[0], layer.degradation, layer.degradations)
-                chi = layer.chi_degradation.mean
-                title += f"   CHI {chi:,.{decimals(chi)}f}"
-            else:
-                kinds, codes = np.unique(labels, return_inverse=True)
-                points(ax, layer.embeddings[0], codes[layer.content], kinds.tolist())
-            ax.set_title(title)
+            layer = measurement[name]
+            points(ax, layer.embeddings[0], layer.degradation, layer.degradations)
+            chi = layer.chi_degradation.mean
+            ax.set_title(f"{literal(name)}   CHI {chi:,.{decimals(chi)}f}")
         for ax in line[len(names) :]:
             ax.set_axis_off()
     legend(fig, axes[:1, 0], columns=6)

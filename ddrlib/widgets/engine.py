@@ -131,14 +131,14 @@ def uniform(seed: int, count: int) -> np.ndarray:
     return (t ^ (t >> np.uint32(14))) / 2.0**32
 
 
-def untrained(network: Network, seed: int = SEED) -> Network:
+def untrained(network: Network) -> Network:
     """The same architecture with weights that the page can draw as well.
 
     They are uniform, of the spread with which SRResNet draws its own (0.1 of Kaiming's); biases are
     zero.
     """
     module, start = copy.deepcopy(network.module), 0
-    numbers = uniform(seed, sum(value.numel() for value in module.state_dict().values()))
+    numbers = uniform(SEED, sum(value.numel() for value in module.state_dict().values()))
     for value in module.state_dict().values():
         part = torch.from_numpy(numbers[start : start + value.numel()]).view(value.shape)
         bound = 0.1 * math.sqrt(6 / value[0].numel()) if value.ndim > 1 else 0.0

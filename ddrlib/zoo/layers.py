@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ddrlib.errors import DDRError, did_you_mean, few, guarded
 from ddrlib.zoo.image_network import IMAGES, INSIDE, ImageNetwork, sample_images
-from ddrlib.zoo.onnx_network import OnnxNetwork
+from ddrlib.zoo.onnx_network import OnnxNetwork, between_blocks
 from ddrlib.zoo.tracing import CALL, changing, fault, is_map, path_of, trace
 
 OUTPUT = "Output"  # name of the network's own output, whose path is ""
@@ -62,7 +62,11 @@ def find_layers(
                 )
     else:
         maps = [layer for layer in runs if not faults[layer] and is_map(runs[layer])]
-        blocks = graph.blocks(maps) if graph else list(_blocks(network, set(map(path_of, maps))))
+        blocks = (
+            between_blocks(graph.nodes, maps)
+            if graph
+            else list(_blocks(network, set(map(path_of, maps))))
+        )
         layers = [*filter(_weighty(network, blocks), maps), OUTPUT]
         notes = _left_out(name, network, blocks, faults, layers)
         repeats = _repeats({layer: given[layer] for layer in layers})

@@ -63,10 +63,6 @@ class OnnxNetwork(nn.Module):
         given = {name: _channels_first(values[name]) for name in self.outputs}
         return given if len(given) > 1 else given[self.outputs[0]]
 
-    def blocks(self, maps: Sequence[str]) -> list[str]:
-        """Of its feature maps, those that lie between the blocks the network is built of."""
-        return between_blocks(self.nodes, maps)
-
 
 def _channels_first(image: Tensor) -> Tensor:
     """An image (N, C, H, W), also where the graph has channels last."""
