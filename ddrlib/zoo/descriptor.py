@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ddrlib.errors import DDRError, did_you_mean
 from ddrlib.files import read_yaml
-from ddrlib.zoo.image_network import Constant, Use
+
+Constant = float | Sequence  # a number, or numbers nested in lists
 
 # What the ending of a source says that it is.
 _ROUTES = {
@@ -61,11 +62,6 @@ class Descriptor:
     maps: tuple[float, ...] = ()
     constants: dict[str, Constant] = field(default_factory=dict)
     output: int | str | None = None
-
-    @property
-    def use(self) -> Use:
-        """What of it says how images are given to the network."""
-        return Use(*(getattr(self, name) for name in Use._fields))
 
     def path(self, name: str) -> Path:
         """The file that this field names."""

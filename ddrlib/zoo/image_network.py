@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ddrlib.errors import DDRError, few, guarded
+from ddrlib.zoo.descriptor import Constant, Descriptor
 
 INSIDE = "network."  # what the paths of the layers of an `ImageNetwork` begin with
 IMAGES = 3  # how many images a network is tried on: fewer could not tell its layers apart
@@ -16,7 +17,6 @@ SIDES = (32, 48, 64, 96, 128, 192, 256)  # of LR images that are tried, in pixel
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R BT.601
 
 Call = Callable[..., Any]
-Constant = float | Sequence  # a number, or numbers nested in lists
 
 
 class Brought(NamedTuple):
@@ -34,17 +34,6 @@ class Brought(NamedTuple):
     input_range: tuple[float, float] = (0.0, 1.0)
 
 
-class Use(NamedTuple):
-    """How images are given to a network, as `ddrlib.zoo.descriptor.Descriptor` says it."""
-
-    input_range: tuple[float, float] | None = None
-    mean: Sequence[float] = (0.0,)
-    std: Sequence[float] = (1.0,)
-    maps: Sequence[float] = ()
-    constants: Mapping[str, Constant] = {}
-    output: int | str | None = None
-
-
 class ImageNetwork(nn.Module):
     """A network that takes RGB images (N, 3, H, W) in [0, 1] and gives such images.
 
@@ -56,7 +45,7 @@ class ImageNetwork(nn.Module):
     shift: Tensor
     luma: Tensor
 
-    def __init__(self, brought: Brought, use: Use, channels: int) -> None:
+    def __init__(self, brought: Brought, use: Descriptor, channels: int) -> None:
         super().__init__()
         self.network, self.call, self.channels = brought.module, brought.call, channels
         self.layout = torch.channels_last  # by which a CPU is up to a fifth faster
@@ -124,24 +113,16 @@ def image_in(output: Any, n: int, chosen: int | str | None = None) -> tuple[Tens
     raise DDRError(f"it does not give images: {shapes} for {n} images; wrap it in one that does")
 
 
-class Fitted(NamedTuple):
-    """A network that runs, the side of the LR images that it runs on, its scale, what to know."""
-
-    module: ImageNetwork
-    side: int
-    scale: int
-    notes: list[str]
-
-
 def fitted(
-    brought: Brought, use: Use, name: str, scale: int | None = None, size: int | None = None
-) -> Fitted:
-    """The network on the first images that it takes.
+    brought: Brought, use: Descriptor, name: str, size: int | None = None
+) -> tuple[ImageNetwork, int, int, list[str]]:
+    """The network on the first images that it takes: with their side, its scale, and what to know.
 
     Where the `size` of HR patches is settled, on images that give it. DDRError where the network
     takes none, with what it says of the first ones tried, or gives other than images, `scale` times
     as large.
     """
+    scale = use.scale
     known = [size // scale] if size and scale and size % scale == 0 else None
     errors: list[DDRError] = []
     for channels in _channels(brought, use, name):
@@ -160,7 +141,7 @@ def fitted(
                     raise _of_other_sides(error, side, brought, name) from error
             elif not known and errors and side != brought.sides[0]:
                 notes.append(f"{name} takes no images of {brought.sides[0]} pixels, but of {side}")
-            return Fitted(module, side, found, notes)
+            return module, side, found, notes
     raise _of_other_sides(errors[0], known[0], brought, name) if known else errors[0]
 
 
@@ -172,7 +153,7 @@ def _of_other_sides(error: DDRError, side: int, brought: Brought, name: str) -> 
     return DDRError(f"{name} takes images of {sides} pixels, not of {side}; leave the size out")
 
 
-def _channels(brought: Brought, use: Use, name: str) -> Sequence[int]:
+def _channels(brought: Brought, use: Descriptor, name: str) -> Sequence[int]:
     """How many channels of an image the network may take, its constant maps apart."""
     if brought.channels is None:
         return 3, 1

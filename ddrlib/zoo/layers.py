@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor, nn
@@ -19,17 +18,12 @@ CONTAINERS = nn.Sequential | nn.ModuleList | nn.ModuleDict
 SAME = 1e-5  # relative difference of Gram matrices that are one
 
 
-class Layers(NamedTuple):
-    """Name -> path of the layers to look at, in order of execution; those left out, and why."""
-
-    paths: dict[str, str]
-    notes: list[str]
-
-
 def find_layers(
     module: ImageNetwork, side: int, patterns: Sequence[str] = (), name: str = "the network"
-) -> Layers:
-    """The layers to look at, found in one pass of a few images of this side.
+) -> tuple[dict[str, str], list[str]]:
+    """Paths of the layers to look at by name, in order of execution; what is left out, and why.
+
+    They are found in one pass of a few images of this side.
 
     With no patterns they are the blocks that the network is built of (`_blocks`), as far as they
     give maps, and nothing that another layer gives too (`_repeats`); else `matching`, each with an
@@ -78,7 +72,7 @@ def find_layers(
         layer: paths[path_of(layer)] + layer.removeprefix(path_of(layer)) if layer in runs else ""
         for layer in layers
     }
-    return Layers(found, notes)
+    return found, notes
 
 
 def _blocks(module: nn.Module, usable: set[str], prefix: str = "") -> Iterator[str]:

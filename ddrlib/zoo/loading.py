@@ -112,8 +112,8 @@ def load_custom(
     given = {"checkpoint": checkpoint, "scale": scale, "layers": layers, "input_range": input_range}
     own = describe(source, **{key: value for key, value in given.items() if value is not None})
     with _seeded(0):  # a first pass may make weights too
-        module, side, scale, notes = fitted(bring(own), own.use, str(source), own.scale, size)
-        found = find_layers(module, side, own.layers, str(source))
+        module, side, scale, notes = fitted(bring(own), own, str(source), size)
+        layers_found, left_out = find_layers(module, side, own.layers, str(source))
     card: dict[str, Any] = {
         "name": str(source),
         "architecture": type(module.network).__name__,
@@ -122,9 +122,9 @@ def load_custom(
         "source": own.checkpoint or own.onnx or "the weights its factory gave it",
         "licence": "the user's own",
     }
-    known = (*notes, *found.notes)
+    known = (*notes, *left_out)
     network = Network(
-        card["name"], module, scale, found.paths, _as_is, card["task"], card, side, known
+        card["name"], module, scale, layers_found, _as_is, card["task"], card, side, known
     )
     card["sha256"] = network.identity
     return network
