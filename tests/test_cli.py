@@ -421,6 +421,7 @@ def test_measure_prints_tables_for_people(photographs):
         (["test_cli:infinite"], "layer bent: "),
         (["test_cli:toy", "--srga-layer", "conv9"], "conv9"),
         (["test_cli:toy", "--size", "30"], "multiples of 4"),
+        (["test_cli:toy", "--size", "16"], "patches of 16 pixels; take 20 or more"),
         (["test_cli:toy", "--images", "no/such/folder"], "no/such/folder"),
         (["test_cli:toy", "--images", "evla"], "did you mean eval?"),
         (["test_cli:toy", "--images", ""], "the name of the photographs is empty"),

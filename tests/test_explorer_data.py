@@ -22,7 +22,7 @@ from ddrlib.errors import DDRError
 from ddrlib.measure.measurement import measure
 from ddrlib.measure.metrics import calinski_harabasz
 from ddrlib.networks.srresnet import SRResNet
-from ddrlib.widgets.explorer_data import _align, pack, quantise
+from ddrlib.widgets.explorer_data import align, pack, quantise
 from ddrlib.widgets.thumbnails import photograph_name, sheet, sheet_columns, tiled, webp
 from ddrlib.zoo.network import Network
 
@@ -86,7 +86,7 @@ def test_aligning_undoes_turns_and_mirrors(angle, mirrored, seed):
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     points = reference @ turn * [1, -1 if mirrored else 1] + [5, -7]
     np.testing.assert_allclose(
-        _align(points, reference), reference - reference.mean(axis=0), atol=1e-9
+        align(points, reference), reference - reference.mean(axis=0), atol=1e-9
     )
 
 

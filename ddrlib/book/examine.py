@@ -24,6 +24,7 @@ from ddrlib.zoo.network import Network
 from ddrlib.zoo.shuffled import shuffled
 from ddrlib.zoo.together import open_together
 
+SMALLEST = 5  # pixels a side of what a network gets: controls halve it, PSNR does without edges
 RESTORED = 16  # images whose restoration is held against bicubic interpolation
 
 
@@ -66,6 +67,10 @@ class Question:
         """The networks of these names or files, and the side of the patches for all of them."""
         with contextlib.redirect_stdout(sys.stderr):  # they may print; stdout is the result's
             networks, size = open_together(sources, self.layers, self.size, **self.own)
+        for network in networks.values():
+            if size < (least := SMALLEST * network.scale):
+                what = f"{network.name} cannot be measured on patches of {size} pixels"
+                raise DDRError(f"{what}; take {least} or more")
         return list(networks.values()), size
 
     def of(self, network: Network, size: int, progress: Progress | None = None) -> Examined:

@@ -46,9 +46,7 @@ def _at(network: Network, size: int) -> Network:
     """The network as opened with HR patches of this size, of `patch_size`: it has to take them."""
     side, rest = divmod(size, network.scale)
     if rest:
-        raise DDRError(
-            f"{network.name} enlarges x{network.scale}: take a multiple, not {size} pixels"
-        )
+        raise DDRError(f"{network.name}: sides must be multiples of {network.scale}, not {size}")
     if side == network.side or not isinstance(network.module, ImageNetwork):
         return network
     tried(network.module, side, network.scale, network.name)
