@@ -115,9 +115,7 @@ def test_figures_are_those_of_the_definitions(network, patches):
     layer = found["content"]
     assert layer.dim == features.shape[1] == 48
     assert np.allclose(layer.gram, gram(features.numpy()), atol=1e-2)  # features are float16
-    split = variance_components(
-        gram(features.numpy()), found.samples.content, found.samples.degradation
-    )
+    split = variance_components(gram(features.numpy()), N)
     for factor in ("degradation", "content", "rest"):
         share = getattr(layer.variance, factor)
         assert share.value == pytest.approx(getattr(split, factor), abs=1e-3)

@@ -56,8 +56,7 @@ def layer_grams(
     With each comes the number D of values that the layer gives for an image. `progress` takes a
     line of text every few seconds: what is done, and how long the rest may take.
 
-    DDRError as `extract` raises it, for a layer that gives the same for all images, and a full
-    disk.
+    DDRError as `extract` raises it, and for a full disk.
     """
     keys = _keys(network, images, layers, resolve_device(device))
     kept = {layer: load_arrays(key) for layer, key in keys.items()}
@@ -71,11 +70,6 @@ def layer_grams(
     for layer in counted(missing, len(missing), "Gram matrices: layers", progress):
         values = rows.pop(layer)
         matrix = gram(values)
-        if not np.trace(matrix) > 0:
-            raise DDRError(
-                f"layer {layer} of {network.name} gives the same for all images: nothing to "
-                "measure; leave it out"
-            )
         found[layer] = LayerGram(matrix, values.shape[1])
         save_arrays(keys[layer], gram=matrix, dim=np.array(values.shape[1]))
     return {layer: found[layer] for layer in keys}

@@ -14,7 +14,6 @@ import torch
 from ddrlib.data.photographs import Patches, load_patches
 from ddrlib.degrade.degradation import degrade
 from ddrlib.degrade.samples import Samples
-from ddrlib.errors import DDRError
 from ddrlib.features.extraction import extract, super_resolve
 from ddrlib.features.grams import gram, layer_grams, subgram
 from ddrlib.measure.controls import controls
@@ -135,14 +134,9 @@ def _fresh_grams(
     random: Network, samples: Samples, layers: list[str], device: str | torch.device
 ) -> dict[str, np.ndarray]:
     """Kept in the cache, for networks of one architecture share them."""
-    try:
-        found = layer_grams(random, samples.images, layers, device=device)
-        return {name: matrix for name, (matrix, _) in found.items()}
-    except DDRError:  # deep in a random network a layer may give the same for all images
-        grams = {
-            k: gram(v) for k, v in extract(random, samples.images, layers, device=device).items()
-        }
-        return {name: matrix for name, matrix in grams.items() if np.trace(matrix) > 0}
+    found = layer_grams(random, samples.images, layers, device=device)
+    # Deep in a random network a layer may give the same for all images.
+    return {name: matrix for name, (matrix, _) in found.items() if np.trace(matrix) > 0}
 
 
 def _chosen_maps(network: Network) -> list[Map]:

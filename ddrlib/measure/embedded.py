@@ -95,7 +95,7 @@ class EmbeddedLayer(Layer):
 
     @cached_property
     def _maps(self) -> list[TwoWay]:
-        return [TwoWay.of(gram(xy), self.content, self.degradation) for xy in self.embeddings]
+        return [TwoWay.of(gram(xy), self.n) for xy in self.embeddings]
 
     @one_core
     def _chi(self, factor: str, labels: np.ndarray) -> Chi:

@@ -36,31 +36,23 @@ class Interval(NamedTuple):
     n: int
 
     def __str__(self) -> str:
-        return in_brackets(self.value, self.low, self.high)
+        digits = decimals(*self[:3])
+        return f"{self.value:,.{digits}f} [{self.low:,.{digits}f}, {self.high:,.{digits}f}]"
 
 
-class Spread(NamedTuple):
+class Spread(Interval):
     """A mean with the smallest and the largest of n values: all that three training seeds allow.
 
     In print a single value stands alone, without the look of an interval.
 
     Attributes
     ----------
-    value : float
-        The mean.
-    low, high : float
-        The smallest and the largest, in the same unit.
-    n : int
-        The number of values.
+    value, low, high, n
+        The mean, the smallest, the largest, and how many there are.
     """
 
-    value: float
-    low: float
-    high: float
-    n: int
-
     def __str__(self) -> str:
-        return in_brackets(*self[:3]) if self.n > 1 else f"{self.value:,.{decimals(self.value)}f}"
+        return super().__str__() if self.n > 1 else f"{self.value:,.{decimals(self.value)}f}"
 
 
 def decimals(*numbers: float) -> int:
@@ -73,12 +65,6 @@ def decimals(*numbers: float) -> int:
     if largest >= 100 or all(number == int(number) for number in finite):
         return 0
     return 2 if largest >= 1 else 3
-
-
-def in_brackets(value: float, low: float, high: float) -> str:
-    """`value [low, high]`, in equally many decimals."""
-    digits = decimals(value, low, high)
-    return f"{value:,.{digits}f} [{low:,.{digits}f}, {high:,.{digits}f}]"
 
 
 def bootstrap(

@@ -116,7 +116,7 @@ class Layer(Design):
     @cached_property
     def design(self) -> TwoWay:
         """The two-way sums of squares, from which variance components and their intervals follow."""
-        return TwoWay.of(self.gram, self.content, self.degradation)
+        return TwoWay.of(self.gram, self.n)
 
     @cached_property
     @one_core
@@ -161,7 +161,7 @@ class Layer(Design):
 
         See `ddrlib.measure.metrics.permutation_p`.
         """
-        return permutation_p(self.gram, self.content, self.degradation)
+        return permutation_p(self.gram, self.n)
 
     def srga(self, degradation: str) -> Interval:
         """SRGA of a degradation against the layer's first one.

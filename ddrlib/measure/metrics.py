@@ -1,9 +1,9 @@
 """What sorts a set of features: the degradation or the content.
 
 All measures but the Calinski-Harabasz index take the centred Gram matrix of the features
-(`ddrlib.measure.projection.gram`) and so depend on no projection. The design is two-way: each of n
-contents (which photograph) is seen under each of k degradations, one sample each, N = n k. Labels
-are integer arrays of length N.
+(`ddrlib.features.grams.gram`) and so depend on no projection. The design is two-way: each of n
+contents (which photograph) is seen under each of k degradations, one sample each, degradation by
+degradation.
 """
 
 from __future__ import annotations
@@ -88,14 +88,10 @@ class TwoWay:
     k: int  # degradations
 
     @classmethod
-    def of(cls, gram: np.ndarray, content: np.ndarray, degradation: np.ndarray) -> TwoWay:
-        """From a centred Gram matrix (N, N) and the labels (N,) of its samples.
-
-        DDRError unless each content is there under each degradation exactly once.
-        """
-        cells = _cells(content, degradation)
-        k = len(cells)
-        blocks = gram[cells[:, None, :, None], cells[None, :, None, :]]  # (k, k, n, n)
+    def of(cls, gram: np.ndarray, n: int) -> TwoWay:
+        """From the centred Gram matrix (k n, k n) of n contents, in one order under k degradations."""
+        k = len(gram) // n
+        blocks = np.ascontiguousarray(gram.reshape(k, n, k, n).swapaxes(1, 2))
         across = blocks.sum(axis=(0, 1))
         within = blocks[np.arange(k), np.arange(k)].sum(axis=0)
         return cls(np.diag(within).copy(), np.diag(across) / k, within, across, k)
@@ -131,42 +127,23 @@ class TwoWay:
         return _chi(bd, total - bd, n * self.k, groups)
 
 
-def _cells(content: np.ndarray, degradation: np.ndarray) -> np.ndarray:
-    """Sample indices (k, n): which sample is degradation row, content column."""
-    k, n = len(np.unique(degradation)), len(np.unique(content))
-    order = np.lexsort((content, degradation))
-    cells = order.reshape(k, n) if len(order) == k * n else None
-    if (
-        cells is None
-        or (content[cells] != content[cells[0]]).any()
-        or (degradation[cells] != degradation[cells[:, :1]]).any()
-    ):
-        raise DDRError(
-            f"the design is not balanced: {len(order)} samples, {n} contents, {k} degradations; "
-            "each content has to be there under each degradation exactly once"
-        )
-    return cells
-
-
 def _quadratic(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """r' M r for each row r."""
     return ((rows @ matrix) * rows).sum(axis=1)
 
 
-def variance_components(
-    gram: np.ndarray, content: np.ndarray, degradation: np.ndarray
-) -> VarianceSplit[float]:
+def variance_components(gram: np.ndarray, n: int) -> VarianceSplit[float]:
     """Unbiased variance components as shares of their sum: the method of moments.
 
-    With k degradations of n contents, once each, and the mean squares MS_d = SS_d / (k - 1), MS_c =
-    SS_c / (n - 1) and MS_r = SS_rest / ((k - 1) (n - 1)), the components are (MS_d - MS_r) / n,
-    (MS_c - MS_r) / k and MS_r (Searle, Casella and McCulloch, "Variance Components", 1992, chapter
-    4). Labels without effect get 0 on average, whatever n and k, and may get less. DDRError for a
-    design that is not balanced, and features that are all equal.
+    With the mean squares MS_d = SS_d / (k - 1), MS_c = SS_c / (n - 1) and MS_r = SS_rest /
+    ((k - 1) (n - 1)) of n contents under k degradations, in the order of `TwoWay.of`, the components
+    are (MS_d - MS_r) / n, (MS_c - MS_r) / k and MS_r (Searle, Casella and McCulloch, "Variance
+    Components", 1992, chapter 4). Labels without effect get 0 on average, whatever n and k, and may
+    get less. DDRError for features that are all equal.
     """
-    design = TwoWay.of(gram, content, degradation)
+    design = TwoWay.of(gram, n)
     _check_variance(gram)
-    once = np.ones((1, len(design.squares)))
+    once = np.ones((1, n))
     return VarianceSplit(*(float(design.component(factor, once)[0]) for factor in FACTORS))
 
 
@@ -175,24 +152,20 @@ def _check_variance(gram: np.ndarray) -> None:
         raise DDRError("all samples have the same features: leave the layer out")
 
 
-def permutation_p(
-    gram: np.ndarray, content: np.ndarray, degradation: np.ndarray, n: int = 999, seed: int = 0
-) -> float:
+def permutation_p(gram: np.ndarray, contents: int, n: int = 999, seed: int = 0) -> float:
     """How often chance makes the degradations differ as much: p, from 1 / (1 + n) to 1.
 
     Degradation labels are shuffled n times within each content, which leaves the contents' sum of
-    squares and the total as they are; the statistic is the share of degradation in the variance,
-    and p is (1 + number of shuffles that reach it) / (1 + n). The Gram matrix is centred; errors
-    are those of `variance_components`.
+    squares and the total as they are; the statistic is the share of degradation in the variance, and
+    p is (1 + number of shuffles that reach it) / (1 + n). The Gram matrix is as in `TwoWay.of`.
+    DDRError for features that are all equal.
     """
     _check_variance(gram)
-    cells = _cells(content, degradation)
-    k, contents = cells.shape
-    rng = np.random.default_rng(seed)
-    shuffled = rng.permuted(np.broadcast_to(np.arange(k)[:, None], (n, k, contents)), axis=1)
-    labels = np.concatenate([np.broadcast_to(np.arange(k)[:, None], (1, k, contents)), shuffled])
-    ordered = gram[np.ix_(cells.ravel(), cells.ravel())]
+    k = len(gram) // contents
+    unshuffled = np.broadcast_to(np.arange(k)[:, None], (n, k, contents))
+    shuffled = np.random.default_rng(seed).permuted(unshuffled, axis=1)
+    labels = np.concatenate([unshuffled[:1], shuffled])
     ones = ((labels == g).reshape(n + 1, -1).astype(np.float64) for g in range(k))
-    between = np.sum([_quadratic(one, ordered) for one in ones], axis=0)
+    between = np.sum([_quadratic(one, gram) for one in ones], axis=0)
     reached = between[1:] >= between[0] - 1e-9 * np.trace(gram)
     return float((1 + reached.sum()) / (1 + n))

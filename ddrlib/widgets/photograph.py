@@ -186,8 +186,7 @@ def _layer(name: str, maps: Tensor, samples: Samples, numbers: Arrays) -> dict:
     low, high = np.percentile(colours.transform(pixels), [2, 98], axis=0)
     spreads = maps.float().std(dim=(2, 3)).add(1e-3).log().double().numpy()
     components, of_spreads = (
-        variance_components(gram(pooled), samples.content, samples.degradation)
-        for pooled in (means, spreads)
+        variance_components(gram(pooled), samples.n) for pooled in (means, spreads)
     )
     return {
         "name": name,
