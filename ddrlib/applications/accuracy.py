@@ -50,7 +50,7 @@ def advantage(found: pd.DataFrame, method: str, other: str) -> Interval:
     keys = [name for name in found.columns if name not in ("method", "accuracy")]
     accuracy = found.set_index(["method", *keys]).accuracy
     gains = (accuracy[method] - accuracy[other]).groupby("reference").mean()
-    return mean_interval(gains, gains.index)
+    return mean_interval(gains)
 
 
 def type_accuracy(labels: pd.DataFrame, predicted: np.ndarray) -> Interval:
@@ -68,8 +68,7 @@ def type_accuracy(labels: pd.DataFrame, predicted: np.ndarray) -> Interval:
     Interval
         From 0 to 1, over references.
     """
-    by_reference = (labels.type == predicted).groupby(labels.reference).mean()
-    return mean_interval(by_reference, by_reference.index)
+    return mean_interval((labels.type == predicted).groupby(labels.reference).mean())
 
 
 def confusion(labels: pd.DataFrame, predicted: np.ndarray) -> pd.DataFrame:

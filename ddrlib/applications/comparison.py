@@ -109,8 +109,7 @@ def over_contents(gain: pd.Series) -> Interval:
     Interval
         In the unit of the gain; seeds and degradations are averaged over.
     """
-    values = gain.dropna().groupby("content").mean()
-    return mean_interval(values, values.index)
+    return mean_interval(gain.dropna().groupby("content").mean())
 
 
 def over_trainings(gain: pd.Series) -> Spread:
@@ -149,7 +148,6 @@ def share(gain: pd.Series, whole: pd.Series) -> Interval | None:
         series.groupby("content").mean().to_numpy()
         for _, series in pd.DataFrame({0: gain, 1: whole}).dropna().items()
     )
-    contents = np.arange(len(part))
-    if not len(part) or mean_interval(whole, contents).low <= 0:
+    if not len(part) or mean_interval(whole).low <= 0:
         return None
-    return bootstrap(lambda counts: (counts @ part) / (counts @ whole), contents)
+    return bootstrap(lambda counts: (counts @ part) / (counts @ whole), len(part))

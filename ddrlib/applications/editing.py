@@ -79,8 +79,7 @@ def cost_of_error(edited: pd.DataFrame) -> Interval:
     """
     right = edited[edited.true == edited.given].set_index(["content", "true"]).psnr
     wrong = edited[edited.true != edited.given].set_index(["content", "true"]).psnr
-    lost = right.reindex(wrong.index).sub(wrong).groupby("content").mean()
-    return mean_interval(lost, lost.index)
+    return mean_interval(right.reindex(wrong.index).sub(wrong).groupby("content").mean())
 
 
 def readable(embeddings: np.ndarray, degree: np.ndarray, content: np.ndarray) -> Interval:
@@ -110,4 +109,4 @@ def readable(embeddings: np.ndarray, degree: np.ndarray, content: np.ndarray) ->
     guessed = cross_val_predict(head, embeddings, degree, groups=content, cv=folds)
     unexplained = (guessed - degree) ** 2 / np.var(degree)
     explained = np.array([1 - unexplained[content == k].mean() for k in contents])
-    return mean_interval(explained, contents)
+    return mean_interval(explained)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -192,7 +191,7 @@ def difference(layer: Layer, other: Layer, factor: str = "degradation") -> Inter
     def less(counts: np.ndarray) -> np.ndarray:
         return layer.design.component(factor, counts) - other.design.component(factor, counts)
 
-    return bootstrap(less, np.arange(layer.n), bounds=(-math.inf, math.inf))
+    return bootstrap(less, layer.n)
 
 
 def _plain(layer: Layer) -> dict[str, Interval]:

@@ -106,7 +106,7 @@ class EmbeddedLayer(Layer):
             bd=float(np.mean([dispersion.bd for dispersion in found])),
             interval=bootstrap(
                 lambda counts: np.mean([m.chi(factor, counts) for m in self._maps], axis=0),
-                np.arange(self.n),
+                self.n,
                 bounds=(0, np.inf),
             ),
         )

@@ -69,7 +69,7 @@ def decimals(*numbers: float) -> int:
 
 def bootstrap(
     statistic: Callable[[np.ndarray], np.ndarray],
-    content: np.ndarray,
+    contents: int,
     n: int = 1000,
     seed: int = 0,
     bounds: tuple[float, float] = (-np.inf, np.inf),
@@ -81,13 +81,11 @@ def bootstrap(
     value, is taken off the percentiles (Efron and Tibshirani, "An Introduction to the Bootstrap",
     1993, chapters 10 and 13).
 
-    `statistic` takes counts (B, contents), how often each content is drawn in each of B resamples,
-    in order of the sorted labels; a content drawn twice is two distinct contents. It returns (B,),
-    within `bounds`. Of the labels `content` only how many different ones there are counts. There
-    are no ends (NaN) where the statistic of a resample is not finite, as CHI is where so few
-    contents are drawn that all draws may be the same.
+    `statistic` takes counts (B, contents), how often each content is drawn in each of B resamples; a
+    content drawn twice is two distinct contents. It returns (B,), within `bounds`. There are no ends
+    (NaN) where the statistic of a resample is not finite, as CHI is where so few contents are drawn
+    that all draws may be the same.
     """
-    contents = len(np.unique(content))
     shares = np.full(contents, 1 / contents)
     counts = np.random.default_rng(seed).multinomial(contents, shares, size=n).astype(np.float64)
     resampled = statistic(counts)
@@ -99,15 +97,13 @@ def bootstrap(
     return Interval(value, float(low), float(high), contents)
 
 
-def mean_interval(values: np.ndarray, content: np.ndarray) -> Interval:
+def mean_interval(values: np.ndarray) -> Interval:
     """The mean of one value per content, with its 95 % bootstrap interval over contents.
 
     Parameters
     ----------
     values : ndarray
-        (n,), in the order of the sorted labels.
-    content : ndarray
-        (n,), the labels, all different.
+        (n,).
 
     Returns
     -------
@@ -115,7 +111,7 @@ def mean_interval(values: np.ndarray, content: np.ndarray) -> Interval:
         In the unit of the values.
     """
     values = np.asarray(values, dtype=np.float64)
-    return bootstrap(lambda counts: counts @ values / counts.sum(axis=1), content)
+    return bootstrap(lambda counts: counts @ values / counts.sum(axis=1), len(values))
 
 
 def over_seeds(values: Sequence[float]) -> Spread:
@@ -163,7 +159,7 @@ def spearman(x: np.ndarray, y: np.ndarray, within: bool = False) -> Interval:
         drawn = (v[rows] if within else v[rows].reshape(len(rows), -1, 1) for v in (x, y))
         return _rank_correlation(*drawn)
 
-    return bootstrap(resampled, np.arange(len(x)), bounds=(-1, 1))
+    return bootstrap(resampled, len(x), bounds=(-1, 1))
 
 
 def _rank_correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -127,7 +127,7 @@ class Layer(Design):
         less; see `ddrlib.measure.metrics.variance_components`.
         """
         component = self.design.component
-        over_contents = partial(bootstrap, content=np.arange(self.n), bounds=(-np.inf, 1))
+        over_contents = partial(bootstrap, contents=self.n, bounds=(-np.inf, 1))
         return VarianceSplit(*(over_contents(partial(component, factor)) for factor in FACTORS))
 
     @cached_property
@@ -140,7 +140,7 @@ class Layer(Design):
         Distances are those of `ddrlib.measure.neighbours.knn_hits`.
         """
         hits = self.knn_by_content
-        return bootstrap(lambda counts: counts @ hits / self.n, np.arange(self.n), bounds=(0, 1))
+        return bootstrap(lambda counts: counts @ hits / self.n, self.n, bounds=(0, 1))
 
     @cached_property
     @one_core

@@ -82,12 +82,10 @@ class Pairs:
         dict of int to Interval
             By distance, 1 to k - 1; shares from 0 to 1.
         """
-        means = {
-            steps: np.mean([self.pairs[pair].knn_by_content for pair in pairs], axis=0)
-            for steps, pairs in self._apart.items()
-        }
+        hits = {pair: alone.knn_by_content for pair, alone in self.pairs.items()}
         return {
-            steps: mean_interval(hits, np.arange(self.layer.n)) for steps, hits in means.items()
+            steps: mean_interval(np.mean([hits[pair] for pair in pairs], axis=0))
+            for steps, pairs in self._apart.items()
         }
 
     @property
@@ -108,7 +106,7 @@ class Pairs:
         best = (np.sort(steps, axis=0) * _standard_ranks(np.arange(len(steps))[:, None])).mean()
         return bootstrap(
             lambda counts: (steps * _standard_ranks(self._components(counts))).mean(axis=0),
-            np.arange(self.layer.n),
+            self.layer.n,
             bounds=(-best, best),
         )
 
@@ -127,7 +125,7 @@ class Pairs:
     def _mean_component(self, pairs: list[tuple[int, int]]) -> Interval:
         return bootstrap(
             lambda counts: self._components(counts, pairs).mean(axis=0),
-            np.arange(self.layer.n),
+            self.layer.n,
             bounds=(-np.inf, 1),
         )
 

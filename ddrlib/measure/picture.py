@@ -66,7 +66,7 @@ class Picture:
         def share(counts: np.ndarray) -> np.ndarray:
             return 1 - self.rest.design.sums(counts)[2] / self.whole.design.sums(counts)[2]
 
-        return bootstrap(share, np.arange(self.whole.n), bounds=(0, 1))
+        return bootstrap(share, self.whole.n, bounds=(0, 1))
 
 
 def look_beyond(

@@ -67,7 +67,6 @@ class Response:
             degradation in the trunk and of content in the last feature map, of reference and
             degradation together; PSNR and its loss, both in dB. Measures are `Interval`.
         """
-        contents = np.arange(self.samples.n)
         reference = self.samples.degradations[0]
         rows = []
         for degradation, quality in zip(self.samples.degradations, self.psnr, strict=True):
@@ -79,8 +78,8 @@ class Response:
                     "SRGA": self[LAST].srga(degradation),
                     "component of degradation": self[TRUNK].only(pair).variance.degradation,
                     "component of content": self[LAST].only(pair).variance.content,
-                    "PSNR": mean_interval(quality, contents),
-                    "loss of PSNR": mean_interval(self.psnr[0] - quality, contents),
+                    "PSNR": mean_interval(quality),
+                    "loss of PSNR": mean_interval(self.psnr[0] - quality),
                 }
             )
         return pd.DataFrame(rows)

@@ -88,7 +88,7 @@ def srga_interval(reference: np.ndarray, test: np.ndarray) -> Interval:
         draws = (np.repeat(np.arange(len(test)), row) for row in counts.astype(int))
         return np.array([index(rows) for rows in draws])
 
-    return bootstrap(resampled, np.arange(len(test)), RESAMPLES, bounds=(0, np.inf))
+    return bootstrap(resampled, len(test), RESAMPLES, bounds=(0, np.inf))
 
 
 # From features to the generalised Gaussian of their scores
