@@ -8,7 +8,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from ddrlib.book.report import RANDOM, Examined, Report
 from ddrlib.data.photographs import load_patches
@@ -52,12 +51,6 @@ class Question:
     scale: int | None = None
     input_range: tuple[float, float] | None = None
 
-    @property
-    def own(self) -> dict[str, Any]:
-        """What there is to say of the user's own network."""
-        named = {name: getattr(self, name) for name in ("checkpoint", "scale", "input_range")}
-        return {name: value for name, value in named.items() if value is not None}
-
     def __call__(self, source: str) -> Examined:
         """Examine the network of this name or file."""
         (network,), size = self.opened([source])
@@ -66,7 +59,14 @@ class Question:
     def opened(self, sources: Sequence[str]) -> tuple[list[Network], int]:
         """The networks of these names or files, and the side of the patches for all of them."""
         with contextlib.redirect_stdout(sys.stderr):  # they may print; stdout is the result's
-            networks, size = open_together(sources, self.layers, self.size, **self.own)
+            networks, size = open_together(
+                sources,
+                self.layers,
+                self.size,
+                checkpoint=self.checkpoint,
+                scale=self.scale,
+                input_range=self.input_range,
+            )
         for network in networks.values():
             if size < (least := SMALLEST * network.scale):
                 what = f"{network.name} cannot be measured on patches of {size} pixels"
@@ -119,7 +119,7 @@ def examined(
     """A measured network beside its controls."""
     samples, notes = measurement.samples, list(network.notes)
     found = {layer.name: layer for layer in controls(samples)}
-    deepest = _deepest(measurement)
+    deepest = (measurement.trunk or [layer.name for layer in measurement.layers])[-1]
     try:
         told = progress and under(RANDOM, progress)
         (found[RANDOM],) = layers_of(shuffled(network), samples, [deepest], device, told)
@@ -134,7 +134,3 @@ def examined(
     about = {key: network.card.get(key) for key in ("architecture", "source", "licence", "sha256")}
     about |= {"scale": network.scale, "notes": notes, "deepest": deepest}
     return Examined(about, measurement, found, gain, srga_layer)
-
-
-def _deepest(measurement: Measurement) -> str:
-    return (measurement.trunk or [layer.name for layer in measurement.layers])[-1]
