@@ -279,7 +279,7 @@ def test_every_figure_takes_such_names(measurement):
         for name, made in inspect.getmembers(module, inspect.isfunction)
         if made.__module__ == module.__name__ and not name.startswith("_")
     }
-    assert len(functions) + 1 == len([*named_figures(measurement)])  # `projections` twice
+    assert len(functions) == len([*named_figures(measurement)])
 
 
 def test_where_networks_sort_has_a_point_for_each_and_a_cross_for_each_control():
