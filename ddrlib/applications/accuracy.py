@@ -58,10 +58,8 @@ def type_accuracy(labels: pd.DataFrame, predicted: np.ndarray) -> Interval:
 
     Parameters
     ----------
-    labels
-        The table of the N images, with the columns `reference` and `type`.
-    predicted : ndarray
-        (N,), types.
+    labels, predicted
+        The table of the N images, with the columns `reference` and `type`; types (N,).
 
     Returns
     -------
@@ -76,10 +74,8 @@ def confusion(labels: pd.DataFrame, predicted: np.ndarray) -> pd.DataFrame:
 
     Parameters
     ----------
-    labels
-        The table of the N images, with the column `type`.
-    predicted : ndarray
-        (N,), types.
+    labels, predicted
+        The table of the N images, with the column `type`; types (N,).
 
     Returns
     -------

@@ -53,10 +53,8 @@ def grid(blurs: Sequence[float], noises: Sequence[float]) -> list[Degradation]:
 
     Parameters
     ----------
-    blurs
-        Sigmas in HR pixels, 0 to 16.
-    noises
-        Sigmas of 255, 0 to 255.
+    blurs, noises
+        Sigmas in HR pixels, 0 to 16, and of 255, 0 to 255.
 
     Returns
     -------

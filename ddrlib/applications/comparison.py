@@ -79,10 +79,8 @@ def gains(table: pd.DataFrame, baseline: str, measure: str = "psnr") -> pd.DataF
     ----------
     table
         As `compare` gives it.
-    baseline
-        The method that the others are held against.
-    measure
-        "psnr" or "ssim".
+    baseline, measure
+        The method that the others are held against; in "psnr" or "ssim".
 
     Returns
     -------
@@ -133,10 +131,8 @@ def share(gain: pd.Series, whole: pd.Series) -> Interval | None:
 
     Parameters
     ----------
-    gain
-        A column of `gains`: the part.
-    whole
-        Another one, of the same baseline.
+    gain, whole
+        Columns of `gains`, of one baseline: the part, and what it is a part of.
 
     Returns
     -------

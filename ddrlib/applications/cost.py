@@ -20,10 +20,8 @@ class Cost(NamedTuple):
 
     Attributes
     ----------
-    trained : int
-        Parameters.
-    frozen : int
-        Constants, above all the weights of another network's trunk.
+    trained, frozen : int
+        Parameters; constants, above all the weights of another network's trunk.
     multiply_adds : int
         Of one forward pass.
     milliseconds : list of float

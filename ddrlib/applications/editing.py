@@ -91,10 +91,8 @@ def readable(embeddings: np.ndarray, degree: np.ndarray, content: np.ndarray) ->
     ----------
     embeddings : ndarray
         (N, E).
-    degree : ndarray
-        (N,), such as the sigma of a blur; two different ones at least.
-    content : ndarray
-        (N,), labels; two different ones at least.
+    degree, content : ndarray
+        (N,), such as the sigma of a blur, and labels; two different ones of each at least.
 
     Returns
     -------

@@ -27,14 +27,11 @@ FOLDS = 5  # of cross-validation; with fewer references, each is a fold of its o
 
 
 class Split(NamedTuple):
-    """References to learn from and references to test on.
+    """References to learn from, in the order in which they were drawn, and all others, to test on.
 
     Attributes
     ----------
-    learned : ndarray
-        In the order in which they were drawn.
-    tested : ndarray
-        All others.
+    learned, tested : ndarray
     """
 
     learned: np.ndarray
@@ -48,10 +45,8 @@ def random_splits(labels: pd.DataFrame, n: int, learned: int, seed: int = 0) -> 
     ----------
     labels
         With the column `reference`.
-    n
-        How many splits.
-    learned
-        How many references to learn from, fewer than there are.
+    n, learned
+        How many splits; how many references to learn from in each, fewer than there are.
     seed
         Seed of the splits.
 

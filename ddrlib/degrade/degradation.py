@@ -182,7 +182,7 @@ def downsample(images: Tensor, scale: int = 4) -> Tensor:
 
 
 def upsample(images: Tensor, scale: int = 4) -> Tensor:
-    """Enlarge images by bicubic interpolation, clamped to [0, 1].
+    """Enlarge images by bicubic interpolation, clamped to [0, 1]; with a = -0.5, as in Pillow.
 
     Parameters
     ----------
@@ -195,11 +195,6 @@ def upsample(images: Tensor, scale: int = 4) -> Tensor:
     -------
     Tensor
         (N, C, scale H, scale W), not rounded.
-
-    References
-    ----------
-    Keys, "Cubic convolution interpolation for digital image processing", IEEE TASSP 1981, with a =
-    -0.5, as in Pillow.
     """
     height, width = images.shape[-2:]
     return _bicubic(images, (height * scale, width * scale))

@@ -161,13 +161,8 @@ def embedded_each(
     Yields
     ------
     EmbeddedLayer
-        In the order given, each as soon as it is done.
-
-    Raises
-    ------
-    DDRError
-        For fewer than 4 samples, a perplexity below 1, features that are all the same, and where
-        t-SNE runs away, as it may with a handful of samples.
+        In the order given, each as soon as it is done; `DDRError` where t-SNE runs away, as it may
+        with a handful of samples.
     """
     runs = tsne_each(
         [

@@ -164,7 +164,7 @@ class Layer(Design):
         return permutation_p(self.gram, self.n)
 
     def srga(self, degradation: str) -> Interval:
-        """SRGA of a degradation against the layer's first one.
+        """SRGA (`ddrlib.measure.srga`) of a degradation against the layer's first one.
 
         Signs of components, which matter a little, are those of `ddrlib.measure.projection.pca`.
 
@@ -177,11 +177,6 @@ class Layer(Design):
         -------
         Interval
             0 or more; 0 where the fitted distributions are the same.
-
-        References
-        ----------
-        Liu et al., "Evaluating the generalization ability of super-resolution networks", IEEE TPAMI
-        2023; see `ddrlib.measure.srga`.
         """
         components = min(COMPONENTS, self.n - 1)
         reference, test = (

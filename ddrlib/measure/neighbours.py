@@ -42,10 +42,8 @@ class LabelPurity(NamedTuple):
 
     Attributes
     ----------
-    value : float
-        The purity, 0 to 1.
-    chance : float
-        Its mean over shuffled labels.
+    value, chance : float
+        The purity, 0 to 1, and its mean over shuffled labels.
     p : float
         p of the permutation test, 1 / (1 + n) to 1 for n shuffles.
     """
@@ -58,19 +56,15 @@ class LabelPurity(NamedTuple):
 def label_purity(gram: np.ndarray, labels: np.ndarray, n: int = 999, seed: int = 0) -> LabelPurity:
     """Do samples of one label, such as the category of a photograph, lie together?
 
-    The purity, the mean of `knn_hits` over 5 neighbours, is held against shuffles of the labels: p = (1 + number of
-    shuffles that reach it) / (1 + n).
+    The purity, the mean of `knn_hits` over 5 neighbours, is held against shuffles of the labels: p
+    = (1 + number of shuffles that reach it) / (1 + n).
 
     Parameters
     ----------
-    gram : ndarray
-        (N, N), a centred Gram matrix.
-    labels : ndarray
-        (N,).
-    n
-        How many shuffles.
-    seed
-        Seed of the shuffles.
+    gram, labels : ndarray
+        (N, N), a centred Gram matrix; (N,).
+    n, seed
+        How many shuffles, and their seed.
 
     Returns
     -------

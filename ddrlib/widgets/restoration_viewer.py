@@ -31,10 +31,8 @@ def restoration_viewer(
         Patches of photographs, their sides multiples of the scale.
     networks
         By the name shown.
-    blurs
-        Sigmas in HR pixels that can be chosen, 0 to 16.
-    noises
-        Sigmas of 255 that can be chosen, 0 to 255.
+    blurs, noises
+        Sigmas that can be chosen, in HR pixels, 0 to 16, and of 255, 0 to 255.
 
     Returns
     -------

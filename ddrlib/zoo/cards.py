@@ -105,14 +105,12 @@ def trained(
 
     Parameters
     ----------
-    recipe
-        A name in `configs/campaign.yaml`.
-    size
-        "reduced", "paper" or "paper-20k".
+    recipe, size
+        A name in `configs/campaign.yaml`; "reduced", "paper" or "paper-20k".
     seeds
         The training seeds that are looked for.
     missing_ok
-        Give an empty mapping where none is there.
+        Give an empty mapping where none is there, not an error.
     folder
         Where the cards are.
 
