@@ -37,10 +37,8 @@ def advantage(found: pd.DataFrame, method: str, other: str) -> Interval:
 
     Parameters
     ----------
-    found
-        As `Trial.few_shot` or `Trial.zero_shot` gives it, or some of its rows.
-    method, other
-        Methods in it.
+    found, method, other
+        As `Trial.few_shot` or `Trial.zero_shot` gives it, or some of its rows; methods in it.
 
     Returns
     -------

@@ -121,10 +121,9 @@ def as_found(key: str, supported: str, otherwise: str = "") -> str:
     ----------
     key
         That of a claim made before.
-    supported
-        Said where this run supports it.
-    otherwise
-        Said where it does not, or in part only, or where it could not be tested.
+    supported, otherwise
+        Said where this run supports it; where it does not, or in part only, or where it could not be
+        tested.
 
     Returns
     -------

@@ -12,10 +12,9 @@ def listed(numbers: Iterable[float], others: Iterable[float] = ()) -> str:
 
     Parameters
     ----------
-    numbers
-        Those that are listed.
-    others
-        What they are compared with in the same sentence, which counts for the decimals too.
+    numbers, others
+        Those that are listed; what they are compared with in the same sentence, which counts for the
+        decimals too.
 
     Returns
     -------
@@ -32,10 +31,8 @@ def span(numbers: Iterable[float], others: Iterable[float] = ()) -> str:
 
     Parameters
     ----------
-    numbers
-        Those that are meant.
-    others
-        What they are compared with in the same sentence, which counts for the decimals too.
+    numbers, others
+        As in `listed`.
 
     Returns
     -------
@@ -92,10 +89,8 @@ def beside(found: Interval, other: Interval) -> str:
 
     Parameters
     ----------
-    found
-        The one that the sentence is about.
-    other
-        The one that it is compared with.
+    found, other
+        The one that the sentence is about, and the one that it is compared with.
 
     Returns
     -------

@@ -28,10 +28,9 @@ def psnr(images: Tensor, truth: Tensor) -> Tensor:
 
     Parameters
     ----------
-    images : Tensor
-        (N, C, H, W), any number of channels; clipped to [0, 1].
-    truth : Tensor
-        (N, C, H, W), in [0, 1]; H and W more than 8, of which 4 pixels at each side do not count.
+    images, truth : Tensor
+        (N, C, H, W), any number of channels, of which images are clipped to [0, 1]; H and W more than
+        8, of which 4 pixels at each side do not count.
 
     Returns
     -------

@@ -117,10 +117,8 @@ def embedding_maps(maps: Mapping[str, np.ndarray], degrees: Mapping[str, np.ndar
 
     Parameters
     ----------
-    maps
-        By method: points (N, 2).
-    degrees
-        By name and unit: the degrees (N,).
+    maps, degrees
+        By method, points (N, 2); by name and unit, the degrees (N,).
 
     Returns
     -------

@@ -98,10 +98,8 @@ def gain_bars(intervals: Mapping[str, Interval], gains: pd.DataFrame) -> Figure:
 
     Parameters
     ----------
-    intervals
-        By method, in dB.
-    gains
-        As `ddrlib.applications.comparison.gains` gives it, with a column for each of them.
+    intervals, gains
+        By method, in dB; as `ddrlib.applications.comparison.gains` gives it, with a column for each.
 
     Returns
     -------
@@ -126,10 +124,9 @@ def trainings(values: pd.DataFrame, controls: Mapping[str, Mapping[str, float]])
 
     Parameters
     ----------
-    values
-        Columns kind, measure, value.
-    controls
-        By measure: named values, drawn as lines that a network is held against.
+    values, controls
+        Columns kind, measure, value; by measure, named values, drawn as lines that a network is held
+        against.
 
     Returns
     -------
