@@ -212,6 +212,7 @@ def test_a_large_image_is_run_alone_and_small_ones_together():
     assert device.batch_size(CPU, (9, 3, 32, 32)) == 4
     assert device.batch_size(CPU, (3, 64, 64)) == 1
     assert device.batch_size(CPU, (1, 3, 500, 500)) == 1
+    assert device.batch_size(CPU, (9, 3, 32, 32), torch.bfloat16) == 8  # half the bytes
 
 
 def test_a_batch_fills_half_of_the_free_memory_of_a_gpu(monkeypatch):

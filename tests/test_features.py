@@ -52,7 +52,7 @@ def dense() -> Network:
 
 
 def batches_of(monkeypatch, size):
-    monkeypatch.setattr(features, "batch_size", lambda device, shape: size)
+    monkeypatch.setattr(features, "batch_size", lambda *_: size)
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from ddrlib.features.forward import in_parallel, watch
 from ddrlib.measure.nss import brisque, gradient_statistics
 from ddrlib.zoo.network import Network
 
+OF_CLASSIFIER = 4  # times the images at once: its maps soon have half the side of its input
 TINY = 1e-6  # keeps the logarithm of a channel that never changes finite
 
 Describe = Callable[[Iterable[Tensor]], np.ndarray]
@@ -95,8 +96,9 @@ def pooled_features(
     if isinstance(images, Tensor):
         numbers = precision(network, images, paths, chosen)
     layout = torch.channels_last if numbers == torch.bfloat16 else torch.contiguous_format
+    batches = _batches(images, chosen, numbers, OF_CLASSIFIER if is_classifier else 1)
     with in_parallel(network.module, chosen, numbers) as parallel_map:
-        rows = np.concatenate(list(parallel_map(look, _batches(images, chosen))))
+        rows = np.concatenate(list(parallel_map(look, batches)))
     if bad := np.flatnonzero(~np.isfinite(rows).all(axis=1)).tolist():
         raise DDRError(
             f"network {network.name}: the features of {len(bad)} of {len(rows)} images, the first "
@@ -140,8 +142,13 @@ def _by_batches(statistics: Callable[[Tensor], np.ndarray], images: Iterable[Ten
         return np.concatenate(list(rows))
 
 
-def _batches(images: Iterable[Tensor], device: torch.device) -> Iterator[Tensor]:
-    """A few consecutive images of one size at a time."""
+def _batches(
+    images: Iterable[Tensor],
+    device: torch.device,
+    numbers: torch.dtype = torch.float32,
+    times: int = 1,
+) -> Iterator[Tensor]:
+    """A few consecutive images of one size at a time, or some times as many."""
     for shape, same in groupby(images, key=lambda image: image.shape):
-        while batch := list(islice(same, batch_size(device, shape))):
+        while batch := list(islice(same, times * batch_size(device, shape, numbers))):
             yield torch.stack(batch)

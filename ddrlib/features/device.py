@@ -18,7 +18,7 @@ from ddrlib.machine import bfloat16_allowed
 from ddrlib.zoo.image_network import ImageNetwork
 from ddrlib.zoo.network import Network
 
-CACHED_PIXELS = 4096  # of low resolution: four images of 32 x 32
+CACHED_PIXELS = 4096  # of low resolution, in float32: four images of 32 x 32
 BYTES_A_PIXEL = 2**16  # some maps of 64 channels at four times the side, in float32
 MOST_PIXELS = 2**18  # beyond which a GPU gains nothing
 
@@ -27,15 +27,17 @@ TRIED = 8  # of them, run in both ways
 TOLERANCE = 1e-3  # share of a layer's variance between images that rounding may have
 
 
-def batch_size(device: torch.device, shape: Sequence[int]) -> int:
+def batch_size(
+    device: torch.device, shape: Sequence[int], numbers: torch.dtype = torch.float32
+) -> int:
     """How many images of a shape (…, H, W), in low resolution, are run at a time.
 
-    A CPU is fastest while a batch's feature maps stay in its cache. A GPU wants many; they may fill
-    half of the memory that is free.
+    A CPU is fastest while a batch's feature maps, of these numbers, stay in its cache. A GPU wants
+    many; they may fill half of the memory that is free.
     """
     pixels = shape[-2] * shape[-1]
     if device.type != "cuda":
-        return max(CACHED_PIXELS // pixels, 1)
+        return max(CACHED_PIXELS * 4 // numbers.itemsize // pixels, 1)
     free, _ = torch.cuda.mem_get_info(device)
     return max(min(free // 2 // BYTES_A_PIXEL, MOST_PIXELS) // pixels, 1)
 

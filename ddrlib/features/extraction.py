@@ -92,7 +92,7 @@ def extract_rows(
             (first,) = guarded(failure, list, parallel_map(look, [(0, 1)]))
         for layer, values in first.items():
             rows[layer].dtype = values.dtype
-        size = batch_size(device, images.shape)
+        size = batch_size(device, images.shape, numbers)
         spans = [(i, min(i + size, len(images))) for i in range(0, len(images), size)]
         while paths:
             passes = counted(
