@@ -226,6 +226,6 @@ def against_loss(table: pd.DataFrame) -> Figure:
             palette=PALETTE[: table.training.nunique()],
         )
         ax.set(xlabel=literal(measure), ylabel="")
-    legend(fig, axes[0], columns=4)
+    legend(fig, axes[0], columns=2)  # one of colours, one of markers
     fig.supylabel("loss of PSNR (dB)", fontsize="medium")
     return fig
