@@ -20,29 +20,26 @@ HEAD = """\
 <!-- Made by scripts/attribution.py from photos.tsv; do not edit. -->
 
 {count} photographs, each with its author and licence as the package that carries it states them.
-All were changed: reduced in size (Lanczos; the factor is given) and stored anew, those of `train/`
-whole as JPEG, those of `eval/` as a lossless WebP of a 256 x 256 crop (its left and top corner in
-the reduced image is given). Those under a share-alike licence stay under it. Nobody named here
-endorses this project.
+Nobody named here endorses this project, and what is under a share-alike licence stays under it.
+
+All were changed. The photographs for **evaluation** were reduced and cropped to 256 x 256 pixels, those
+for **training** reduced. The table `data/photos/photos.tsv` gives the original, the factor and the place
+of the crop for each, and names the file: the name given here after that of its package.
 """
+SPLITS = {"eval": "evaluation", "train": "training"}
 
 
 def attribution(rows: Iterable[dict[str, str]]) -> str:
-    """The page: a section a package, a table row a photograph, sorted."""
-    rows = sorted(rows, key=lambda row: (_package(row), row["file"]))
+    """The page: a section a package, an entry for each author and licence, a line a split."""
+    rows = sorted(rows, key=lambda row: (_package(row), _whose(row), row["file"]))
     lines = [HEAD.format(count=len(rows))]
-    for package, group in groupby(rows, _package):
-        lines += [f"## {package}", "", "| file | original | author | licence | changed |"]
-        lines += ["|---|---|---|---|---|"]
-        for row in group:
-            cells = (
-                f"`{row['file']}`",
-                f"`{row['path_in_package']}`",
-                row["author"],
-                _licence(row["licence"]),
-                _changes(row),
-            )
-            lines.append("| " + " | ".join(cells) + " |")
+    for package, of_package in groupby(rows, _package):
+        lines += [f"## {package}", ""]
+        for whose, of_author in groupby(of_package, _whose):
+            lines.append(f"- **{whose[0]}**, {_licence(whose[1])}")
+            for split, photographs in groupby(of_author, lambda row: row["split"]):
+                names = ", ".join(map(_name, photographs))
+                lines.append(f"  - {SPLITS[split]}: {names}")
         lines.append("")
     return "\n".join(lines)
 
@@ -64,9 +61,13 @@ def _package(row: dict[str, str]) -> str:
     return f"{row['package']} {row['version']}"
 
 
-def _changes(row: dict[str, str]) -> str:
-    change = f"1/{float(row['downsample']):g}"
-    return f"{change}, crop at {row['crop_x']}, {row['crop_y']}" if row["crop_x"] else change
+def _whose(row: dict[str, str]) -> tuple[str, str]:
+    return row["author"], row["licence"]
+
+
+def _name(row: dict[str, str]) -> str:
+    """A file without what all of its package have."""
+    return row["file"].split("__", 1)[1].rsplit(".", 1)[0]
 
 
 def main() -> None:

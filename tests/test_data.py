@@ -53,7 +53,6 @@ def test_photos_are_those_of_the_table(rows):
 def test_attribution_is_up_to_date(rows):
     page = (PHOTOS / "ATTRIBUTION.md").read_text(encoding="utf-8")
     assert page == runpy.run_path(ROOT / "scripts" / "attribution.py")["attribution"](rows)
-    assert all(f"`{row['file']}`" in page and row["author"] in page for row in rows)
 
 
 def test_load_photos():
