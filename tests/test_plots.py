@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 from dataclasses import replace
+from itertools import combinations
 from types import SimpleNamespace
 
 import matplotlib
@@ -14,6 +15,7 @@ import torch
 matplotlib.use("agg")
 
 from matplotlib import pyplot as plt
+from matplotlib.colors import to_hex
 
 from ddrlib.data.photographs import Patches
 from ddrlib.degrade.samples import Samples
@@ -22,6 +24,8 @@ from ddrlib.measure.intervals import Interval
 from ddrlib.measure.measurement import Measurement
 from ddrlib.measure.metrics import VarianceSplit
 from ddrlib.plots import atlas, curves, maps, matrices, spreads
+from ddrlib.plots.palette import INK, SHARES
+from ddrlib.plots.rendering import for_pages
 
 
 @pytest.fixture(autouse=True)
@@ -82,8 +86,21 @@ def test_projections_draw_every_point_under_its_label(measurement):
     ax = fig.axes[0]
     points = measurement["b"].embeddings[0]
     assert np.allclose(ax.collections[1].get_offsets(), points[4:])
-    assert ax.get_title() == "b   CHI 40"
+    assert (ax.get_title(), ax.get_xlabel()) == ("b", "CHI 40")
     assert [text.get_text() for text in fig.legends[0].get_texts()] == ["clean", "blur4"]
+
+
+def test_names_of_maps_do_not_run_into_each_other_on_a_phone(measurement):
+    names = ["conv_first", "DATB10", "DATB18"]
+    layers = [layer(name, 1234.0, 0.1) for name in names]
+    long = replace(measurement, network="srresnet-wgr-reduced-s0@random0", layers=layers)
+    fig = maps.projections([long] * 2, [names] * 2)
+    for_pages(fig)  # ends with the layout of a phone
+    fig.canvas.draw()
+    texts = [text for ax in fig.axes for text in (ax.title, ax.xaxis.label, ax.yaxis.label)]
+    boxes = [text.get_window_extent() for text in texts if text.get_text()]
+    assert len(boxes) == 14
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
 
 
 def test_growth_averages_over_training_seeds():
@@ -101,6 +118,20 @@ def test_growth_averages_over_training_seeds():
     ]
     ax = curves.growth(pd.DataFrame(rows), {"PSNR": ("psnr", "")}).axes[0]
     assert ax.lines[0].get_ydata().tolist() == [21, 31]
+    assert to_hex(ax.lines[0].get_color()) == INK
+
+
+def test_what_is_measured_has_its_colour_and_networks_their_dash():
+    kinds, measure = ["with skip", "without skip"], "component_degradation"
+    rows = [
+        {"iteration": i, "layer": "b", "measure": measure, "value": i / 10, "network": kind}
+        for kind in kinds
+        for i in (0, 10)
+    ]
+    ax = curves.growth(pd.DataFrame(rows), {"component": (measure, "b")}).axes[0]
+    one, other = (line for line in ax.lines if len(line.get_xdata()))
+    assert to_hex(one.get_color()) == to_hex(other.get_color()) == SHARES["degradation"].lower()
+    assert one.is_dashed() != other.is_dashed()
 
 
 def test_pictures_are_shown_row_by_row():
@@ -202,6 +233,19 @@ def test_degree_series_joins_the_means_of_the_degrees_in_order():
     assert ax.collections[0].get_offsets().tolist() == xy.tolist()
     assert ax.lines[0].get_xydata().tolist() == [[3, 4], [11, 12]]
     assert {text.get_text(): text.xy for text in ax.texts} == {"clean": (3, 4), "blur4": (11, 12)}
+
+
+def test_a_far_image_does_not_press_a_series_together():
+    degrees = np.repeat([0, 1], 50)
+    xy = np.random.default_rng(0).random((100, 2)) + 9 * degrees[:, None]
+    xy[0] = 1000, 1000
+    series = SimpleNamespace(scores=xy, degradation=degrees, degradations=("clean", "blur4"), n=50)
+    ax = maps.degree_series({("net", "blur"): series}).axes[0]
+    clean, blurred = ax.lines[0].get_xydata()
+    assert clean[0] > 20 and ax.get_xlim()[0] < 9 < clean[0] < ax.get_xlim()[1] < 100
+    assert ax.get_ylim()[0] < blurred[1] < clean[1] < ax.get_ylim()[1] < 100
+    at = {text.get_text(): text.xyann for text in ax.texts}
+    assert at["clean"][0] > 0 > at["blur4"][0], "each on the side away from the other"
 
 
 def test_pair_maps_share_one_scale():

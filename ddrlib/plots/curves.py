@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from ddrlib.measure.intervals import Interval
 from ddrlib.measure.measurement import Measurement
 from ddrlib.measure.pairs import Pairs
-from ddrlib.plots.palette import MARKERS, PALETTE, SHARES
+from ddrlib.plots.palette import INK, MARKERS, PALETTE, SHARES
 from ddrlib.plots.panels import Place, grid, grid_of, legend, literal
 from ddrlib.zoo.names import plain_name
 
@@ -55,23 +55,27 @@ def _draw_chi(ax: Axes, measurement: Measurement) -> None:
         look: dict[str, Any] = {
             "color": SHARES[factor],
             "marker": marker,
+            "markersize": 5,
             "capsize": 3,
+            "clip_on": False,  # 0 is the edge
         }
         ax.errorbar(depth, [c.mean for c in chi], yerr=[c.sd for c in chi], **look)
     ax.set_yscale("symlog", linthresh=1)
     ax.set_xticks(depth, [])
+    ax.grid(axis="x", visible=False)
 
 
 def _draw_shares(ax: Axes, measurement: Measurement) -> None:
     depth = np.arange(len(measurement.layers))
     for factor, marker in (("degradation", "o"), ("content", "s"), ("rest", "^")):
         shares = [getattr(layer.variance, factor) for layer in measurement.layers]
-        _with_band(ax, depth, shares, SHARES[factor], marker, factor)
+        _with_band(ax, depth, shares, SHARES[factor], marker, factor, markersize=5)
     ax.set_ylim(-0.02, 1)
     step = -(-len(depth) // MOST_NAMES)
     named = depth[::-step][::-1]  # the last layer among them
     names = [literal(measurement.layers[place].name) for place in named]
     ax.set_xticks(named, names, rotation=90)
+    ax.grid(axis="x", visible=False)
 
 
 def _with_band(
@@ -103,9 +107,9 @@ def growth(logs: pd.DataFrame, panels: Mapping[str, tuple[str, str]]) -> Figure:
     Returns
     -------
     Figure
-        Lines are means over training seeds, bands run from the smallest to the largest. The
-        iteration axis is logarithmic beyond 10, so that iteration 0, the random network, has a
-        place.
+        Networks differ by dash and marker; the colour is that of what is measured. Lines are means
+        over training seeds, bands run from the smallest to the largest. The iteration axis is
+        logarithmic beyond 10, so that iteration 0, the random network, has a place.
     """
     fig, axes = grid(["", ""], [""] * -(-len(panels) // 2), (4.5, 2.8), sharex=True)
     for ax, (title, (measure, layer)) in zip(axes.flat, panels.items(), strict=False):
@@ -113,11 +117,11 @@ def growth(logs: pd.DataFrame, panels: Mapping[str, tuple[str, str]]) -> Figure:
             logs[(logs.measure == measure) & (logs.layer == layer)],
             x="iteration",
             y="value",
-            hue="network",
             style="network",
             markers=True,
-            dashes=False,
+            color=SHARES.get(measure.rpartition("_")[2], INK),
             errorbar=("pi", 100),
+            clip_on=False,  # CHI of 0 is the edge
             ax=ax,
         )
         ax.set_xscale("symlog", linthresh=10)

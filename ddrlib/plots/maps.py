@@ -8,13 +8,17 @@ import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from ddrlib.measure.intervals import decimals
 from ddrlib.measure.layer import Layer
 from ddrlib.measure.measurement import Measurement
+from ddrlib.plots.palette import PAPER
 from ddrlib.plots.panels import Place, grid, grid_of, legend, literal, points, shaded
 from ddrlib.zoo.names import plain_name
+
+OUTER = 0.03  # of the points at each end of an axis that may lie outside a frame
 
 
 def projections(measurements: Sequence[Measurement], layers: Sequence[Sequence[str]]) -> Figure:
@@ -31,16 +35,18 @@ def projections(measurements: Sequence[Measurement], layers: Sequence[Sequence[s
     -------
     Figure
         A row per network, a column per layer of it, with the Calinski-Harabasz index by degradation
-        (mean over the t-SNE seeds) above each panel.
+        (mean over the t-SNE seeds) below each panel.
     """
     width = max(map(len, layers))
-    fig, axes = grid([plain_name(m.network) for m in measurements], [""] * width, (2.6, 2.8))
+    rows = [plain_name(m.network).replace(", ", ",\n") for m in measurements]
+    fig, axes = grid(rows, [""] * width, (2.6, 2.9))
     for line, measurement, names in zip(axes, measurements, layers, strict=True):
         for ax, name in zip(line, names, strict=False):
             layer = measurement[name]
             points(ax, layer.embeddings[0], layer.degradation, layer.degradations)
             chi = layer.chi_degradation.mean
-            ax.set_title(f"{literal(name)}   CHI {chi:,.{decimals(chi)}f}")
+            ax.set_title(literal(name), fontsize="small")
+            ax.set_xlabel(f"CHI {chi:,.{decimals(chi)}f}", fontsize="small")
         for ax in line[len(names) :]:
             ax.set_axis_off()
     legend(fig, axes[:1, 0], columns=6)
@@ -84,7 +90,7 @@ def degree_series(series: Mapping[Place, Layer]) -> Figure:
     -------
     Figure
         A panel for each; small dots are images, large ones the means of a degree, joined in order,
-        the first and the last of which are named.
+        the first and the last of which are named. The outermost images are left out of the frame.
     """
     fig, axes = grid_of(series, (3.6, 2.9))
     for place, layer in series.items():
@@ -94,21 +100,36 @@ def degree_series(series: Mapping[Place, Layer]) -> Figure:
         x, y = means.T
         ax.plot(x, y, color="black", linewidth=1)
         ax.scatter(x, y, c=range(len(x)), cmap="viridis", s=70, edgecolors="black", zorder=3)
-        for end, above in ((0, 9), (-1, -15)):  # they may be neighbours
-            _name(ax, literal(layer.degradations[end]), means[end], above)
+        size = _frame(ax, xy, means)
+        for end, inner in ((0, 1), (-1, -2)):
+            outwards = (means[end] - means[inner]) / size
+            _name(ax, literal(layer.degradations[end]), means[end], outwards)
     return fig
 
 
-def _name(ax: Axes, text: str, place: np.ndarray, above: float) -> None:
-    """Write a name so many points above a place."""
+def _frame(ax: Axes, xy: np.ndarray, means: np.ndarray) -> np.ndarray:
+    """Show nearly all points (N, 2), and all means (k, 2): a few far ones would press the others together."""
+    low, high = np.quantile(xy, [OUTER, 1 - OUTER], axis=0)
+    low, high = np.minimum(low, means.min(axis=0)), np.maximum(high, means.max(axis=0))
+    size = np.where(high > low, high - low, 1)
+    (left, bottom), (right, top) = low - 0.15 * size, high + 0.15 * size
+    ax.set(xlim=(left, right), ylim=(bottom, top))
+    return size
+
+
+def _name(ax: Axes, text: str, place: np.ndarray, outwards: np.ndarray) -> None:
+    """Write a name beside a place, away from its neighbour, legible over dots."""
+    across, up = 18 * outwards / (np.linalg.norm(outwards) or 1)
     ax.annotate(
         text,
         (place[0], place[1]),
-        (0, above),
+        (across, up),
         textcoords="offset points",
-        ha="center",
+        ha="center" if abs(up) > abs(across) else "left" if across > 0 else "right",
+        va="center",
         fontsize="small",
         fontweight="bold",
+        path_effects=[withStroke(linewidth=3, foreground=PAPER)],
     )
 
 
@@ -156,7 +177,8 @@ def pictures(
     """
     n = max(len(images) for images in rows.values())
     titles = [*columns, *[""] * n][:n]
-    fig, axes = grid(list(rows), titles, (1.45, 1.35))
+    broken = [[label.replace("+", "\n+") for label in labels] for labels in (rows, titles)]
+    fig, axes = grid(*broken, (1.45, 1.35))
     for line, (row, images) in zip(axes, rows.items(), strict=True):
         line[0].yaxis.label.set(rotation=0, ha="right", va="center", fontsize="medium")
         for ax, note in zip(line, (notes or {}).get(row, ()), strict=False):

@@ -108,3 +108,4 @@ def matrix(ax: Axes, table: pd.DataFrame, **options: Any) -> None:
     named = table.rename(index=literal, columns=literal)
     sns.heatmap(named, ax=ax, **{"cmap": "viridis", "cbar": False, **options})
     ax.tick_params(axis="y", rotation=0)
+    ax.grid(False)  # where a number is missing

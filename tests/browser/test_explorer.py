@@ -95,7 +95,7 @@ def test_network_layer_and_projection_change_their_panel_alone(page):
     seen.add(plot(page).inner_html())
     slide(control(a, "slider", "Layer"), 2)
     assert "deep, L2, PCA" in plot(page).get_attribute("aria-label")
-    assert control(a, "slider", "Layer").get_attribute("aria-valuetext") == "L2"
+    assert control(a, "slider", "Layer").get_attribute("aria-valuetext") == "L2 (3 of 5)"
     seen.add(plot(page).inner_html())
     assert len(seen) == 3
     control(a, "combobox", "Network").select_option(label="shallow")

@@ -12,7 +12,7 @@ class Curve {
   }
 
   // Lines of values in 0..1, each over the whole width; `at` of it the slider is. `spoken` says the
-  // values; `colours`, where they are given, tell the lines apart with the dashes.
+  // values. Dashes tell the lines apart; the colour is that of degradation, or one of `colours`.
   show(lines, at, caption, spoken, colours = []) {
     const drawn = lines.map((values, k) => {
       const ends = values.length > 1 ? values : [values[0], values[0]];

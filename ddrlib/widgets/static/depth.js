@@ -112,7 +112,7 @@ function render({ model, el }) {
 
   el.append(widgetRoot(
     { class: "ddr ddr-depth" },
-    element("p", { class: "ddr-names" }, "Each dot is a photograph: ", ...names), map,
+    element("p", { class: "ddr-names" }, "Each mark is an image: ", ...names), map,
     element("div", { class: "ddr-row" }, button, labelled("Depth", input, output)), said,
   ));
   const watch = new ResizeObserver(fill);

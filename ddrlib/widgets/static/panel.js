@@ -93,7 +93,8 @@ class Panel {
     const network = networks[this.shown.network];
     fillOptions(this.network, networks.map(({ title }) => title), this.shown.network);
     fillOptions(this.projection, projections, this.shown.projection);
-    this.layer.show(network.layers.map(({ name }) => name), this.shown.layer);
+    const depth = network.layers.length;
+    this.layer.show(network.layers.map(({ name }, k) => `${name} (${k + 1} of ${depth})`), this.shown.layer);
     this.drawDepth(network.layers);
     this.plot.setAttribute("aria-label", `${this.title()}: ${samples} samples. Arrow keys move from `
       + "point to point, space selects, Escape clears.");
@@ -110,7 +111,7 @@ class Panel {
     this.depth.show(lines, this.shown.layer / Math.max(layers.length - 1, 1),
       `Variance components along depth, 0 to 100%: ${solidAndDashed(shown.map(([name]) => name))}.`,
       shown.map(([name], k) => `${name}: ${lines[k].map(percents).join(", ")}`).join("; "),
-      shown.map(([, colour]) => colour));
+      shown.map(([name, colour]) => (name === "degradation" ? "" : colour)));
   }
 
   title() {
@@ -198,7 +199,7 @@ class Panel {
     ));
     const shown = this.chiShown().map(([name, value]) => `${number(value)} by ${name}`).join(", ");
     this.summary.replaceChildren(
-      element("p", { class: "ddr-chi" }, `CHI of this picture: ${shown}.`), bar, key,
+      element("p", { class: "ddr-chi" }, `CHI of this map: ${shown}.`), bar, key,
     );
   }
 
@@ -232,7 +233,7 @@ class Panel {
     return [
       ["panel", this.name], ["network", networks[this.shown.network].name], ["layer", name],
       ["features", dim], ["projection", projections[this.shown.projection]],
-      ...this.chiShown().map(([by, value]) => [`CHI of this picture by ${by}`, number(value)]),
+      ...this.chiShown().map(([by, value]) => [`CHI of this map by ${by}`, number(value)]),
       ...seeds, ...shares,
     ];
   }

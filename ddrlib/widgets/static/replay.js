@@ -32,7 +32,8 @@ class ReplayWidget {
     this.layer = stops((layer) => this.change({ layer }));
     this.play = button("", () => (this.timer ? this.pause() : this.film()));
     [this.components, this.quality, this.depth] = [new Curve(), new Curve(), new Curve()];
-    this.status = element("p", { class: "ddr-sentence", role: "status" });
+    this.spoken = element("p", { class: "ddr-hidden", "aria-live": "polite" }); // what the maps say below them
+    this.status = element("p", { class: "ddr-note", role: "status" });
     this.root = widgetRoot(
       { class: "ddr ddr-replay" },
       element("div", { class: "ddr-row" }, this.play, labelled("Iteration", this.iteration.input, this.iteration.output)),
@@ -40,9 +41,9 @@ class ReplayWidget {
       element("div", { class: "ddr-columns" }, ...this.trainings.map(({ root }) => root)),
       legendOf(this.index.degradations),
       element("div", { class: "ddr-depth" }, labelled("Block", this.layer.input, this.layer.output), this.depth.root),
-      this.status,
       element("div", { class: "ddr-row ddr-actions" }, button("Link to this view", () => this.link()),
         button("Save as picture", () => this.save())),
+      this.spoken, this.status,
     );
   }
 
@@ -93,7 +94,7 @@ class ReplayWidget {
     this.drawCurves();
     clearTimeout(this.later);
     this.later = setTimeout(() => {
-      this.status.textContent = `${words[state.stop]}, ${this.layers[state.layer]}. ${trainings.map((t) => t.sentence()).join(" ")}`;
+      this.spoken.textContent = `${words[state.stop]}, ${this.layers[state.layer]}. ${trainings.map((t) => t.sentence()).join(" ")}`;
     }, QUIET);
   }
 
@@ -112,7 +113,8 @@ class ReplayWidget {
     const high = Math.max(...psnr.flat());
     const low = Math.max(Math.min(...psnr.flat()), high - SHOWN);
     this.quality.show(psnr.map((line) => line.map((v) => (v - low) / (high - low || 1))), at,
-      `PSNR of held-out photographs over the iterations, ${low.toFixed(1)} dB and less to ${high.toFixed(1)} dB.`, spoken(psnr, (v) => v.toFixed(1)));
+      `PSNR of held-out photographs over the iterations: the lowest line is ${low.toFixed(1)} dB or less, the highest `
+      + `${high.toFixed(1)} dB.`, spoken(psnr, (v) => v.toFixed(1)), ["currentColor", "currentColor"]);
     const depth = trainings.map(({ about, shown }) => about.component_degradation[shown]);
     this.depth.show(scaled(depth), state.layer / Math.max(this.layers.length - 1, 1),
       `Component of degradation along depth at this iteration, 0 to ${percents(most)}: ${titles}.`, spoken(depth, percents));
@@ -168,7 +170,7 @@ class Training {
   show(iteration, layer, moving) {
     this.shown = this.at(iteration);
     this.component = this.about.component_degradation[this.shown][layer];
-    const ended = iteration > this.about.iterations.at(-1) ? `, its end at ${this.about.iterations.at(-1).toLocaleString("en")}` : "";
+    const ended = iteration > this.about.iterations.at(-1) ? ` (ended after ${this.about.iterations.at(-1).toLocaleString("en")})` : "";
     this.figures.textContent = `Component of degradation ${percents(this.component)}, PSNR ${this.about.psnr[this.shown][0].toFixed(1)} dB${ended}`;
     this.svg.setAttribute("aria-label", `Map of ${this.sentence()}`);
     this.travel(this.positions(this.shown, layer), moving);
