@@ -68,8 +68,8 @@ def _cell(cell: Any, digits: int) -> str:
     if not hasattr(cell, "low"):
         if isinstance(cell, Integral):
             return f"{cell:,}"
-        return f"{cell:,.{digits}f}" if _numbers(cell) else escape(str(_plain(cell)))
-    value, low, high = (f"{number:,.{digits}f}" for number in (cell.value, cell.low, cell.high))
+        return f"{cell:z,.{digits}f}" if _numbers(cell) else escape(str(_plain(cell)))
+    value, low, high = (f"{number:z,.{digits}f}" for number in (cell.value, cell.low, cell.high))
     alone = getattr(cell, "n", 2) == 1  # of one training there is no spread
     return value if alone else f'{value} <span class="ddr-interval">[{low}, {high}]</span>'
 

@@ -23,7 +23,7 @@ def listed(numbers: Iterable[float], others: Iterable[float] = ()) -> str:
     """
     numbers = list(numbers)
     digits = decimals(*numbers, *others)
-    return ", ".join(f"{number:,.{digits}f}" for number in numbers) or "none"
+    return ", ".join(f"{number:z,.{digits}f}" for number in numbers) or "none"
 
 
 def span(numbers: Iterable[float], others: Iterable[float] = ()) -> str:
@@ -41,7 +41,7 @@ def span(numbers: Iterable[float], others: Iterable[float] = ()) -> str:
     """
     numbers = list(numbers)
     digits = decimals(*numbers, *others)
-    return _ends([f"{number:,.{digits}f}" for number in sorted(numbers)])
+    return _ends([f"{number:z,.{digits}f}" for number in sorted(numbers)])
 
 
 def percents(shares: Iterable[float]) -> str:
@@ -57,7 +57,7 @@ def percents(shares: Iterable[float]) -> str:
     str
         Whole per cents; one where all of them are printed alike; "none" for none.
     """
-    found = _ends([f"{100 * share:.0f}" for share in sorted(shares)])
+    found = _ends([f"{100 * share:z.0f}" for share in sorted(shares)])
     return found if found == "none" else f"{found}%"
 
 

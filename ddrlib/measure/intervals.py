@@ -37,7 +37,7 @@ class Interval(NamedTuple):
 
     def __str__(self) -> str:
         digits = decimals(*self[:3])
-        return f"{self.value:,.{digits}f} [{self.low:,.{digits}f}, {self.high:,.{digits}f}]"
+        return f"{self.value:z,.{digits}f} [{self.low:z,.{digits}f}, {self.high:z,.{digits}f}]"
 
 
 class Spread(Interval):
