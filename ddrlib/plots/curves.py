@@ -19,6 +19,7 @@ from ddrlib.plots.panels import Place, grid, grid_of, legend, literal
 from ddrlib.zoo.names import plain_name
 
 MOST_NAMES = 24  # of layers under a panel
+BELOW = -0.15  # CHI is never less than 0, and a mark there is seen whole
 
 
 def along_depth(measurements: Sequence[Measurement]) -> Figure:
@@ -43,7 +44,7 @@ def along_depth(measurements: Sequence[Measurement]) -> Figure:
         _draw_chi(above, measurement)
         _draw_shares(below, measurement)
     for above in axes[0]:  # once all are drawn: a limit ends the scaling of all that share the axis
-        above.set_ylim(bottom=0)
+        above.set_ylim(bottom=BELOW)
     legend(fig, axes[1, :1])
     return fig
 
@@ -57,7 +58,6 @@ def _draw_chi(ax: Axes, measurement: Measurement) -> None:
             "marker": marker,
             "markersize": 5,
             "capsize": 3,
-            "clip_on": False,  # 0 is the edge
         }
         ax.errorbar(depth, [c.mean for c in chi], yerr=[c.sd for c in chi], **look)
     ax.set_yscale("symlog", linthresh=1)
@@ -121,14 +121,13 @@ def growth(logs: pd.DataFrame, panels: Mapping[str, tuple[str, str]]) -> Figure:
             markers=True,
             color=SHARES.get(measure.rpartition("_")[2], INK),
             errorbar=("pi", 100),
-            clip_on=False,  # CHI of 0 is the edge
             ax=ax,
         )
         ax.set_xscale("symlog", linthresh=10)
         ax.set(title=title, ylabel="")
         if measure.startswith("chi"):
             ax.set_yscale("symlog", linthresh=1)
-            ax.set_ylim(bottom=0)  # CHI is never less
+            ax.set_ylim(bottom=BELOW)
     legend(fig, axes.flat[: len(panels)])
     return fig
 

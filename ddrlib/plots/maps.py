@@ -15,7 +15,7 @@ from ddrlib.measure.intervals import decimals
 from ddrlib.measure.layer import Layer
 from ddrlib.measure.measurement import Measurement
 from ddrlib.plots.palette import PAPER
-from ddrlib.plots.panels import Place, grid, grid_of, legend, literal, points, shaded
+from ddrlib.plots.panels import RAMP, Place, grid, grid_of, legend, literal, points, shaded
 from ddrlib.zoo.names import plain_name
 
 OUTER = 0.03  # of the points at each end of an axis that may lie outside a frame
@@ -99,7 +99,7 @@ def degree_series(series: Mapping[Place, Layer]) -> Figure:
         means = xy.reshape(len(layer.degradations), layer.n, 2).mean(axis=1)
         x, y = means.T
         ax.plot(x, y, color="black", linewidth=1)
-        ax.scatter(x, y, c=range(len(x)), cmap="viridis", s=70, edgecolors="black", zorder=3)
+        ax.scatter(x, y, c=range(len(x)), cmap=RAMP, s=70, edgecolors="black", zorder=3)
         size = _frame(ax, xy, means)
         for end, inner in ((0, 1), (-1, -2)):
             outwards = (means[end] - means[inner]) / size
@@ -112,7 +112,7 @@ def _frame(ax: Axes, xy: np.ndarray, means: np.ndarray) -> np.ndarray:
     low, high = np.quantile(xy, [OUTER, 1 - OUTER], axis=0)
     low, high = np.minimum(low, means.min(axis=0)), np.maximum(high, means.max(axis=0))
     size = np.where(high > low, high - low, 1)
-    (left, bottom), (right, top) = low - 0.15 * size, high + 0.15 * size
+    (left, bottom), (right, top) = low - 0.25 * size, high + 0.25 * size
     ax.set(xlim=(left, right), ylim=(bottom, top))
     return size
 
@@ -177,8 +177,8 @@ def pictures(
     """
     n = max(len(images) for images in rows.values())
     titles = [*columns, *[""] * n][:n]
-    broken = [[label.replace("+", "\n+") for label in labels] for labels in (rows, titles)]
-    fig, axes = grid(*broken, (1.45, 1.35))
+    names, heads = ([text.replace("+", "\n+") for text in texts] for texts in (rows, titles))
+    fig, axes = grid(names, heads, (1.45, 1.35))
     for line, (row, images) in zip(axes, rows.items(), strict=True):
         line[0].yaxis.label.set(rotation=0, ha="right", va="center", fontsize="medium")
         for ax, note in zip(line, (notes or {}).get(row, ()), strict=False):

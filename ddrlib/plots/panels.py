@@ -12,6 +12,7 @@ import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from ddrlib.plots.palette import INK, LINE, MARKERS, PALETTE
@@ -20,6 +21,9 @@ INKED = ("text.color", "axes.labelcolor", "axes.titlecolor", "xtick.color", "yti
 COLOURS = dict.fromkeys(INKED, INK) | {"axes.edgecolor": LINE, "grid.color": LINE}
 sns.set_theme(style="whitegrid", context="notebook", palette=PALETTE, rc=COLOURS)
 plt.rcParams.update({"figure.dpi": 100, "axes.titlesize": "medium", "legend.frameon": False})
+
+# Of degrees, from weak to strong: neither end is lost on a light or on a dark page.
+RAMP = ListedColormap(plt.get_cmap("viridis")(np.linspace(0.25, 0.88, 256)), "ramp")
 
 Place = tuple[str, str]  # row and column of a panel, as they are written
 
@@ -100,7 +104,7 @@ def shaded(ax: Axes, xy: np.ndarray, values: np.ndarray) -> PathCollection:
     """A map of points (N, 2) coloured by values (N,); returns what a colour bar needs."""
     ax.set(xticks=[], yticks=[])
     x, y = xy.T
-    return ax.scatter(x, y, c=values, cmap="viridis", s=12, linewidths=0)
+    return ax.scatter(x, y, c=values, cmap=RAMP, s=12, linewidths=0)
 
 
 def matrix(ax: Axes, table: pd.DataFrame, **options: Any) -> None:

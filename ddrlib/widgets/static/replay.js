@@ -33,7 +33,7 @@ class ReplayWidget {
     this.play = button("", () => (this.timer ? this.pause() : this.film()));
     [this.components, this.quality, this.depth] = [new Curve(), new Curve(), new Curve()];
     this.spoken = element("p", { class: "ddr-hidden", "aria-live": "polite" }); // what the maps say below them
-    this.status = element("p", { class: "ddr-note", role: "status" });
+    this.status = element("p", { role: "status" });
     this.root = widgetRoot(
       { class: "ddr ddr-replay" },
       element("div", { class: "ddr-row" }, this.play, labelled("Iteration", this.iteration.input, this.iteration.output)),
