@@ -202,6 +202,16 @@ def test_hover_and_keyboard_give_the_same(page):
     assert tip.is_hidden(), "nothing lies in the middle"
 
 
+def test_the_thumbnail_lies_off_what_it_is_about(page):
+    tip = panel(page, "A").locator(".ddr-tip")
+    for sample in (0, 3, 40, 300):
+        x, y = place(page, sample)
+        page.mouse.move(x, y)
+        box, whole = tip.bounding_box(), plot(page).bounding_box()
+        assert not (0 <= x - box["x"] <= box["width"] and 0 <= y - box["y"] <= box["height"])
+        assert box["x"] >= whole["x"] - 1 and box["y"] >= whole["y"] - 1, "and within the plot"
+
+
 def test_the_thumbnail_is_the_samples(page):
     sample = 256 + 16 * 12 + 3
     page.mouse.move(*place(page, sample))

@@ -179,9 +179,24 @@ class Panel {
     if (this.tip.hidden) return;
     this.tip.replaceChildren(this.explorer.thumbnail(current, this, 3),
       element("span", {}, this.data.describe(current)));
-    this.tip.style.left = `${Math.min(Math.max((100 * x) / SIDE, 22), 78)}%`;
-    this.tip.style.top = `${(100 * y) / SIDE}%`;
-    this.tip.classList.toggle("ddr-below", y < SIDE / 2);
+    this.placeTip(current);
+  }
+
+  // Into the corner where it covers the fewest marks, and not the one that it is about.
+  placeTip(current) {
+    const scale = SIDE / this.plot.clientWidth;
+    const [width, height] = [this.tip.offsetWidth * scale, this.tip.offsetHeight * scale];
+    const covers = ([left, top]) => (sample) => {
+      const [x, y] = this.at(sample);
+      return x > left - MARGIN && x < left + width + MARGIN && y > top - MARGIN && y < top + height + MARGIN;
+    };
+    const all = [...Array(this.data.samples).keys()];
+    const cost = (corner) => all.filter(covers(corner)).length + (covers(corner)(current) ? all.length : 0);
+    const corners = [[0, 0], [SIDE - width, 0], [0, SIDE - height], [SIDE - width, SIDE - height]];
+    const costs = corners.map(cost);
+    const [left, top] = corners[costs.indexOf(Math.min(...costs))];
+    this.tip.style.left = `${(100 * left) / SIDE}%`;
+    this.tip.style.top = `${(100 * top) / SIDE}%`;
   }
 
   at(sample) {
