@@ -76,7 +76,8 @@ def _cell(cell: Any, digits: int) -> str:
 
 def _head(scope: str, name: object, numbers: bool) -> str:
     mark = ' class="ddr-numbers"' if numbers else ""
-    return f'<th scope="{scope}"{mark}>{escape(str(name))}</th>'
+    broken = escape(str(name)).replace("+", "+<wbr>")  # a chain of degradations, on a phone
+    return f'<th scope="{scope}"{mark}>{broken}</th>'
 
 
 def _interval(cell: Any) -> Any:
