@@ -11,6 +11,7 @@
   const folder = document.currentScript.src.replace(/[^/]*$/, "buffers/");
   const models = new Map(); // by id: promises
   const expected = new Map(); // buffers on their way: by name, what takes them
+  const texts = new Map(); // by name: promises, since models may share a buffer
   const modules = new Map(); // by source: two widgets of one kind share their script
 
   window.ddrBuffer = (name, text) => expected.get(name)(text);
@@ -19,13 +20,16 @@
 
   // A script, since pages that are opened as files may not fetch.
   function read(name) {
-    return new Promise((resolve, reject) => {
-      expected.set(name, resolve);
-      const script = document.createElement("script");
-      script.onerror = () => reject(new Error(`a part of this page, ${name}.js, cannot be read`));
-      script.src = `${folder}${name}.js`;
-      document.head.append(script);
-    });
+    if (!texts.has(name)) {
+      texts.set(name, new Promise((resolve, reject) => {
+        expected.set(name, resolve);
+        const script = document.createElement("script");
+        script.onerror = () => reject(new Error(`a part of this page, ${name}.js, cannot be read`));
+        script.src = `${folder}${name}.js`;
+        document.head.append(script);
+      }));
+    }
+    return texts.get(name);
   }
 
   class Model {

@@ -32,7 +32,11 @@ DRAW_ALL = """<script>addEventListener("load", () => {
   for (const area of document.querySelectorAll(".widget-subarea")) area.start?.();
 });</script>"""
 SECONDS = 300  # for one printing
-LEFT_OUT = "script:not([type*=widget]), .headerlink, details.hide, .prev-next-area, .ddr-on-dark, .ddr-made"
+LEFT_OUT = (
+    "script:not([type*=widget]), .headerlink, .prev-next-area, .ddr-on-dark, "
+    "details.above-input, details.above-output > summary, .ddr-made, figcaption > a, "
+    ".tag_photograph details.above-output"  # a widget that a page offers a second time
+)
 OBJECT = re.compile(rb"(?:^|\n)(\d+) 0 obj\s(.*?)endobj", re.DOTALL)
 
 
@@ -76,21 +80,29 @@ def _article(path: Path, name: str) -> Tag:
     assert article is not None
     for element in article.select(LEFT_OUT):
         element.decompose()
+    for folded in article.select("details"):  # paper does not open
+        folded["open"] = ""
     for element in article.select("[id]"):
         element["id"] = f"{name}--{element['id']}"
     for link in article.select("a[href]"):
-        link["href"] = _within(str(link["href"]), name)
+        target = _within(str(link["href"]), name)
+        if target is None:
+            link.unwrap()
+        else:
+            link["href"] = target
     for image in article.select("img[loading]"):
         del image["loading"]
     article["id"] = name
     return article
 
 
-def _within(link: str, name: str) -> str:
-    """Where a link of the page `name` leads within the printed book."""
+def _within(link: str, name: str) -> str | None:
+    """Where a link of the page `name` leads, within the printed book or out; None where that is not printed."""
+    if re.match(r"\w+:", link):
+        return link
     found = re.fullmatch(r"(?:([\w-]+)\.html)?(?:#(.+))?", link)
     if not found:
-        return link
+        return None
     target, anchor = found[1] or name, found[2]
     return f"#{target}--{anchor}" if anchor else f"#{target}"
 
@@ -117,7 +129,7 @@ def _sheet(html: Path, chapters: dict[str, Tag], starts: dict[str, int]) -> str:
         f'<section class="ddr-cover"><h1>{escape(title)}</h1><p>A reproduction of Liu et al., '
         "<em>Discovering Distinctive “Semantics” in Super-Resolution Networks</em></p>"
         f"<p>The ddrlib contributors<br>ddrlib {version('ddrlib')}, printed on {made}</p>"
-        "<p>Text and figures: CC BY 4.0. Code: MIT. Photographs: see the last pages.</p></section>"
+        '<p>Text and figures: CC BY 4.0. Code: MIT. Photographs: <a href="#photographs">theirs</a>.</p></section>'
         f'<nav class="ddr-contents"><h1>Contents</h1><ol>{lines}</ol></nav>'
         f"{''.join(map(str, chapters.values()))}</main></body></html>"
     )

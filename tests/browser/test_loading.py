@@ -46,7 +46,10 @@ def document(tmp_path_factory):
     css = ".ddr { color: rgb(1, 2, 3); } /* <!--<script> */"
     drawn = {"_esm": ESM, "_css": css, "n": 3, "parts": [None, None], "other": "IPY_MODEL_b"}
     state = {
-        "a": {"state": drawn, "buffers": [encoded(["parts", 1], b"\1\2\3")]},
+        "a": {
+            "state": drawn,  # and the first of its parts is b's data too
+            "buffers": [encoded(["parts", 1], b"\1\2\3"), encoded(["parts", 0], NUMBERS)],
+        },
         "b": {"state": {}, "buffers": [encoded(["data"], NUMBERS)]},
         "slider": {"state": {"value": 3}},
     }
