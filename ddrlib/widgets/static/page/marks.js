@@ -14,8 +14,8 @@ function markPath(k, x, y, r = 1) {
 function legendOf(degradations, ...more) {
   const entries = degradations.map(({ name, colour }, k) =>
     [svgElement("path", { d: markPath(k, 0, 0), fill: colour }), inWord(name)]);
-  return element("p", { class: "ddr-marks" }, ...[...entries, ...more].flatMap(([node, word]) =>
-    [svgElement("svg", { viewBox: "-1.5 -1.5 3 3", "aria-hidden": "true" }, node), element("span", {}, word)]));
+  return element("p", { class: "ddr-marks" }, ...[...entries, ...more].map(([node, word]) =>
+    element("span", {}, svgElement("svg", { viewBox: "-1.5 -1.5 3 3", "aria-hidden": "true" }, node), word)));
 }
 
 // The marks of samples, degradation by degradation; place(i) is where the i-th one is.
