@@ -74,7 +74,7 @@ def components_listed(rows: pd.DataFrame, groups: Sequence[str]) -> Figure:
     """
     order = rows.assign(group=list(groups), value=[x.value for x in rows.degradation])
     order = order.sort_values(["group", "value"], ascending=[True, False])
-    fig, axes = grid([""], [""], (7.0, 0.17 * (len(order) + order.group.nunique()) + 0.6))
+    fig, axes = grid([""], [""], (7.0, 0.19 * (len(order) + order.group.nunique()) + 0.6))
     ax, line, ticks = axes[0, 0], 0, {}
     for group, members in order.groupby("group", sort=False):
         ticks[line] = literal(group).upper()
@@ -83,7 +83,7 @@ def components_listed(rows: pd.DataFrame, groups: Sequence[str]) -> Figure:
             ticks[line] = literal(name)
             _dots(ax, line, {"degradation": row.degradation, "content": row.content})
         line += 1
-    ax.set_yticks(list(ticks), list(ticks.values()), fontsize="x-small")
+    ax.set_yticks(list(ticks), list(ticks.values()), fontsize="small")
     ax.set(xlim=(-0.02, 1), ylim=(line, -1), xlabel="component of variance")
     ax.grid(visible=False, axis="y")
     legend(fig, [ax], "outside upper center", columns=2)

@@ -179,6 +179,7 @@ def pictures(
     titles = [*columns, *[""] * n][:n]
     names, heads = ([text.replace("+", "\n+") for text in texts] for texts in (rows, titles))
     fig, axes = grid(names, heads, (1.45, 1.35))
+    fig.set_layout_engine("compressed")  # pictures keep their shape: no gaps between rows
     for line, (row, images) in zip(axes, rows.items(), strict=True):
         line[0].yaxis.label.set(rotation=0, ha="right", va="center", fontsize="medium")
         for ax, note in zip(line, (notes or {}).get(row, ()), strict=False):

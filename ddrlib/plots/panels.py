@@ -80,7 +80,11 @@ def legend(
             own.remove()
     names = [literal(label) for label in entries]
     look: dict[str, Any] = {"loc": place, "ncols": min(len(names), columns), "fontsize": "small"}
-    fig.legend([*entries.values()], names, **look)
+    for handle in fig.legend([*entries.values()], names, **look).legend_handles:
+        if isinstance(
+            handle, PathCollection
+        ):  # dots of a map are too small to tell their colours apart
+            handle.set(sizes=[40], alpha=1)
 
 
 def points(ax: Axes, xy: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> None:
