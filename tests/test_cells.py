@@ -81,3 +81,13 @@ def test_code_that_shows_nothing_goes_under_the_next_bar(cells):
         "Code",
     ]
     assert bars[0].astext().split() == ["n", "=", "3", "import", "numpy", "show(n)"]
+
+
+def test_only_words_that_are_too_long_for_a_phone_break(cells):
+    row = '<tr><th scope="row">04_what_makes_ddr</th><td>degradation</td><td class="ddr-numbers">0.1234567890123</td></tr>'
+    table = TABLE.format("t").replace(
+        "</table>", f"{row}<tr><td>a data/photos.tsv b</td></tr></table>"
+    )
+    text = numbered(cells, (), cell(output(table))).astext()
+    assert text.count("ddr-long") == 2
+    assert '<th scope="row" class="ddr-long">04' in text and '<td class="ddr-long">a data/' in text

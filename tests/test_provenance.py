@@ -137,6 +137,15 @@ def cells_of(html):
     return [re.sub("<[^>]*>", "", cell) for cell in re.findall("<td[^>]*>(.*?)</td>", html)]
 
 
+def test_texts_that_are_numbers_are_aligned_as_numbers(chapter, shown):
+    table = pd.DataFrame(
+        {"n": ["26 (6)", "-1,234.5"], "share": ["64%", "7%"], "mixed": ["3", "x4"]}
+    )
+    provenance.show_table(table, "written", "as texts")
+    (output,) = shown
+    assert output["text/html"].count('<td class="ddr-numbers">') == 4
+
+
 def test_a_table_says_what_heads_what(chapter, shown):
     table = pd.DataFrame({"layer": ["RB1", "RB2"], "CHI": [0.12345, 67.891], "n": [3, 4000]})
     provenance.show_table(table, "plain", "CHI & n")

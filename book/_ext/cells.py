@@ -16,6 +16,9 @@ SHOWN = re.compile(
     r'<figure class="ddr-figure[^>]* id="(figure|table)-[^"]*">.*?</figure>', re.DOTALL
 )
 UNNAMED = "Show code cell source"  # a bar that the notebook gives no name
+LONG = re.compile(
+    r'<(td|th scope="row")>(?=[^<]*[^\s<-]{13})'
+)  # cells with a word that may have to break
 CAPTION = re.compile(r'(<p class="ddr-caption">|<caption>)')
 
 
@@ -32,7 +35,8 @@ def number(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             kind = found[1]
             count[kind] += 1
             made.append(f"{kind} {chapter}{count[kind]}")
-            return CAPTION.sub(rf"\1<strong>{made[-1].capitalize()}.</strong> ", found[0], count=1)
+            text = LONG.sub(r'<\1 class="ddr-long">', found[0])
+            return CAPTION.sub(rf"\1<strong>{made[-1].capitalize()}.</strong> ", text, count=1)
 
         for output in list(cell.findall(nodes.raw)):
             text = SHOWN.sub(numbered, output.astext())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from html import escape
 from numbers import Integral, Number, Real
@@ -13,12 +14,15 @@ from ddrlib.measure.intervals import decimals
 if TYPE_CHECKING:
     import pandas as pd
 
+WRITTEN = re.compile(r"-?\d[\d,.]*%?( \(\d+\))?")  # a number as a text, such as "64%" or "26 (6)"
+
 
 def as_html(table: pd.DataFrame, caption: str) -> str:
     """The table as HTML: a column has one number of decimals, a cell one interval at most.
 
-    An index other than 0, 1, 2 ... heads the rows. Columns of numbers and of intervals have the
-    class `ddr-numbers`, for the eye to compare them; what is neither is shown as `str` writes it.
+    An index other than 0, 1, 2 ... heads the rows. Columns of numbers, of intervals and of texts that
+    are numbers have the class `ddr-numbers`, for the eye to compare them; what is neither is shown as
+    `str` writes it.
     """
     headed = type(table.index).__name__ != "RangeIndex"
     columns = [_column(list(cells)) for _, cells in table.items()]
@@ -59,7 +63,9 @@ def _column(cells: list[Any]) -> tuple[bool, list[str]]:
     """Whether a column holds numbers, and its cells as HTML."""
     found = [_interval(cell) for cell in cells]
     digits = decimals(*(number for cell in found for number in _numbers(cell)))
-    numbers = any(True for cell in found for _ in _numbers(cell))
+    numbers = any(True for cell in found for _ in _numbers(cell)) or all(
+        isinstance(cell, str) and WRITTEN.fullmatch(cell) for cell in found
+    )
     mark = ' class="ddr-numbers"' if numbers else ""
     return numbers, [f"<td{mark}>{_cell(cell, digits)}</td>" for cell in found]
 
