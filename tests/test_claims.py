@@ -35,7 +35,7 @@ def test_four_states(monkeypatch, holds, not_tested, expected, title):
         "statement": "Grass is <green>.",
         "verdict": expected,
         "criterion": "a > b",
-        "evidence": "n = 3",
+        "evidence": f"not tested because {not_tested}; n = 3" if not_tested else "n = 3",
     }
 
 
@@ -69,3 +69,13 @@ def test_a_sentence_depends_on_a_verdict(monkeypatch, holds, said):
     show(monkeypatch, holds=holds)
     assert claims.as_found("grass", "yes", "no") == said
     assert claims.as_found("grass", "yes") in ("yes", "")
+
+
+def test_claims_of_many_chapters_are_listed_with_their_verdict_and_where_they_were_tested():
+    found = {"statement": "a < b", "verdict": "not supported", "criterion": "", "evidence": "n = 3"}
+    chosen = [{"chapter": "04_c", **found}, {"chapter": "13_atlas", **found}]
+    folded, opened = claims.as_list(chosen), claims.as_list(chosen, opened=True)
+    assert folded.count("<li ") == 2 and "<strong>Not supported</strong> a &lt; b" in folded
+    assert "<details><summary><strong>Criterion:</strong> none</summary><p>n = 3</p>" in folded
+    assert opened.count("<details open>") == 2 and "04_c.html" not in folded
+    assert '<a href="04_c.html">Chapter 4</a>' in opened and ">The atlas</a>" in opened

@@ -281,3 +281,9 @@ def test_what_is_no_number_fits_nothing(value):
 
 
 SAME = {(kind, kind) for kind in (bool, int, float, str, dict)}
+
+
+def test_a_chapter_is_called_by_its_heading():
+    titles = {chapter.name: chapter.title for chapter in read_chapters()}
+    assert titles["04_what_makes_ddr"] == "What makes degradation representations"
+    assert all(title and "#" not in title for title in titles.values())

@@ -1,6 +1,6 @@
 """Numbers and names in sentences."""
 
-from ddrlib.book.words import beside, listed, percents, span, words
+from ddrlib.book.words import beside, listed, percents, powers, span, words
 from ddrlib.measure.intervals import Interval
 
 
@@ -34,3 +34,10 @@ def test_intervals_that_touch_are_not_clearly_different():
     low, middle, high = (Interval(x, x - 1, x + 1, 9) for x in (0.0, 2.0, 4.5))
     assert beside(high, low) == "higher" and beside(low, high) == "lower"
     assert beside(low, middle) == beside(middle, low) == "not clearly different"
+
+
+def test_powers_of_ten_are_written_as_such():
+    assert powers("differs by 2e-07 of it") == "differs by 2 × 10⁻⁷ of it"
+    assert (
+        powers(f"{0.0:.0e}, {1.5e12:.1e}") == "0, 1.5 × 10¹²" and powers("dat2e-07x") == "dat2e-07x"
+    )

@@ -7,7 +7,7 @@ ones too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -23,6 +23,7 @@ SUPPORTED, PARTLY, NOT_SUPPORTED, NOT_TESTED = VERDICTS = (
 )
 # The colours of the admonitions; "not tested" has none.
 CSS_CLASSES = dict(zip(VERDICTS, ("tip", "note", "warning", ""), strict=True))
+UNNUMBERED = {"13_atlas": "The atlas"}
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,9 @@ class Claim:
         return SUPPORTED if all(self.holds) else PARTLY if any(self.holds) else NOT_SUPPORTED
 
     def record(self) -> dict[str, str]:
-        """What is kept of it: statement, verdict, criterion and evidence."""
-        texts = {"criterion": self.criterion, "evidence": self.evidence}
+        """What is kept of it: statement, verdict, criterion and evidence, or why there is none."""
+        why = f"not tested because {self.not_tested}; " if self.not_tested else ""
+        texts = {"criterion": self.criterion, "evidence": why + self.evidence}
         return {"statement": self.statement, "verdict": self.verdict, **texts}
 
     def as_html(self) -> str:
@@ -146,3 +148,47 @@ def claims() -> list[dict]:
         for stamp in stamps()
         for key, claim in stamp["claims"].items()
     ]
+
+
+def place(chapter: str) -> str:
+    """A link to a chapter.
+
+    Parameters
+    ----------
+    chapter
+        The name of its file, which begins with its number.
+
+    Returns
+    -------
+    str
+        HTML: "Chapter 4"; "The atlas" for the one without a number.
+    """
+    name = UNNUMBERED.get(chapter, f"Chapter {int(chapter[:2])}")
+    return f'<a href="{chapter}.html">{name}</a>'
+
+
+def as_list(chosen: Iterable[Mapping[str, str]], opened: bool = False) -> str:
+    """Claims one below the other, for the pages that list those of many chapters.
+
+    Parameters
+    ----------
+    chosen
+        Of `claims`.
+    opened
+        Whether the evidence is seen, and where each was tested; else it is folded under the
+        criterion.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    items = (
+        f'<li class="{CSS_CLASSES[each["verdict"]]}"><strong>{each["verdict"].capitalize()}</strong> '
+        f"{escape(each['statement'])}"
+        + (f" {place(each['chapter'])}" if opened else "")
+        + f"<details{' open' * opened}><summary><strong>Criterion:</strong> {escape(each['criterion'] or 'none')}"
+        f"</summary><p>{escape(each['evidence'])}</p></details></li>"
+        for each in chosen
+    )
+    return f'<ul class="ddr-claims">{"".join(items)}</ul>'

@@ -41,6 +41,11 @@ class Chapter:
         return self.path.stem
 
     @property
+    def title(self) -> str:
+        """Its heading, without a number."""
+        return self.notebook.cells[0].source.partition("\n")[0].lstrip("# ")
+
+    @property
     def sums_up(self) -> bool:
         """Whether it says what the others found (metadata `ddr: {"after": "all"}`); runs last."""
         return self.notebook.metadata.get("ddr", {}).get("after") == "all"

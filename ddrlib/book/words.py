@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from ddrlib.measure.intervals import Interval, decimals
+
+SUPERSCRIPTS = str.maketrans("+-0123456789", "⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def listed(numbers: Iterable[float], others: Iterable[float] = ()) -> str:
@@ -65,6 +68,29 @@ def _ends(texts: list[str]) -> str:
     """The first and the last of sorted texts; a dash would be lost beside a minus."""
     joint = " to " if any(text.startswith("-") for text in texts) else "–"
     return joint.join(dict.fromkeys((texts[0], texts[-1]))) if texts else "none"
+
+
+def powers(text: str) -> str:
+    """A text with its numbers written as people write them: 2 × 10⁻⁷ for 2e-07.
+
+    Parameters
+    ----------
+    text
+        With numbers such as `format(x, ".0e")` gives.
+
+    Returns
+    -------
+    str
+        0 for 0e+00.
+    """
+
+    def written(found: re.Match[str]) -> str:
+        number, exponent = found.groups()
+        return (
+            f"{number} × 10{str(int(exponent)).translate(SUPERSCRIPTS)}" if float(number) else "0"
+        )
+
+    return re.sub(r"\b(\d(?:\.\d+)?)e([+-]\d+)\b", written, text)
 
 
 def words(names: Iterable[str]) -> str:
