@@ -45,7 +45,7 @@ PACKAGES = ("ddrlib", *COMPUTING, "papermill", "jupyter-book")
 
 
 def check_installation() -> None:
-    """DDRError where the library cannot work: on Windows, and without the data beside it."""
+    """Raise DDRError where the library cannot work: on Windows, and without the data beside it."""
     try:
         import fcntl  # noqa: F401
         import resource  # noqa: F401
@@ -175,8 +175,8 @@ def spread(
 
     `scheduler` is the address of a Dask scheduler whose workers see the same files: they work side
     by side, and what a lost one was at is begun again by another. None is this process, one item
-    after another. With a scheduler the function and its items are sent by cloudpickle. DDRError
-    where Dask is not installed or its scheduler not reached.
+    after another. With a scheduler the function and its items are sent by cloudpickle. Raises
+    DDRError where Dask is not installed or its scheduler not reached.
     """
     if scheduler is None:
         yield from ((i, function(item)) for i, item in enumerate(items))

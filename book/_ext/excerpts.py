@@ -13,6 +13,7 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.application import Sphinx
 
+INLINE = re.compile(r"</?(?:a|b|code|em|i|small|span|strong|sub|sup)\b[^>]*>")  # parts of words
 TAGS = re.compile(r"<(style|script).*?</\1>|<[^>]*>", re.DOTALL)
 
 
@@ -27,13 +28,13 @@ def texts_of(doctree: nodes.document) -> dict[str, str]:
 
 def _words(node: nodes.Node) -> str:
     if isinstance(node, nodes.raw):
-        return f"{TAGS.sub(' ', node.astext())} "
+        return f"{TAGS.sub(' ', INLINE.sub('', node.astext()))} "
     if isinstance(node, nodes.literal_block):
         return ""
     if isinstance(node, nodes.Text):
         return node.astext()
-    block = " " if isinstance(node, nodes.Element) and not isinstance(node, nodes.Inline) else ""
-    return block.join(
+    within = "" if isinstance(node, nodes.TextElement) else " "
+    return within.join(
         _words(child) for child in node.children if not isinstance(child, nodes.section)
     )
 

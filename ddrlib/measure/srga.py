@@ -121,7 +121,7 @@ def _fit(scores: np.ndarray) -> GGD:
 
 
 def inliers(values: np.ndarray) -> np.ndarray:
-    """Which values (n,) lie less than 5 standard deviations from the mean, both of all of them."""
+    """Which values (n,) lie less than 5 standard deviations of all values from the mean of all."""
     from_mean = values - values.mean()
     return np.abs(from_mean) < OUTLIER * np.sqrt(from_mean @ from_mean / len(values))
 

@@ -65,6 +65,6 @@ def any_process(flag: bool, device: torch.device) -> bool:
 
 
 def wait_for_all() -> None:
-    """Until every process is here."""
+    """Wait until every process is here."""
     if world_size() > 1:
         dist.barrier()
