@@ -192,7 +192,7 @@ def networks(as_json: bool) -> None:
 @cli.command()
 @atlas_options
 def atlas(networks: tuple[str, ...], folder: Path, store: Path, device: str) -> None:
-    """Measure the published networks of chapter 13 that are here, and keep them in its table.
+    """Measure the published networks of the atlas that are here, and keep them in its table.
 
     All that are not in the table yet, or NETWORKs, anew. What is measured is kept at once; the next
     call goes on.

@@ -26,7 +26,7 @@ class AssumptionChart {
     const { side } = this;
     const [low, high] = [Math.min(...cells), Math.max(...cells)];
     const word = { "font-size": 6, "text-anchor": "middle", fill: "currentColor" };
-    this.svg.replaceChildren(...cells.flatMap((v, i) => {
+    const squares = cells.map((v, i) => {
       const [x, y] = [(i % GRID) * side, 100 - side - Math.floor(i / GRID) * side];
       const light = (v - low) / (high - low || 1);
       return [
@@ -34,12 +34,13 @@ class AssumptionChart {
         svgElement("text", { x: x + side / 2, y: y + side / 2 + 2, "font-size": 5.5, "text-anchor": "middle",
           fill: light > 0.5 ? "#000" : "#fff" }, v.toFixed(1)),
       ];
-    }), svgElement("text", { x: 50, y: 107, ...word }, "told blur →"),
+    });
+    this.svg.replaceChildren(...[0, 1].flatMap((k) => squares.map((square) => square[k])), svgElement("text", { x: 50, y: 107, ...word }, "told blur →"),
     svgElement("text", { x: -50, y: -4, transform: "rotate(-90)", ...word }, "told noise →"));
     this.svg.setAttribute("aria-label", `PSNR over what the network is told, from ${low.toFixed(1)} to ${high.toFixed(1)} dB`);
   }
 
-  // A square at the truth, a ring at what is told.
+  // A square at the truth, a ring at what is told; both lie under the numbers.
   mark(truth, told) {
     this.svg.querySelectorAll(".ddr-mark").forEach((node) => node.remove());
     const place = ({ blur, noise }) => [
@@ -47,10 +48,11 @@ class AssumptionChart {
       100 - this.side / 2 - ((100 - this.side) * noise) / this.most.noise,
     ];
     const [[x, y], [cx, cy]] = [truth, told].map(place);
-    const style = { class: "ddr-mark", fill: "none", stroke: "#fff", "stroke-width": 1.2 };
+    const style = { fill: "none", stroke: "#fff", "stroke-width": 1.2 };
     const under = { ...style, stroke: "#000", "stroke-width": 2.4 };
-    this.svg.append(...[under, style].flatMap((look) => [
+    const marks = [under, style].flatMap((look) => [
       svgElement("rect", { x: x - 8, y: y - 8, width: 16, height: 16, ...look }), svgElement("circle", { cx, cy, r: 9, ...look }),
-    ]));
+    ]);
+    this.svg.insertBefore(svgElement("g", { class: "ddr-mark" }, ...marks), this.svg.querySelector("text"));
   }
 }
