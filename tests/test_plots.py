@@ -354,3 +354,14 @@ def test_components_listed_puts_the_most_sorting_of_a_group_first():
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["X", "c", "a", "Y", "b"]
     assert ax.lines[0].get_xdata().tolist() == pytest.approx([0.65, 0.75])
     assert [text.get_text() for text in fig.legends[0].get_texts()] == ["degradation", "content"]
+
+
+def test_rows_of_pictures_stand_as_close_as_columns():
+    """Long names beside and above them are broken, and take no room between."""
+    rows = {f"is blur4+noise{k}": torch.rand(4, 3, 8, 8) for k in range(4)}
+    fig = maps.pictures(rows, ["as blur4+noise20"] * 4)
+    fig.canvas.draw()
+    boxes = [ax.get_window_extent() for ax in fig.axes]
+    across, down = boxes[1].x0 - boxes[0].x1, boxes[0].y0 - boxes[4].y1
+    assert 0 < down < across + 0.1 * boxes[0].height
+    assert fig.axes[0].get_title() == "as blur4\n+noise20"
