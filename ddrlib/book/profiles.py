@@ -41,11 +41,6 @@ class Chapter:
         return self.path.stem
 
     @property
-    def title(self) -> str:
-        """Its heading, without a number."""
-        return self.notebook.cells[0].source.partition("\n")[0].lstrip("# ")
-
-    @property
     def sums_up(self) -> bool:
         """Whether it says what the others found (metadata `ddr: {"after": "all"}`); runs last."""
         return self.notebook.metadata.get("ddr", {}).get("after") == "all"
@@ -60,6 +55,20 @@ def read_chapters(book: Path = BOOK) -> list[Chapter]:
     if not chapters:
         raise DDRError(f"{book} holds no chapter (NAME.ipynb): is the repository complete?")
     return sorted(chapters, key=lambda chapter: chapter.sums_up)
+
+
+def titles() -> dict[str, str]:
+    """What the chapters of the book are called.
+
+    Returns
+    -------
+    dict of str to str
+        By the name of the file: its heading, without a number.
+    """
+    return {
+        chapter.name: chapter.notebook.cells[0].source.partition("\n")[0].lstrip("# ")
+        for chapter in read_chapters()
+    }
 
 
 def _read_chapter(path: Path) -> Chapter:
