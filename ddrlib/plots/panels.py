@@ -80,10 +80,9 @@ def legend(
             own.remove()
     names = [literal(label) for label in entries]
     look: dict[str, Any] = {"loc": place, "ncols": min(len(names), columns), "fontsize": "small"}
+    # Dots of a map are too small to tell their colours apart.
     for handle in fig.legend([*entries.values()], names, **look).legend_handles:
-        if isinstance(
-            handle, PathCollection
-        ):  # dots of a map are too small to tell their colours apart
+        if isinstance(handle, PathCollection):
             handle.set(sizes=[40], alpha=1)
 
 
