@@ -20,7 +20,7 @@ from test_features import expected, images, toy  # noqa: F401
 from ddrlib.errors import DDRError
 from ddrlib.features import cache as cache_module
 from ddrlib.features import grams
-from ddrlib.features.cache import files_hash, load_arrays, save_arrays
+from ddrlib.features.cache import files_hash, key_of, load_arrays, save_arrays
 from ddrlib.features.grams import gram, layer_grams, subgram
 from ddrlib.files import ROOT
 
@@ -291,3 +291,11 @@ def test_sources_are_hashed_by_many_threads_at_once():
     finally:
         Garbage.alive = False
         gc.set_threshold(*thresholds)
+
+
+def test_keys_tell_apart_what_reads_the_same_when_strung_together():
+    one, same = np.arange(6.0), np.arange(6.0)
+    assert key_of("t", 1, 15.0, one) == key_of("t", 1, 15.0, same)
+    others = [(11, 5.0, one), (1, 15.0, one.reshape(2, 3)), (1, 15.0, one.astype(np.float32))]
+    others += [(1, 15.0, one[::-1]), (one, 1, 15.0), ("1", "15.0", one)]
+    assert len({key_of("t", *parts) for parts in [(1, 15.0, one), *others]}) == 1 + len(others)

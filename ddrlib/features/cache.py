@@ -31,14 +31,14 @@ def files_hash(*paths: Path) -> str:
 
 def key_of(kind: str, *parts: object) -> str:
     """The key of what is made from these parts: a hash of their texts, and of arrays' values."""
-    digest = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        if isinstance(part, np.ndarray):
-            digest.update(f"{part.dtype} {part.shape}".encode())
-            digest.update(np.ascontiguousarray(part).data)
-        else:
-            digest.update(repr(part).encode())
-    return f"{kind}-{digest.hexdigest()}"
+    # One text of all, in which each part ends where it does: 1, 15.0 is not 11, 5.0.
+    found = [_array_text(part) if isinstance(part, np.ndarray) else part for part in parts]
+    return f"{kind}-{hashlib.blake2b(repr(found).encode(), digest_size=16).hexdigest()}"
+
+
+def _array_text(array: np.ndarray) -> str:
+    values = hashlib.blake2b(np.ascontiguousarray(array).data).hexdigest()
+    return f"{array.dtype} {array.shape} {values}"
 
 
 def kept(key: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
