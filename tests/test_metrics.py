@@ -358,3 +358,9 @@ def test_label_purity_of_labels_that_tell_and_of_labels_that_do_not():
         for seed in range(40)
     ]
     assert 0.3 < np.mean(nothing) < 0.7  # p is uniform where there is nothing
+
+
+@pytest.mark.parametrize("measure", [variance_components, permutation_p])
+def test_a_design_that_is_not_balanced_is_refused(measure):
+    with pytest.raises(DDRError, match="not balanced"):
+        measure(gram(toy(4, 3, 1, 1, 1))[:11, :11], 4)

@@ -90,7 +90,7 @@ class TwoWay:
     @classmethod
     def of(cls, gram: np.ndarray, n: int) -> TwoWay:
         """From the centred Gram matrix (k n, k n) of n contents, in one order under k degradations."""
-        k = len(gram) // n
+        k = _degradations(gram, n)
         blocks = np.ascontiguousarray(gram.reshape(k, n, k, n).swapaxes(1, 2))
         across = blocks.sum(axis=(0, 1))
         within = blocks[np.arange(k), np.arange(k)].sum(axis=0)
@@ -127,6 +127,17 @@ class TwoWay:
         return _chi(bd, total - bd, n * self.k, groups)
 
 
+def _degradations(gram: np.ndarray, n: int) -> int:
+    """Under how many degradations each of n contents is."""
+    k, rest = divmod(len(gram), n)
+    if rest:
+        raise DDRError(
+            f"the design is not balanced: {len(gram)} samples, {n} contents; each content has to be "
+            "there under each degradation exactly once"
+        )
+    return k
+
+
 def _quadratic(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """r' M r for each row r."""
     return ((rows @ matrix) * rows).sum(axis=1)
@@ -161,7 +172,7 @@ def permutation_p(gram: np.ndarray, contents: int, n: int = 999, seed: int = 0) 
     DDRError for features that are all equal.
     """
     _check_variance(gram)
-    k = len(gram) // contents
+    k = _degradations(gram, contents)
     unshuffled = np.broadcast_to(np.arange(k)[:, None], (n, k, contents))
     shuffled = np.random.default_rng(seed).permuted(unshuffled, axis=1)
     labels = np.concatenate([unshuffled[:1], shuffled])
