@@ -55,10 +55,13 @@ def test_the_book_lists_all_claims_and_nothing_else(monkeypatch, tmp_path):
     for chapter, kept in {
         "02_b": {"z": verdict},
         "01_a": {"y": verdict},
-        "03_none": {},
+        "03_of_another_form": {"y": verdict, "x": {"statement": "s", "holds": True}},
+        "04_none": {},
     }.items():
         (tmp_path / chapter).mkdir()
         results.write_stamp(tmp_path / chapter, {"chapter": chapter, "claims": kept})
+    (tmp_path / "05_earlier").mkdir()
+    results.write_stamp(tmp_path / "05_earlier", {"chapter": "05_earlier", "results": {}})
     monkeypatch.setenv("DDR_RUN", json.dumps({"executed": str(tmp_path)}))
     assert [found["chapter"] for found in claims.claims()] == ["01_a", "02_b"]
     assert claims.claims()[0] == {"chapter": "01_a", "key": "y", **verdict}

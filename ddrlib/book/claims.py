@@ -23,6 +23,7 @@ SUPPORTED, PARTLY, NOT_SUPPORTED, NOT_TESTED = VERDICTS = (
 )
 # The colours of the admonitions; "not tested" has none.
 CSS_CLASSES = dict(zip(VERDICTS, ("tip", "note", "warning", ""), strict=True))
+KEPT = {"statement", "verdict", "criterion", "evidence"}
 UNNUMBERED = {"13_atlas": "The atlas"}
 
 
@@ -63,8 +64,7 @@ class Claim:
             f'<div class="admonition ddr-claim {CSS_CLASSES[found]}">'
             f'<p class="admonition-title">{title}</p><p>{escape(self.statement)}</p>'
             + (f"<p><strong>Not tested because</strong> {why}</p>" if why else "")
-            + f"<details><summary><strong>Criterion:</strong> {escape(self.criterion or 'none')}"
-            f"</summary><p>{escape(self.evidence)}</p></details></div>"
+            + f"{_folded(self.criterion, self.evidence)}</div>"
         )
 
 
@@ -138,6 +138,8 @@ def as_found(key: str, supported: str, otherwise: str = "") -> str:
 def claims() -> list[dict]:
     """The claims of the chapters that are done, in the order of the book.
 
+    A chapter that kept its claims in another form, as an earlier version did, counts as not run.
+
     Returns
     -------
     list of dict
@@ -146,7 +148,8 @@ def claims() -> list[dict]:
     return [
         {"chapter": stamp["chapter"], "key": key, **claim}
         for stamp in stamps()
-        for key, claim in stamp["claims"].items()
+        if all(claim.keys() == KEPT for claim in stamp.get("claims", {}).values())
+        for key, claim in stamp.get("claims", {}).items()
     ]
 
 
@@ -187,8 +190,15 @@ def as_list(chosen: Iterable[Mapping[str, str]], opened: bool = False) -> str:
         f'<li class="{CSS_CLASSES[each["verdict"]]}"><strong>{each["verdict"].capitalize()}</strong> '
         f"{escape(each['statement'])}"
         + (f" {place(each['chapter'])}" if opened else "")
-        + f"<details{' open' * opened}><summary><strong>Criterion:</strong> {escape(each['criterion'] or 'none')}"
-        f"</summary><p>{escape(each['evidence'])}</p></details></li>"
+        + f"{_folded(each['criterion'], each['evidence'], opened)}</li>"
         for each in chosen
     )
     return f'<ul class="ddr-claims">{"".join(items)}</ul>'
+
+
+def _folded(criterion: str, evidence: str, opened: bool = False) -> str:
+    """A criterion that opens on the evidence, as HTML."""
+    return (
+        f"<details{' open' * opened}><summary><strong>Criterion:</strong> {escape(criterion or 'none')}"
+        f"</summary><p>{escape(evidence)}</p></details>"
+    )
