@@ -62,7 +62,10 @@ def locked(path: Path, busy: str) -> Iterator[None]:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write the file whole or not at all, also beside another thread or process that does."""
+    """Write the file whole or not at all, also beside another thread or process that does.
+
+    DDRError where it cannot be written.
+    """
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     except OSError as error:
@@ -105,7 +108,10 @@ def source_hash(source: str) -> str:
 
 
 def read_yaml(path: Path) -> Any:
-    """The value in a YAML file, or in a JSON file if its name ends in .json; see `parse_yaml`."""
+    """The value in a YAML file, or in a JSON file if its name ends in .json; see `parse_yaml`.
+
+    DDRError where there is no such file, or it is not what it should be: see `parse_yaml`.
+    """
     where = str(path)
     if os.path.exists(path) and not path.is_file():  # a pipe would be waited for
         raise DDRError(f"{where}: is not a regular file")

@@ -37,8 +37,10 @@ def advantage(found: pd.DataFrame, method: str, other: str) -> Interval:
 
     Parameters
     ----------
-    found, method, other
-        As `Trial.few_shot` or `Trial.zero_shot` gives it, or some of its rows; methods in it.
+    found
+        As `Trial.few_shot` or `Trial.zero_shot` gives it, or some of its rows.
+    method, other
+        Methods in it.
 
     Returns
     -------
@@ -56,8 +58,10 @@ def type_accuracy(labels: pd.DataFrame, predicted: np.ndarray) -> Interval:
 
     Parameters
     ----------
-    labels, predicted
-        The table of the N images, with the columns `reference` and `type`; types (N,).
+    labels
+        The table of the N images, with the columns `reference` and `type`.
+    predicted : ndarray
+        (N,), types.
 
     Returns
     -------
@@ -72,8 +76,10 @@ def confusion(labels: pd.DataFrame, predicted: np.ndarray) -> pd.DataFrame:
 
     Parameters
     ----------
-    labels, predicted
-        The table of the N images, with the column `type`; types (N,).
+    labels
+        The table of the N images, with the column `type`.
+    predicted : ndarray
+        (N,), types.
 
     Returns
     -------

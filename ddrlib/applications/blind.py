@@ -18,7 +18,10 @@ from ddrlib.zoo.network import Network
 
 
 def blur_then_noise(blur: float, noise: float) -> Degradation:
-    """Blur of this sigma in HR pixels, then noise of this sigma of 255; 0 leaves a step out."""
+    """Blur of this sigma in HR pixels, then noise of this sigma of 255; 0 leaves a step out.
+
+    DDRError for a sigma out of range.
+    """
     steps = (Blur, blur), (Noise, noise)
     return Degradation(tuple(kind(sigma) for kind, sigma in steps if sigma))
 
@@ -53,13 +56,20 @@ def grid(blurs: Sequence[float], noises: Sequence[float]) -> list[Degradation]:
 
     Parameters
     ----------
-    blurs, noises
-        Sigmas in HR pixels, 0 to 16, and of 255, 0 to 255.
+    blurs
+        Sigmas in HR pixels, 0 to 16.
+    noises
+        Sigmas of 255, 0 to 255.
 
     Returns
     -------
     list of Degradation
         The noises of the first blur first.
+
+    Raises
+    ------
+    DDRError
+        For a sigma out of range.
     """
     return [blur_then_noise(blur, noise) for blur in blurs for noise in noises]
 
@@ -84,6 +94,11 @@ def under_each(
         (n k, 3, H / scale, W / scale), RGB in [0, 1].
     applied : list of Degradation
         That of each image.
+
+    Raises
+    ------
+    DDRError
+        As `degrade` does.
     """
     lr = torch.cat([degrade(truth, degradation, scale) for degradation in degradations])
     return lr, [degradation for degradation in degradations for _ in truth]
@@ -113,6 +128,11 @@ def embed(
     -------
     Tensor
         (N, E), on the CPU.
+
+    Raises
+    ------
+    DDRError
+        Where an oracle would have to know of other steps than blur and noise.
     """
 
     def run(module: Any, batch: Tensor, **rows: Tensor) -> Tensor:

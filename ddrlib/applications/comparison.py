@@ -49,6 +49,12 @@ def compare(
     DataFrame
         Columns method, seed, blur (sigma in HR pixels), noise (sigma of 255), content (0 to n - 1),
         psnr (dB) and ssim; bicubic interpolation has seed -1.
+
+    Raises
+    ------
+    DDRError
+        For networks of different scales, which do not see the same images, and where an oracle would
+        have to know of other steps than blur and noise.
     """
     scales = {network.scale for seeds in networks.values() for network in seeds.values()}
     if len(scales) != 1:
@@ -79,8 +85,10 @@ def gains(table: pd.DataFrame, baseline: str, measure: str = "psnr") -> pd.DataF
     ----------
     table
         As `compare` gives it.
-    baseline, measure
-        The method that the others are held against; in "psnr" or "ssim".
+    baseline
+        The method that the others are held against.
+    measure
+        "psnr" or "ssim".
 
     Returns
     -------
@@ -131,8 +139,10 @@ def share(gain: pd.Series, whole: pd.Series) -> Interval | None:
 
     Parameters
     ----------
-    gain, whole
-        Columns of `gains`, of one baseline: the part, and what it is a part of.
+    gain
+        A column of `gains`: the part.
+    whole
+        Another one, of the same baseline.
 
     Returns
     -------

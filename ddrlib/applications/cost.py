@@ -20,8 +20,10 @@ class Cost(NamedTuple):
 
     Attributes
     ----------
-    trained, frozen : int
-        Parameters; constants, above all the weights of another network's trunk.
+    trained : int
+        Parameters.
+    frozen : int
+        Constants, above all the weights of another network's trunk.
     multiply_adds : int
         Of one forward pass.
     milliseconds : list of float

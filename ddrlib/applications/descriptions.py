@@ -48,6 +48,11 @@ def describers(
     -------
     dict of str to callable
         Each maps images (3, H, W), RGB in [0, 1], of any sizes, to rows (N, d).
+
+    Raises
+    ------
+    DDRError
+        For fewer than one layer.
     """
 
     def pooled(network: Network) -> Describe:
@@ -60,7 +65,10 @@ def describers(
 
 
 def spread_layers(network: Network, n: int) -> list[str]:
-    """n blocks of the network's trunk, evenly spread, the last the deepest; all if it has fewer."""
+    """n blocks of the network's trunk, evenly spread, the last the deepest; all if it has fewer.
+
+    DDRError for an `n` below 1.
+    """
     if n < 1:
         raise DDRError(f"{n} layers: pool one at least, the deepest")
     ends = np.linspace(0, len(network.trunk), min(n, len(network.trunk)) + 1)[1:]

@@ -51,6 +51,11 @@ def edit(
     DataFrame
         n k^2 rows with the columns true and given (texts of the degradations), content (0 to n - 1)
         and psnr (dB).
+
+    Raises
+    ------
+    DDRError
+        Where an oracle would have to know of other steps than blur and noise.
     """
     lr = {at: degrade(truth, at, network.scale) for at in degradations}
     n = len(truth)
@@ -91,13 +96,20 @@ def readable(embeddings: np.ndarray, degree: np.ndarray, content: np.ndarray) ->
     ----------
     embeddings : ndarray
         (N, E).
-    degree, content : ndarray
-        (N,), such as the sigma of a blur, and labels; two different ones of each at least.
+    degree : ndarray
+        (N,), such as the sigma of a blur; two different ones at least.
+    content : ndarray
+        (N,), labels; two different ones at least.
 
     Returns
     -------
     Interval
         1 or less, over contents; 0 where the mean degree would do as well.
+
+    Raises
+    ------
+    DDRError
+        Where there are fewer than two contents or degrees.
     """
     contents = np.unique(content)
     if len(contents) < 2 or np.ptp(degree) == 0:

@@ -18,6 +18,8 @@ def type_head(kind: str = "linear") -> Pipeline:
 
     Linear is discriminant analysis with the covariances shrunk as Ledoit and Wolf (2004) have it:
     few examples of many features need that, and there is nothing to tune. The SVM's kernel is RBF.
+
+    DDRError for another word.
     """
     linear = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
     heads = {"linear": linear, "svm": SVC(C=10)}
@@ -36,6 +38,8 @@ class Identifier:
 
     It learns from features (N, d) and their labels, a row with `type` and `level` for each; `head`
     is that of `type_head`.
+
+    DDRError for another head.
     """
 
     def __init__(self, features: np.ndarray, labels: pd.DataFrame, head: str = "linear") -> None:

@@ -31,7 +31,10 @@ class Split(NamedTuple):
 
     Attributes
     ----------
-    learned, tested : ndarray
+    learned : ndarray
+        In the order in which they were drawn.
+    tested : ndarray
+        All others.
     """
 
     learned: np.ndarray
@@ -45,8 +48,10 @@ def random_splits(labels: pd.DataFrame, n: int, learned: int, seed: int = 0) -> 
     ----------
     labels
         With the column `reference`.
-    n, learned
-        How many splits; how many references to learn from in each, fewer than there are.
+    n
+        How many splits.
+    learned
+        How many references to learn from, fewer than there are.
     seed
         Seed of the splits.
 
@@ -54,6 +59,11 @@ def random_splits(labels: pd.DataFrame, n: int, learned: int, seed: int = 0) -> 
     -------
     list of Split
         The references in the order in which they were drawn.
+
+    Raises
+    ------
+    DDRError
+        Where no reference is left for a test.
     """
     references = np.unique(labels.reference)
     if learned >= len(references):
@@ -102,6 +112,11 @@ class Trial:
         -------
         DataFrame
             Columns split, method, shots, reference and accuracy (0 to 1).
+
+        Raises
+        ------
+        DDRError
+            For another head.
         """
         types = self.labels.type
 
@@ -192,6 +207,11 @@ class Trial:
         -------
         dict of (str, str) to ndarray
             By method and head: (N,), types.
+
+        Raises
+        ------
+        DDRError
+            For another head.
         """
         types, references = self.labels.type, self.labels.reference
         cv = GroupKFold(min(FOLDS, references.nunique()))

@@ -56,6 +56,11 @@ def distorted_set(
         (N, 3, H, W), RGB in [0, 1], type by type, degree by degree.
     labels : DataFrame
         N rows with the columns type, level (from 1) and reference (0 to n - 1).
+
+    Raises
+    ------
+    DDRError
+        For an unknown type, and a degree out of range.
     """
     distorted, labels = [], []
     for kind, degrees in types.items():
@@ -79,6 +84,11 @@ def overview(labels: pd.DataFrame, levels: Sequence[int]) -> pd.DataFrame:
     -------
     DataFrame
         Row numbers, levels down and types across; types without all of the levels are left out.
+
+    Raises
+    ------
+    DDRError
+        Where that leaves no type.
     """
     first = labels[labels.reference == labels.reference.iloc[0]].reset_index(names="row")
     table = first.pivot_table(index="level", columns="type", values="row", aggfunc="first")

@@ -112,6 +112,11 @@ def verdict_of(key: str) -> str:
     -------
     str
         One of `VERDICTS`.
+
+    Raises
+    ------
+    KeyError
+        For a claim that was not made yet.
     """
     return kept_claims()[key]["verdict"]
 
@@ -123,14 +128,20 @@ def as_found(key: str, supported: str, otherwise: str = "") -> str:
     ----------
     key
         That of a claim made before.
-    supported, otherwise
-        Said where this run supports it; where it does not, or in part only, or where it could not be
-        tested.
+    supported
+        Said where this run supports it.
+    otherwise
+        Said where it does not, or in part only, or where it could not be tested.
 
     Returns
     -------
     str
         One of the two.
+
+    Raises
+    ------
+    KeyError
+        For a claim that was not made yet.
     """
     return supported if verdict_of(key) == SUPPORTED else otherwise
 

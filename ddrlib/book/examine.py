@@ -97,7 +97,10 @@ def report(
     scheduler: str | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Ask each network, on the same patches; those of Dask workers where there is a `scheduler`."""
+    """Ask each network, on the same patches; those of Dask workers where there is a `scheduler`.
+
+    DDRError as opening, measuring and `spread` do.
+    """
     began = time.monotonic()
     sources = list(dict.fromkeys(sources))
     networks, size = question.opened(sources)

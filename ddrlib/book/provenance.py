@@ -44,6 +44,13 @@ def show_figure(fig: Figure, name: str, alt: str, caption: str = "", **made_by: 
     **made_by
         What the figure depends on, by name (`networks=`, `contents=`, `seeds=`, `images=` ...):
         networks are recorded with their weights' SHA-256, pictures with their hash.
+
+    Raises
+    ------
+    ValueError
+        Where `ddr run` finds the name twice in a chapter.
+    DDRError
+        Where the files cannot be written.
     """
     from matplotlib import pyplot
 
@@ -69,6 +76,11 @@ def keep_preview(fig: Figure) -> None:
     ----------
     fig : matplotlib.figure.Figure
         About twice as wide as high. It is closed.
+
+    Raises
+    ------
+    DDRError
+        Where the file cannot be written.
     """
     from matplotlib import pyplot
 
@@ -92,6 +104,13 @@ def show_table(table: pd.DataFrame, name: str, caption: str, **made_by: Any) -> 
         Read above the table.
     **made_by
         As `show_figure` takes it.
+
+    Raises
+    ------
+    ValueError
+        Where `ddr run` finds the name twice in a chapter.
+    DDRError
+        Where the files cannot be written.
     """
     run = Run.current()
     path = _keep(run, f"{name}.csv", as_csv(table))

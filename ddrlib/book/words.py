@@ -15,9 +15,10 @@ def listed(numbers: Iterable[float], others: Iterable[float] = ()) -> str:
 
     Parameters
     ----------
-    numbers, others
-        Those that are listed; what they are compared with in the same sentence, which counts for the
-        decimals too.
+    numbers
+        Those that are listed.
+    others
+        What they are compared with in the same sentence, which counts for the decimals too.
 
     Returns
     -------
@@ -34,8 +35,10 @@ def span(numbers: Iterable[float], others: Iterable[float] = ()) -> str:
 
     Parameters
     ----------
-    numbers, others
-        As in `listed`.
+    numbers
+        Those that are meant.
+    others
+        What they are compared with in the same sentence, which counts for the decimals too.
 
     Returns
     -------
@@ -115,8 +118,10 @@ def beside(found: Interval, other: Interval) -> str:
 
     Parameters
     ----------
-    found, other
-        The one that the sentence is about, and the one that it is compared with.
+    found
+        The one that the sentence is about.
+    other
+        The one that it is compared with.
 
     Returns
     -------

@@ -48,7 +48,10 @@ logger = logging.getLogger(__name__)
 
 
 def load_image(path: str | Path) -> Tensor:
-    """An image file as (3, H, W), sRGB, float32 in [0, 1], upright; the log says what was done."""
+    """An image file as (3, H, W), sRGB, float32 in [0, 1], upright; the log says what was done.
+
+    DDRError as `read_pixels` does.
+    """
     pixels, changes = read_pixels(Path(path))
     if changes:
         _say_once(f"{path}: {', '.join(changes)}")

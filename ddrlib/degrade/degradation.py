@@ -182,7 +182,9 @@ def downsample(images: Tensor, scale: int = 4) -> Tensor:
 
 
 def upsample(images: Tensor, scale: int = 4) -> Tensor:
-    """Enlarge images by bicubic interpolation, clamped to [0, 1]; with a = -0.5, as in Pillow.
+    """Enlarge images by bicubic interpolation, clamped to [0, 1].
+
+    As Pillow does it (Keys, IEEE TASSP 1981, with a = -0.5).
 
     Parameters
     ----------

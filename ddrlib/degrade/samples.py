@@ -85,6 +85,12 @@ class Samples(Design):
         -------
         Samples
             In the order of `degradations`, and within each in that of the patches.
+
+        Raises
+        ------
+        DDRError
+            For fewer than two patches, fewer than two degradations or two equal ones, and as
+            `degrade` does.
         """
         names = tuple(str(parse(degradation)) for degradation in degradations)
         if len(patches) < 2 or len(names) < 2 or len(set(names)) < len(names):
@@ -112,6 +118,11 @@ class Samples(Design):
         -------
         Tensor
             (n, 3, H / scale, W / scale), RGB in [0, 1], in the order of the patches.
+
+        Raises
+        ------
+        DDRError
+            For a degradation that the samples do not have.
         """
         first = self.first(degradation)
         return self.images[first : first + self.n]

@@ -126,6 +126,11 @@ def super_resolve(
     -------
     Tensor
         (N, 3, scale H, scale W), RGB clipped to [0, 1], on the CPU.
+
+    Raises
+    ------
+    DDRError
+        For a device that is unknown or not there.
     """
 
     def restore(module: nn.Module, batch: Tensor, **rows: Tensor) -> Tensor:

@@ -28,9 +28,10 @@ def psnr(images: Tensor, truth: Tensor) -> Tensor:
 
     Parameters
     ----------
-    images, truth : Tensor
-        (N, C, H, W), any number of channels, of which images are clipped to [0, 1]; H and W more than
-        8, of which 4 pixels at each side do not count.
+    images : Tensor
+        (N, C, H, W), any number of channels; clipped to [0, 1].
+    truth : Tensor
+        (N, C, H, W), in [0, 1]; H and W more than 8, of which 4 pixels at each side do not count.
 
     Returns
     -------
@@ -58,6 +59,8 @@ def gain_on_bicubic(restored: Tensor, images: Tensor, truth: Tensor) -> Gain:
     `images` (N, 3, H, W) are of low resolution; `restored`, what a network makes of them, and
     `truth` are (N, 3, scale H, scale W). Luma is that of ITU-R BT.601, from 0 to 1. On the narrower
     scale of MATLAB's `rgb2ycbcr` every PSNR is 1.32 dB higher and gains are the same.
+
+    DDRError for images that do not fit each other.
     """
     interpolated = upsample(images, truth.shape[-1] // images.shape[-1])
     weights = truth.new_tensor(LUMA).view(1, 3, 1, 1)

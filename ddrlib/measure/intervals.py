@@ -148,6 +148,11 @@ def spearman(x: np.ndarray, y: np.ndarray, within: bool = False) -> Interval:
     -------
     Interval
         From -1 to 1, 0 for constants; its `n` is N.
+
+    Raises
+    ------
+    DDRError
+        For arrays of different shapes.
     """
     x, y = np.asarray(x), np.asarray(y)
     if x.shape != y.shape:

@@ -100,6 +100,11 @@ class Layer(Design):
         -------
         Layer
             Of these degradations.
+
+        Raises
+        ------
+        DDRError
+            For a degradation that the layer does not have, and more contents than it has.
         """
         n = self.n if n is None else n
         if not 1 <= n <= self.n:
@@ -164,7 +169,7 @@ class Layer(Design):
         return permutation_p(self.gram, self.n)
 
     def srga(self, degradation: str) -> Interval:
-        """SRGA (`ddrlib.measure.srga`) of a degradation against the layer's first one.
+        """SRGA (Liu et al., IEEE TPAMI 2023; `ddrlib.measure.srga`) of a degradation against the first.
 
         Signs of components, which matter a little, are those of `ddrlib.measure.projection.pca`.
 
@@ -177,6 +182,11 @@ class Layer(Design):
         -------
         Interval
             0 or more; 0 where the fitted distributions are the same.
+
+        Raises
+        ------
+        DDRError
+            For a degradation that the layer does not have.
         """
         components = min(COMPONENTS, self.n - 1)
         reference, test = (
@@ -211,6 +221,11 @@ def layers_of(
     -------
     list of Layer
         In order of depth.
+
+    Raises
+    ------
+    DDRError
+        As `ddrlib.features.grams.layer_grams` does.
     """
     found = layer_grams(network, samples.images, layers, device=device, progress=progress)
     of = samples.n, samples.degradations

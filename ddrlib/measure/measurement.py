@@ -82,6 +82,11 @@ class Measurement:
         -------
         dict of str to Interval
             By degradation; 0 or more each.
+
+        Raises
+        ------
+        DDRError
+            For a layer that was not measured.
         """
         return {name: self[layer].srga(name) for name in self.degradations[1:]}
 
@@ -98,6 +103,11 @@ class Measurement:
         -------
         dict
             network, n, degradations, seeds, perplexity, and layers, a dictionary for each.
+
+        Raises
+        ------
+        DDRError
+            For a layer that was not measured.
         """
         record = {
             "network": self.network,
@@ -158,6 +168,12 @@ def measure(
     -------
     Measurement
         Its layers in order of depth.
+
+    Raises
+    ------
+    DDRError
+        For fewer than two contents or degradations, no seed, a perplexity below 1, and as
+        `ddrlib.features.grams.layer_grams` does.
     """
     if not 1 <= seeds <= MOST_SEEDS:
         raise DDRError(f"{seeds} t-SNE seeds: measuring needs 1 to {MOST_SEEDS:,}")

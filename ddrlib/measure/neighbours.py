@@ -19,6 +19,8 @@ def knn_hits(gram: np.ndarray, labels: np.ndarray, k: int = 10) -> np.ndarray:
     each sample its own unit (Zelnik-Manor and Perona, "Self-tuning spectral clustering", NIPS 2004,
     section 2). By the plain distance in so many dimensions the samples close to the mean, in SR
     networks the blurred ones, would be everybody's neighbours (hubs), however clear the groups.
+
+    DDRError for a `k` out of range.
     """
     return (labels[_neighbours(gram, k)] == labels[:, None]).mean(axis=1)
 
@@ -42,8 +44,10 @@ class LabelPurity(NamedTuple):
 
     Attributes
     ----------
-    value, chance : float
-        The purity, 0 to 1, and its mean over shuffled labels.
+    value : float
+        The purity, 0 to 1.
+    chance : float
+        Its mean over shuffled labels.
     p : float
         p of the permutation test, 1 / (1 + n) to 1 for n shuffles.
     """
@@ -61,15 +65,24 @@ def label_purity(gram: np.ndarray, labels: np.ndarray, n: int = 999, seed: int =
 
     Parameters
     ----------
-    gram, labels : ndarray
-        (N, N), a centred Gram matrix; (N,).
-    n, seed
-        How many shuffles, and their seed.
+    gram : ndarray
+        (N, N), a centred Gram matrix.
+    labels : ndarray
+        (N,).
+    n
+        How many shuffles.
+    seed
+        Seed of the shuffles.
 
     Returns
     -------
     LabelPurity
         Its p is 1 / (1 + n) or more.
+
+    Raises
+    ------
+    DDRError
+        For a `k` out of range.
     """
     neighbours = _neighbours(gram, PURITY_OF)
     rng = np.random.default_rng(seed)

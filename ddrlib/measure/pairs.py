@@ -47,6 +47,11 @@ class Pairs:
         -------
         Interval
             A share, 1 or less; 0 on average where degradation has no effect.
+
+        Raises
+        ------
+        KeyError
+            For equal numbers, and one that is out of range.
         """
         return self._mean_component([(min(i, j), max(i, j))])
 

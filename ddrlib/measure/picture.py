@@ -89,6 +89,11 @@ def look_beyond(
     -------
     Picture
         The layer, and the rest of it.
+
+    Raises
+    ------
+    DDRError
+        For an unknown layer, and one that does not give a finite row for each image.
     """
     features = extract(network, samples.images, [layer], device=device)[layer]
     return Picture.of(layer, features, samples)

@@ -104,6 +104,11 @@ def respond(network: Network, samples: Samples, device: str | torch.device = "au
     -------
     Response
         With a layer for each of `PLACES`.
+
+    Raises
+    ------
+    DDRError
+        For a layer that does not give a finite row for each image.
     """
     truth, images = samples.patches.images, samples.images
     key = key_of(

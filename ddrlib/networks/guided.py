@@ -69,6 +69,8 @@ class GuidedSRResNet(SRResNet):
     "learned": the same trunk, trained end to end with the rest: no DDR, same capacity. "oracle":
     the true degradation, given to `forward`. `modulation` is "affine" (`AffineBlock`) or "style"
     (`StyleBlock`).
+
+    DDRError for another guide or modulation.
     """
 
     guides: ClassVar = ("frozen", "learned", "oracle")
@@ -120,7 +122,10 @@ class GuidedSRResNet(SRResNet):
         )
 
     def guide_from(self, network: SRResNet) -> None:
-        """Take the trunk of a network of the same size as the source of the embedding."""
+        """Take the trunk of a network of the same size as the source of the embedding.
+
+        DDRError for a network whose trunk has other weights.
+        """
         own = dict(self.trunk.named_buffers())
         state, parts = network.state_dict(), ("conv_first.", "body.")
         given = {key: value for key, value in state.items() if key.startswith(parts)}
@@ -149,6 +154,8 @@ class GuidedSRResNet(SRResNet):
 
         The oracle takes it from the degradation (N, 2), blur in HR pixels and noise of 255; others
         do not use that.
+
+        DDRError where the oracle is not given the degradation.
         """
         if self.guide == "frozen":
             return self.encoder((self.trunk(x) - self.mean) / self.std)

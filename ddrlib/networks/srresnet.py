@@ -47,8 +47,10 @@ class SRResNet(Trunk):
 
     Parameters
     ----------
-    channels, blocks
-        Of the feature maps; residual blocks in the trunk.
+    channels
+        Channels of the feature maps, 64 in the paper.
+    blocks
+        Residual blocks in the trunk, 16 in the paper.
     global_residual
         Add the bilinearly upsampled input to the output ("wGR"), so that the trunk only has to find
         what interpolation misses; without ("woGR") it must carry the whole image. That one addition

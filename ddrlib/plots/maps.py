@@ -138,8 +138,10 @@ def embedding_maps(maps: Mapping[str, np.ndarray], degrees: Mapping[str, np.ndar
 
     Parameters
     ----------
-    maps, degrees
-        By method, points (N, 2); by name and unit, the degrees (N,).
+    maps
+        By method: points (N, 2).
+    degrees
+        By name and unit: the degrees (N,).
 
     Returns
     -------

@@ -98,8 +98,10 @@ def gain_bars(intervals: Mapping[str, Interval], gains: pd.DataFrame) -> Figure:
 
     Parameters
     ----------
-    intervals, gains
-        By method, in dB; as `ddrlib.applications.comparison.gains` gives it, with a column for each.
+    intervals
+        By method, in dB.
+    gains
+        As `ddrlib.applications.comparison.gains` gives it, with a column for each of them.
 
     Returns
     -------
@@ -124,9 +126,10 @@ def trainings(values: pd.DataFrame, controls: Mapping[str, Mapping[str, float]])
 
     Parameters
     ----------
-    values, controls
-        Columns kind, measure, value; by measure, named values, drawn as lines that a network is held
-        against.
+    values
+        Columns kind, measure, value.
+    controls
+        By measure: named values, drawn as lines that a network is held against.
 
     Returns
     -------

@@ -26,6 +26,8 @@ def train_from_config(
     Paper-size runs are left for a GPU unless `only`, a shell pattern on the names of networks, is
     given. Run again, it goes on where it stopped; `minutes` is the time there is. A run that fails
     does not keep the others from running; the failures are raised together at the end.
+
+    DDRError for a configuration or a pattern that does not fit, and where a run failed.
     """
     configs = read_configs(path)
     if minutes is not None and not minutes >= 0:

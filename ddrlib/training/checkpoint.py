@@ -28,7 +28,10 @@ def save_checkpoint(folder: Path, state: dict) -> None:
 
 
 def load_checkpoint(folder: Path, shipped: Path | None = None) -> dict | None:
-    """The newest undamaged checkpoint in `folder`, else `shipped`, on the CPU; None without any."""
+    """The newest undamaged checkpoint in `folder`, else `shipped`, on the CPU; None without any.
+
+    DDRError where a file of that name is no regular file.
+    """
     for path in filter(None, (folder / CURRENT, folder / PREVIOUS, shipped)):
         if not path.exists():
             continue

@@ -57,7 +57,10 @@ def _within(low: float, high: float, default: float) -> Any:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """One training run. Fields left out take the value of `SIZES[size]`, then the default here."""
+    """One training run. Fields left out take the value of `SIZES[size]`, then the default here.
+
+    DDRError for a value that is not one of its choices or not within its bounds.
+    """
 
     name: str  # of the network it makes, data/networks/NAME.safetensors
     size: str = _one_of(*SIZES)
@@ -188,6 +191,8 @@ def read_configs(path: str | Path) -> list[TrainingConfig]:
     """The runs of a YAML file, in order of priority; everything is checked before anything runs.
 
     A run that is listed twice counts where it comes first.
+
+    DDRError for a file that is not such a configuration, with the place.
     """
     content = read_yaml(Path(path))
     if not isinstance(content, dict):

@@ -156,13 +156,20 @@ def read_log(name: str, folder: Path = NETWORKS) -> pd.DataFrame:
 
     Parameters
     ----------
-    name, folder
-        Of the network, and of its card; the log is in `logs` there.
+    name
+        Of the network.
+    folder
+        That of its card; the log is in `logs` there.
 
     Returns
     -------
     DataFrame
         Columns iteration, layer ("" for the whole network), measure and value.
+
+    Raises
+    ------
+    DDRError
+        Where there is no such log, or it is damaged.
     """
     path = folder / "logs" / f"{name}.csv"
     if not path.is_file():

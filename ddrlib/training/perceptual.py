@@ -21,6 +21,8 @@ class PerceptualLoss(nn.Module):
     is divided by the mean magnitude of the target's features, so that the weight of the loss does
     not depend on their scale. It is computed in float32, whatever the precision of the training: in
     bfloat16 the gradient is off by a quarter of its norm, and no faster on a CPU.
+
+    DDRError where the classifier is not installed.
     """
 
     def __init__(self, classifier: str) -> None:

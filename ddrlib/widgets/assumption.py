@@ -54,6 +54,11 @@ def assumption(
     -------
     Assumption
         It runs in the page alone, without a kernel.
+
+    Raises
+    ------
+    DDRError
+        For another network.
     """
     given, weights = [], []
     for name, network in networks.items():

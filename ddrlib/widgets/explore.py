@@ -49,6 +49,9 @@ def explore(
 
     `names` are what `open_network` takes, `images` what `load_patches` takes, `patches` how many. A
     `port` that is taken gives way to another. `progress` takes a line of text for each layer.
+
+    DDRError for a port that cannot be had, for networks of one name, and as loading and
+    measuring do.
     """
     # Here, since the page's kernel, too, imports this module.
     from ddrlib.widgets.serve import free_port, serve, temporary_folder

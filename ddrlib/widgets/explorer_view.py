@@ -73,6 +73,11 @@ def explorer(
     -------
     Explorer
         It works without a kernel, except for measuring again.
+
+    Raises
+    ------
+    DDRError
+        Where the measurements are of different contents, degradations or perplexities.
     """
     return Explorer(pack(measurements, perplexities), load)
 
@@ -84,6 +89,8 @@ def recompute(index: dict, request: dict, progress: Progress, load: Load) -> Pac
     (of the t-SNE that is shown) as texts, and a folder ("" for the book's own photographs). What
     the form does not ask for is as before: the layers and number of t-SNE seeds of each network,
     the size of patches, and the seed that drew them.
+
+    DDRError as `load_patches` and `measure` do.
     """
     settings = index["settings"]
     shown = {network["name"]: network for network in index["networks"]}

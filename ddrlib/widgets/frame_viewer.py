@@ -38,6 +38,8 @@ class FrameViewer(LiveWidget):
     fits the choices before it. Where a kernel runs, `compute(choice, text)` gives the pictures of
     what the reader typed into the field labelled `live`; `choice` maps the axes to their values.
     `whose` says of a value of the first axis whose photograph it is.
+
+    DDRError where no combination has a picture.
     """
 
     _esm = static("common.js", "gallery.js")
@@ -131,6 +133,11 @@ def gallery(
     FrameViewer
         Its axes are photograph, degradation and degree. Where a kernel runs, any degradation can be
         typed.
+
+    Raises
+    ------
+    DDRError
+        For an unknown kind of degradation, and a degree out of range.
     """
     methods = {plain_name(n.name): (n.scale, partial(super_resolve, n)) for n in networks}
     chosen = np.linspace(0, len(patches) - 1, min(count, len(patches))).round().astype(int)

@@ -103,6 +103,11 @@ def photograph(
     -------
     Photograph
         It runs in the page alone, without a kernel; with one, further networks can be named.
+
+    Raises
+    ------
+    DDRError
+        For a network that the page cannot run, and a size of patches that is no multiple of 64.
     """
     size = patches.images.shape[-1]
     if size % BLOCK:

@@ -46,6 +46,11 @@ def replay(networks: Mapping[str, str]) -> Replay:
     -------
     Replay
         It runs in the page alone, without a kernel.
+
+    Raises
+    ------
+    DDRError
+        For a network without log or maps.
     """
     given, points = [], []
     for title, name in networks.items():

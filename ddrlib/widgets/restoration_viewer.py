@@ -31,14 +31,21 @@ def restoration_viewer(
         Patches of photographs, their sides multiples of the scale.
     networks
         By the name shown.
-    blurs, noises
-        Sigmas that can be chosen, in HR pixels, 0 to 16, and of 255, 0 to 255.
+    blurs
+        Sigmas in HR pixels that can be chosen, 0 to 16.
+    noises
+        Sigmas of 255 that can be chosen, 0 to 255.
 
     Returns
     -------
     FrameViewer
         Its axes are photograph, blur and noise. Where a kernel runs, any degradation can be typed;
         an oracle, which knows of blur and noise alone, is left out where there is anything else.
+
+    Raises
+    ------
+    DDRError
+        For a sigma out of range.
     """
 
     def methods(text: str) -> dict[str, Method]:

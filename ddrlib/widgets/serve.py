@@ -84,6 +84,8 @@ def serve(introduction: str, code: str, folder: Path, port: int, browser: bool) 
     its own, which ends some time after the page was left. The notebook and all temporary files go
     to `folder`. The user's configuration of Jupyter, IPython and Matplotlib is put aside, in this
     process and in its kernels.
+
+    DDRError where the port is out of range, or needs rights that the user lacks.
     """
     port = free_port(port)
     _put_configuration_aside(folder)

@@ -105,8 +105,10 @@ def trained(
 
     Parameters
     ----------
-    recipe, size
-        A name in `configs/campaign.yaml`; "reduced", "paper" or "paper-20k".
+    recipe
+        A name in `configs/campaign.yaml`.
+    size
+        "reduced", "paper" or "paper-20k".
     seeds
         The training seeds that are looked for.
     missing_ok
@@ -118,6 +120,11 @@ def trained(
     -------
     dict of int to str
         Names by training seed.
+
+    Raises
+    ------
+    DDRError
+        Where none is there, unless `missing_ok`.
     """
     names = {seed: network_name(recipe, size, seed) for seed in seeds}
     found = {seed: name for seed, name in names.items() if noted(folder / f"{name}.json").is_file()}
@@ -141,6 +148,11 @@ def networks(folder: Path = NETWORKS) -> list[dict]:
     -------
     list of dict
         By name, each a card with `available`: whether its weights are on this machine.
+
+    Raises
+    ------
+    DDRError
+        For a card that cannot be right.
     """
     cards = [read_card(path.stem, folder) for path in sorted(folder.glob("*.json"))]
     return [{**card, "available": weights_path(card, folder).is_file()} for card in cards]

@@ -78,6 +78,11 @@ def read_census(path: Path = CENSUS) -> tuple[dict[str, Entry], dict[str, dict]]
     -------
     tuple of dict
         The entries by name, in the order of the file; the packages by name.
+
+    Raises
+    ------
+    DDRError
+        For a file that is not such a census.
     """
     census = read_yaml(path)
     try:

@@ -76,6 +76,8 @@ def random_network(name: str, seed: int = 0, folder: Path = NETWORKS) -> Network
 
     The weights are drawn with `seed` by the class's own initialisation: PyTorch's defaults for RDN,
     RRDBNet and the classifier, the paper's for SRResNet. No weight file is needed.
+
+    DDRError for an unknown name.
     """
     trained = read_card(name, folder)
     with _seeded(seed):
@@ -154,6 +156,12 @@ def open_network(
     -------
     Network
         With these layers.
+
+    Raises
+    ------
+    DDRError
+        As `load_network` and `load_custom` do, for a layer that is not there, and for `own` with a
+        name.
     """
     if is_own(source):
         return load_custom(source, layers=layers, size=size, **own)
