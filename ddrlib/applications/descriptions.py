@@ -24,7 +24,8 @@ from ddrlib.features.forward import in_parallel, watch
 from ddrlib.measure.nss import brisque, gradient_statistics
 from ddrlib.zoo.network import Network
 
-OF_CLASSIFIER = 4  # times the images at once: its maps soon have half the side of its input
+OF_CLASSIFIER = 16  # times the images at once: its maps soon have half the side of its input
+OF_PIXELS = 8  # for statistics of pixels: each call costs as much as a few small images
 TINY = 1e-6  # keeps the logarithm of a channel that never changes finite
 
 Describe = Callable[[Iterable[Tensor]], np.ndarray]
@@ -96,7 +97,7 @@ def pooled_features(
             module,
             network.prepare(batch.to(chosen)).contiguous(memory_format=layout),
             paths,
-            lambda layer, maps: pooled.update({layer: pool(cast(Tensor, maps).float())}),
+            lambda layer, maps: pooled.update({layer: pool(cast(Tensor, maps))}),
         )
         return torch.cat([pooled[layer] for layer in paths], dim=1).cpu().numpy()
 
@@ -116,12 +117,16 @@ def pooled_features(
 
 
 def _channel_means(maps: Tensor) -> Tensor:
-    return maps.mean(dim=(2, 3))
+    return maps.float().mean(dim=(2, 3))
 
 
 def _channel_energies(maps: Tensor) -> Tensor:
-    centred = maps - maps.mean(dim=(2, 3), keepdim=True)
-    return (centred.square().mean(dim=(2, 3)).sqrt() + TINY).log()  # Tensor.std is ten times slower
+    return torch.stack([_energies(image.float()) for image in maps])  # one image stays in the cache
+
+
+def _energies(maps: Tensor) -> Tensor:
+    centred = maps - maps.mean(dim=(1, 2), keepdim=True)
+    return (centred.square().mean(dim=(1, 2)).sqrt() + TINY).log()  # Tensor.std is ten times slower
 
 
 def profile(energies: np.ndarray) -> np.ndarray:
@@ -146,7 +151,9 @@ def _at_own_size(network: Network) -> Network:
 def _by_batches(statistics: Callable[[Tensor], np.ndarray], images: Iterable[Tensor]) -> np.ndarray:
     cpu = torch.device("cpu")
     with in_parallel(nn.Identity(), cpu) as parallel_map:
-        rows = parallel_map(lambda _, batch: statistics(batch), _batches(images, cpu))
+        rows = parallel_map(
+            lambda _, batch: statistics(batch), _batches(images, cpu, times=OF_PIXELS)
+        )
         return np.concatenate(list(rows))
 
 
