@@ -8,7 +8,6 @@ def test_numbers_side_by_side_have_equally_many_decimals():
     assert listed([0.17649, 0.5]) == "0.176, 0.500"
     assert listed([56.72, 0.5]) == "56.72, 0.50"
     assert listed([1570.4, 89]) == "1,570, 89"
-    assert listed([0.576], [1.85]) == "0.58" and listed([1.85], [0.576]) == "1.85"
     assert listed(iter([3, 4])) == "3, 4" and listed([]) == "none"
 
 

@@ -10,15 +10,13 @@ from ddrlib.measure.intervals import Interval, decimals
 SUPERSCRIPTS = str.maketrans("+-0123456789", "⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def listed(numbers: Iterable[float], others: Iterable[float] = ()) -> str:
+def listed(numbers: Iterable[float]) -> str:
     """Numbers in one line, with equally many decimals: "0.176, 0.142, 0.171"; "none" for none.
 
     Parameters
     ----------
     numbers
         Those that are listed.
-    others
-        What they are compared with in the same sentence, which counts for the decimals too.
 
     Returns
     -------
@@ -26,7 +24,7 @@ def listed(numbers: Iterable[float], others: Iterable[float] = ()) -> str:
         Thousands are parted by commas.
     """
     numbers = list(numbers)
-    digits = decimals(*numbers, *others)
+    digits = decimals(*numbers)
     return ", ".join(f"{number:z,.{digits}f}" for number in numbers) or "none"
 
 

@@ -130,19 +130,17 @@ def over_seeds(values: Sequence[float]) -> Spread:
     return Spread(float(np.mean(values)), min(values), max(values), len(values))
 
 
-def spearman(x: np.ndarray, y: np.ndarray, within: bool = False) -> Interval:
-    """Spearman's rank correlation with a 95 % bootstrap interval over the rows.
+def spearman(x: np.ndarray, y: np.ndarray) -> Interval:
+    """Spearman's rank correlation at each level, averaged, with a 95 % bootstrap interval.
 
-    The points of a row (one network at L levels) are no independent evidence: rows are resampled
-    whole.
+    Each column (all networks at one level) is ranked for itself, which leaves out that both values
+    grow with the level. The points of a row (one network at L levels) are no independent evidence:
+    rows are resampled whole.
 
     Parameters
     ----------
     x, y : ndarray
-        (N, L) each, or (N,) unless `within`.
-    within
-        Rank each column (all networks at one level) for itself and average the L correlations: what
-        is then left out is that both grow with the level.
+        (N, L) each.
 
     Returns
     -------
@@ -161,8 +159,7 @@ def spearman(x: np.ndarray, y: np.ndarray, within: bool = False) -> Interval:
     def resampled(counts: np.ndarray) -> np.ndarray:
         numbers = np.tile(np.arange(len(x)), len(counts))
         rows = np.repeat(numbers, counts.astype(int).ravel()).reshape(counts.shape)
-        drawn = (v[rows] if within else v[rows].reshape(len(rows), -1, 1) for v in (x, y))
-        return _rank_correlation(*drawn)
+        return _rank_correlation(x[rows], y[rows])
 
     return bootstrap(resampled, len(x), bounds=(-1, 1))
 
