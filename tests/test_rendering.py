@@ -68,6 +68,22 @@ def test_a_layout_leaves_nothing_to_the_next():
     assert fig.axes[0].yaxis.label.get_ha() == "right"
 
 
+def test_one_panel_more_is_pressed_into_a_row_where_that_saves_a_block():
+    fig, axes = grid(["a"], [f"column {j}" for j in range(10)], (1.45, 1.35))
+    for_pages(fig)  # ends with the layout of a phone, where four have room
+    assert axes[0, 0].get_gridspec().get_geometry() == (2, 5)
+
+
+def test_the_rim_of_a_marker_changes_with_the_theme():
+    """Rules of the page do not reach a marker where it is defined."""
+    fig, ax = plt.subplots()
+    ax.scatter([0.5], [0.5], marker="x", color=INK)
+    svg = for_pages(fig)["wide"].svg.decode()
+    defined = re.findall(r'<path id="m[^>]*>', svg)
+    assert defined and not any("stroke" in path for path in defined)
+    assert re.search(rf"<use [^>]*stroke: {INK}", svg)
+
+
 def test_panels_that_are_a_little_too_wide_stay_in_one_row():
     fig = maps_of(1, 3)
     for_pages(fig)

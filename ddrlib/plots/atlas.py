@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ddrlib.measure.intervals import Interval
-from ddrlib.plots.palette import MARKERS, PALETTE, SHARES
+from ddrlib.plots.palette import INK, MARKERS, PALETTE, SHARES
 from ddrlib.plots.panels import grid, legend, literal
 
 
@@ -50,7 +50,7 @@ def where_they_sort(
                 label=group,
             )
         for name, (x, y) in controls.items():
-            ax.scatter([x], [y], marker="x", color="black", s=40)
+            ax.scatter([x], [y], marker="x", color=INK, s=40)
             ax.annotate(name, (x, y), (5, 4), textcoords="offset points", fontsize="x-small")
         ax.plot([0, 1], [0, 1], color="0.7", linewidth=1, zorder=0)
         ax.set(xlabel="component of content", xlim=(-0.03, 1), ylim=(-0.03, 1))

@@ -217,7 +217,7 @@ def against_loss(table: pd.DataFrame) -> Figure:
         A panel per measure: colours are ways of training, markers degradations.
     """
     panels = dict(list(table.groupby("measure", sort=False)))
-    fig, axes = grid([""], [""] * len(panels), (3.3, 3.0), sharey=True)
+    fig, axes = grid([""], [""] * len(panels), (3.3, 3.8), sharey=True)
     for ax, (measure, part) in zip(axes[0], panels.items(), strict=True):
         sns.scatterplot(
             part,

@@ -23,9 +23,12 @@ from ddrlib.plots.palette import INK, LINE, PAPER
 COLUMN, PHONE = (7.0, 0.65), (3.7, 0.7)
 DARK = {INK: "#e3e6ea", LINE: "#4a525b", PAPER: "#121212", "#000000": "#ffffff"}
 DARK |= {"#783018": "#c98a6b", "#7B2D8E".lower(): "#c08ad0"}  # too dark to be seen there
-# How much too wide a row may be to be pressed, not broken; three are not broken into two and one.
-PRESSED, THREE = 1.25, 1.6
+# How much too wide a row may be to be pressed, not broken; three are not broken into two and one, and of
+# four or more side by side one more is pressed in where that saves a block.
+PRESSED, THREE, FOUR = 1.25, 1.6, 4
 PIXELS = 200  # per inch, of photographs within a figure
+# The stroke of a marker where it is defined: no rule reaches it there, and each use of it says it again.
+STROKE = re.compile(r'(<path id="m[0-9a-f]+"[^>]*?) style="stroke[^"]*"')
 
 
 class Layout(NamedTuple):
@@ -67,7 +70,7 @@ def _svg(fig: Figure) -> Layout:
         for light, dark in DARK.items()
         for kind in ("fill", "stroke")
     )
-    text = text.replace("<svg ", '<svg id="dark" ', 1)
+    text = STROKE.sub(r"\1", text.replace("<svg ", '<svg id="dark" ', 1))
     head, defs, rest = text.partition(" <defs>")
     svg = f"{head} <style>{rules}</style>\n{defs}{rest}".encode()
     return Layout(svg, float(size[1]) / 72, float(size[2]) / 72)
@@ -90,6 +93,8 @@ def _arrange(
     if columns * size[0] < (THREE if columns == 3 else PRESSED) * width:
         fitting = columns
     blocks = math.ceil(columns / fitting)
+    if fitting >= FOUR and math.ceil(columns / (fitting + 1)) < blocks:
+        blocks -= 1
     beside = math.ceil(columns / blocks)
     places = fig.add_gridspec(rows * blocks, beside)
     for (row, column), ax in panels.items():
