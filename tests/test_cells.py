@@ -83,6 +83,13 @@ def test_code_that_shows_nothing_goes_under_the_next_bar(cells):
     assert bars[0].astext().split() == ["n", "=", "3", "import", "numpy", "show(n)"]
 
 
+def test_a_bar_over_many_tables_names_the_first_and_the_last(cells):
+    tables = "".join(TABLE.format(name) for name in "abcd")
+    document = numbered(cells, (2,), cell(bar(cells, "show()"), output(tables)))
+    (found,) = filter(cells.is_bar, document.findall(nodes.Element))
+    assert found["prompt_show"] == "Code: tables 2.1 to 2.4"
+
+
 def test_only_words_that_are_too_long_for_a_phone_break(cells):
     row = '<tr><th scope="row">04_what_makes_ddr</th><td>degradation</td><td class="ddr-numbers">0.1234567890123</td></tr>'
     table = TABLE.format("t").replace(

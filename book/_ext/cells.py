@@ -15,6 +15,7 @@ from sphinx.application import Sphinx
 SHOWN = re.compile(
     r'<figure class="ddr-figure[^>]* id="(figure|table)-[^"]*">.*?</figure>', re.DOTALL
 )
+FEW = 3  # figures and tables that a bar names one by one
 UNNAMED = "Show code cell source"  # a bar that the notebook gives no name
 LONG = re.compile(
     r'<(td|th scope="row")>(?=[^<]*[^\s<-]{13})'
@@ -61,6 +62,9 @@ def name_of(cell: nodes.Element, bar: nodes.Element, made: list[str]) -> str:
     """What is under a bar: the chapter's parameters, what it makes, or else how it prepares that."""
     parameters = ["parameters"] if "tag_parameters" in cell["classes"] else []
     setup = ["setup"] if not made and "import " in bar.astext() else []
+    kinds = {kind for kind, _ in map(str.split, made)}
+    if len(made) > FEW and len(kinds) == 1:
+        made = [f"{kinds.pop()}s {made[0].split()[1]} to {made[-1].split()[1]}"]
     return "Code" + ": ".join(["", ", ".join([*parameters, *setup, *made])]).rstrip(": ")
 
 
