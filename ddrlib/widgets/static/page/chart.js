@@ -1,13 +1,15 @@
 // The quality of what a network restores, over everything that it can be told: a grid of blurs and noises.
 
 const GRID = 5; // assumptions on each axis
+const WORD = { "font-size": 6, "text-anchor": "middle", fill: "currentColor" };
 
 class AssumptionChart {
   // `most` of blur and of noise.
   constructor(most) {
     this.most = most;
     this.side = 100 / GRID;
-    this.svg = svgElement("svg", { class: "ddr-map", viewBox: "-12 -4 116 112", role: "img", "aria-label": "Being computed" });
+    this.svg = svgElement("svg", { class: "ddr-map", viewBox: "-12 -4 116 112", role: "img" });
+    this.clear();
   }
 
   // What the k-th square stands for.
@@ -17,7 +19,7 @@ class AssumptionChart {
   }
 
   clear() {
-    this.svg.replaceChildren();
+    this.svg.replaceChildren(svgElement("text", { x: 46, y: 52, ...WORD }, "being computed …"));
     this.svg.setAttribute("aria-label", "Being computed");
   }
 
@@ -25,7 +27,6 @@ class AssumptionChart {
   show(cells) {
     const { side } = this;
     const [low, high] = [Math.min(...cells), Math.max(...cells)];
-    const word = { "font-size": 6, "text-anchor": "middle", fill: "currentColor" };
     const squares = cells.map((v, i) => {
       const [x, y] = [(i % GRID) * side, 100 - side - Math.floor(i / GRID) * side];
       const light = (v - low) / (high - low || 1);
@@ -35,8 +36,8 @@ class AssumptionChart {
           fill: light > 0.5 ? "#000" : "#fff" }, v.toFixed(1)),
       ];
     });
-    this.svg.replaceChildren(...[0, 1].flatMap((k) => squares.map((square) => square[k])), svgElement("text", { x: 50, y: 107, ...word }, "told blur →"),
-    svgElement("text", { x: -50, y: -4, transform: "rotate(-90)", ...word }, "told noise →"));
+    this.svg.replaceChildren(...[0, 1].flatMap((k) => squares.map((square) => square[k])), svgElement("text", { x: 50, y: 107, ...WORD }, "told blur →"),
+    svgElement("text", { x: -50, y: -4, transform: "rotate(-90)", ...WORD }, "told noise →"));
     this.svg.setAttribute("aria-label", `PSNR over what the network is told, from ${low.toFixed(1)} to ${high.toFixed(1)} dB`);
   }
 
