@@ -42,10 +42,11 @@
   }
 
   // On a phone, rows of wide tables become cards, whose cells say what they are (book.css).
-  const MOST = 4; // columns that fit there
+  const MOST = 4; // columns that fit there, unless all are of counts
   function label(table) {
     const names = [...table.tHead.rows[0].cells].map((cell) => cell.textContent);
-    if (names.length <= MOST) return;
+    const cells = [...table.tBodies[0].rows].flatMap((row) => [...row.cells].slice(1));
+    if (names.length <= MOST || cells.every((cell) => cell.textContent.length < 3)) return;
     table.classList.add("ddr-cards");
     table.role = "table"; // which another display takes away
     for (const row of table.tBodies[0].rows) {
