@@ -164,6 +164,22 @@ def claims() -> list[dict]:
     ]
 
 
+def name(chapter: str) -> str:
+    """What a chapter is called for short.
+
+    Parameters
+    ----------
+    chapter
+        The name of its file, which begins with its number.
+
+    Returns
+    -------
+    str
+        "Chapter 4"; "The atlas" for the one without a number.
+    """
+    return UNNUMBERED.get(chapter, f"Chapter {int(chapter[:2])}")
+
+
 def place(chapter: str) -> str:
     """A link to a chapter.
 
@@ -175,10 +191,9 @@ def place(chapter: str) -> str:
     Returns
     -------
     str
-        HTML: "Chapter 4"; "The atlas" for the one without a number.
+        HTML that reads as its `name`.
     """
-    name = UNNUMBERED.get(chapter, f"Chapter {int(chapter[:2])}")
-    return f'<a href="{chapter}.html">{name}</a>'
+    return f'<a href="{chapter}.html">{name(chapter)}</a>'
 
 
 def as_list(chosen: Iterable[Mapping[str, str]], opened: bool = False) -> str:
