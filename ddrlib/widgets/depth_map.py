@@ -19,7 +19,7 @@ BYTES = 4  # of a point: two words of 16 bits
 
 
 class DepthMap(anywidget.AnyWidget):
-    """Principal components of the features, layer by layer, on a slider; some points are pictures."""
+    """Principal components of the features, layer by layer, on a slider; some with their pictures."""
 
     _esm = static("common.js", "depth.js")
     _css = static("common.css", "depth.css")
@@ -32,7 +32,7 @@ class DepthMap(anywidget.AnyWidget):
         return f"Map of {self.index['samples']} images in {len(layers)} layers"
 
 
-def depth_map(measurement: Measurement, pictures: int = 6) -> DepthMap:
+def depth_map(measurement: Measurement, pictures: int = 4) -> DepthMap:
     """The map of a measurement: its first layer and the blocks of its trunk.
 
     Parameters
@@ -40,7 +40,7 @@ def depth_map(measurement: Measurement, pictures: int = 6) -> DepthMap:
     measurement : Measurement
         Of a network with a trunk, in all its layers.
     pictures : int
-        How many contents are shown as pictures, in each degradation.
+        How many contents are shown as pictures, too, in each degradation.
 
     Returns
     -------

@@ -1,8 +1,8 @@
-// A map of images in the layers of a network: dots, and some of them as the pictures that they are.
+// A map of images in the layers of a network: a mark each, and beside the map the pictures of some.
 
 const THUMBNAIL = 32; // pixels of one in the sheet
 const FRAME_MS = 1100; // of a layer, when it plays
-const EDGE = 20; // pixels free around the map
+const EDGE = 10; // pixels free around the map, and beside the pictures
 
 // Outlines of radius 1, under matplotlib's names.
 const SHAPES = {
@@ -40,16 +40,15 @@ function render({ model, el }) {
   const [index, points] = ["index", "points"].map((name) => model.get(name));
   const { samples, degradation, degradations, layers, columns, chance } = index;
   const sheet = imageUrl(model.get("sheet"));
-  const pictured = new Set(index.pictures);
   const upright = layers.map((_, k) => placesOf(points, samples, k));
   const [across, along] = [0, 1].map((at) => extent(upright.at(-1).map((place) => place[at])));
   const lying = along > across; // the page is wide: the last layer's longer side lies
   const places = lying ? upright.map((each) => each.map(([x, y]) => [y, x])) : upright;
-  let [layer, timer, width, height] = [layers.length - 1, 0, 0, 0];
+  let [layer, timer, width, height, side] = [layers.length - 1, 0, 0, 0, 0];
 
-  const order = [...degradation.keys()].sort((a, b) => pictured.has(a) - pictured.has(b));
-  const dots = order.map((i) => svgElement("g", { class: "ddr-dot" }));
-  const map = svgElement("svg", { role: "img" }, ...dots);
+  const travelling = (of) => of.map(() => svgElement("g", { class: "ddr-dot" }));
+  const [dots, pictures, lines] = [degradation, index.pictures, index.pictures].map(travelling);
+  const map = svgElement("svg", { role: "img" }, ...lines, ...dots, ...pictures);
   const said = element("p", { "aria-live": "polite" });
   const { input, output, show } = stops((k) => { stop(); move(k); });
   const button = element("button", { type: "button", onclick: () => (timer ? stop() : play()) }, "Play");
@@ -63,10 +62,12 @@ function render({ model, el }) {
     height = Math.max(190, Math.min(0.5 * width, 330));
     map.setAttribute("viewBox", `0 0 ${width} ${height}`);
     map.style.height = `${height}px`;
-    const side = Math.max(24, Math.min(width / 18, 36));
-    dots.forEach((dot, at) => {
-      const [i, kind] = [order[at], degradations[degradation[order[at]]]];
-      dot.replaceChildren(...(pictured.has(i) ? pictureOf(sheet, columns, i, kind, side) : [shapeOf(kind, 3.5)]));
+    side = Math.min(width / 12, height / Math.ceil(pictures.length / 2) - 4, 44);
+    const kindOf = (i) => degradations[degradation[i]];
+    dots.forEach((dot, i) => dot.replaceChildren(shapeOf(kindOf(i), 3.5)));
+    index.pictures.forEach((i, at) => {
+      pictures[at].replaceChildren(...pictureOf(sheet, columns, i, kindOf(i), side));
+      lines[at].replaceChildren(svgElement("path", { d: "M0 0H1", stroke: kindOf(i).colour }));
     });
     draw(layer);
   }
@@ -76,17 +77,35 @@ function render({ model, el }) {
     // One scale for both directions: distances are those of the projection.
     const [xs, ys] = [0, 1].map((at) => places[k].map((place) => place[at]));
     const [left, right, low, high] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
-    const scale = Math.min((width - 2 * EDGE) / (right - left), (height - 2 * EDGE) / (high - low || 1));
-    dots.forEach((dot, at) => {
-      const x = width / 2 + scale * (xs[order[at]] - (left + right) / 2);
-      const y = height / 2 - scale * (ys[order[at]] - (low + high) / 2);
-      dot.style.transform = `translate(${x}px, ${y}px)`;
-    });
+    const room = width - 2 * (side + 3 * EDGE);
+    const scale = Math.min(room / (right - left), (height - 2 * EDGE) / (high - low || 1));
+    const at = (i) => [
+      width / 2 + scale * (xs[i] - (left + right) / 2), height / 2 - scale * (ys[i] - (low + high) / 2),
+    ];
+    dots.forEach((dot, i) => { dot.style.transform = `translate(${at(i).join("px, ")}px)`; });
+    place(at);
     show(layers.map(({ title }) => title), k);
     said.textContent = `${layers[k].purity} of the nearest neighbours of an image share its degradation; `
       + `by chance ${chance} would.`;
     map.setAttribute("aria-label", `Map of ${samples} images by what ${layers[k].title} makes of them: `
       + `${degradations.map(({ name }) => name).join(", ")}.`);
+  }
+
+  // The pictures stand left and right of the map, each on the side and at about the height of its mark,
+  // to which a line leads.
+  function place(at) {
+    const marks = index.pictures.map((i, k) => [...at(i), k]).sort((a, b) => a[0] - b[0]);
+    const half = Math.ceil(marks.length / 2);
+    [[marks.slice(0, half), 1], [marks.slice(half), -1]].forEach(([column, inwards]) => {
+      column.sort((a, b) => a[1] - b[1]).forEach(([x, y, k], row) => {
+        const [edge, from] = [EDGE + side / 2, (height * (row + 0.5)) / column.length];
+        const beside = inwards > 0 ? edge : width - edge;
+        const start = beside + (inwards * side) / 2;
+        const [length, turn] = [Math.hypot(x - start, y - from), Math.atan2(y - from, x - start)];
+        pictures[k].style.transform = `translate(${beside}px, ${from}px)`;
+        lines[k].style.transform = `translate(${start}px, ${from}px) rotate(${turn}rad) scale(${length}, 1)`;
+      });
+    });
   }
 
   // Only what the reader asks for travels; a new size is there at once.
