@@ -245,11 +245,11 @@ def view(measured, network):
     return explorer(measured, perplexities=[], load=lambda name: network)
 
 
-def test_explorer_opens_at_the_strongest_layer(view, measured):
-    strongest = max(measured[0].layers, key=lambda layer: layer.chi_degradation.mean).name
-    layers = [layer["name"] for layer in view.index["networks"][0]["layers"]]
-    assert layers == ["Conv1", "RB1"]
-    assert view.panels == [{"network": 0, "layer": layers.index(strongest), "projection": 1}]
+def test_explorer_opens_where_a_film_begins(view):
+    """At the first layer, by principal components, in one panel."""
+    assert [layer["name"] for layer in view.index["networks"][0]["layers"]] == ["Conv1", "RB1"]
+    assert view.panels == [{"network": 0, "layer": 0, "projection": 0}] and not view.compares
+    assert view.index["projections"][0] == "PCA"
     assert repr(view) == "Explorer: 12 samples in toy"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import traitlets
@@ -21,8 +20,9 @@ Load = Callable[[str], Network]
 class Explorer(LiveWidget):
     """Scatter plots of projected features: compared, coloured, selected, played through the layers.
 
-    At first the panels show the first two networks, each at the layer with the largest CHI by
-    degradation. `selection` holds the selected samples where a kernel runs. `load` finds the
+    At first one panel shows the first layer of the first network, by principal components, and a
+    second one, of the second network, is there to be asked for; two networks are compared from the
+    start. `selection` holds the selected samples where a kernel runs. `load` finds the
     networks by name, to measure them again.
     """
 
@@ -32,6 +32,7 @@ class Explorer(LiveWidget):
     coordinates = traitlets.Bytes().tag(sync=True)
     sheets = traitlets.List(traitlets.Bytes()).tag(sync=True)
     panels = traitlets.List(traitlets.Dict()).tag(sync=True)
+    compares = traitlets.Bool().tag(sync=True)
     selection = traitlets.List(traitlets.Int()).tag(sync=True)
 
     def __init__(self, packed: Packed, load: Load) -> None:
@@ -45,6 +46,7 @@ class Explorer(LiveWidget):
             coordinates=packed.coordinates,
             sheets=packed.sheets,
             panels=_first_panels(packed.index),
+            compares=len(packed.index["networks"]) == 2,
         )
 
     def __repr__(self) -> str:
@@ -120,13 +122,7 @@ def recompute(index: dict, request: dict, progress: Progress, load: Load) -> Pac
 
 
 def _first_panels(index: dict) -> list[dict]:
-    """The first two networks, each with the layer that sorts most by degradation, in t-SNE."""
-
-    def chi(layer: dict) -> float:
-        mean, *_ = layer["chi"]["degradation"]
-        return math.inf if mean is None else mean  # JSON knows no infinity
-
+    """The first two networks, each at its first layer, by principal components."""
     return [
-        {"network": k, "layer": layers.index(max(layers, key=chi)), "projection": 1}
-        for k, layers in enumerate(network["layers"] for network in index["networks"][:2])
+        {"network": k, "layer": 0, "projection": 0} for k in range(min(2, len(index["networks"])))
     ]

@@ -26,7 +26,7 @@ def test_the_explorer_computes(browser, tmp_path):
         page.goto(server.address, timeout=2 * MINUTE)
         plot = page.get_by_role("application")
         label = plot.get_attribute("aria-label")
-        assert re.match(r"toy:make, \S+, t-SNE, perplexity [\d.]+: 18 samples", label)
+        assert re.match(r"toy:make, \S+, PCA: 18 samples", label)
         page.locator("form").wait_for()  # once the kernel has answered
         assert page.get_by_label("Folder of photographs", exact=True).input_value() == "photographs"
 

@@ -39,7 +39,10 @@ def toy_explorer() -> Explorer:
     # The shallow network is of another scale, and saw the images in negative.
     others = dataclasses.replace(samples, scale=2, images=1 - images)
     measurements = [_measurement("deep", 5, samples), _measurement("shallow", 2, others)]
-    return Explorer(pack(measurements), load=print)
+    explorer = Explorer(pack(measurements), load=print)
+    # There is most to test at the last layers, in t-SNE.
+    explorer.panels = [{"network": k, "layer": (4, 1)[k], "projection": 1} for k in range(2)]
+    return explorer
 
 
 def colours() -> np.ndarray:

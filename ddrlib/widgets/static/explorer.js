@@ -12,7 +12,7 @@ class Explorer {
     this.root = widgetRoot({ class: "ddr ddr-explorer" });
     const starts = model.get("panels");
     this.panels = ["A", "B"].map((name, k) => new Panel(this, name, starts[Math.min(k, starts.length - 1)]));
-    this.build(starts.length > 1);
+    this.build();
     el.append(this.root);
     this.draw();
     model.on("change:selection", () => {
@@ -21,9 +21,9 @@ class Explorer {
     });
   }
 
-  build(two) {
+  build() {
     this.compare = element("input", { type: "checkbox", onchange: () => this.setPanels() });
-    this.compare.checked = two;
+    this.compare.checked = this.model.get("compares");
     this.colours = element("select", {
       onchange: (event) => this.colourBy(this.data.labels[event.target.value].name),
     });
@@ -36,6 +36,7 @@ class Explorer {
     this.spoken = element("p", { class: "ddr-hidden", "aria-live": "polite" });
     this.table = element("div", { class: "ddr-table" });
     this.root.append(
+      element("p", { class: "ddr-note ddr-first" }, "Press play. Point at a mark to see its image. Draw around marks to select them."),
       element("div", { class: "ddr-row" },
         labelled("Colour by", this.colours), this.play,
         element("label", { class: "ddr-control ddr-inline" }, this.compare, element("span", {}, "Two panels")),
