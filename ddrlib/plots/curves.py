@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from string import digits as DIGITS
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from ddrlib.plots.palette import INK, MARKERS, PALETTE, SHARES
 from ddrlib.plots.panels import Place, grid, grid_of, legend, literal
 from ddrlib.zoo.names import plain_name
 
-MOST_NAMES = 24  # of layers under a panel
+MOST_NAMES, IN_THREE = 24, 14  # of layers under a panel, and where three share the width
 BELOW = -0.15  # CHI is never less than 0, and a mark there is seen whole
 
 
@@ -42,7 +44,7 @@ def along_depth(measurements: Sequence[Measurement]) -> Figure:
     fig, axes = grid(rows, [plain_name(m.network) for m in measurements], (4.6, 2.9), sharey="row")
     for (above, below), measurement in zip(axes.T, measurements, strict=True):
         _draw_chi(above, measurement)
-        _draw_shares(below, measurement)
+        _draw_shares(below, measurement, MOST_NAMES if len(measurements) < 3 else IN_THREE)
     for above in axes[0]:  # once all are drawn: a limit ends the scaling of all that share the axis
         above.set_ylim(bottom=BELOW)
     legend(fig, axes[1, :1])
@@ -65,17 +67,26 @@ def _draw_chi(ax: Axes, measurement: Measurement) -> None:
     ax.grid(axis="x", visible=False)
 
 
-def _draw_shares(ax: Axes, measurement: Measurement) -> None:
+def _draw_shares(ax: Axes, measurement: Measurement, most: int) -> None:
     depth = np.arange(len(measurement.layers))
     for factor, marker in (("degradation", "o"), ("content", "s"), ("rest", "^")):
         shares = [getattr(layer.variance, factor) for layer in measurement.layers]
         _with_band(ax, depth, shares, SHARES[factor], marker, factor, markersize=5)
     ax.set_ylim(-0.02, 1)
-    step = -(-len(depth) // MOST_NAMES)
-    named = depth[::-step][::-1]  # the last layer among them
-    names = [literal(measurement.layers[place].name) for place in named]
-    ax.set_xticks(named, names, rotation=90)
+    names = [layer.name for layer in measurement.layers]
+    named = _named(names, most)
+    ax.set_xticks(named, [literal(names[place]) for place in named], rotation=90)
     ax.grid(axis="x", visible=False)
+
+
+def _named(names: Sequence[str], most: int) -> list[int]:
+    """The places of names for which there is room: of numbered blocks the last, and every few before it."""
+    rows = [list(row) for _, row in groupby(range(len(names)), lambda k: names[k].rstrip(DIGITS))]
+    for step in range(1, len(names) + 1):
+        named = [k for row in rows for k in row[::-step][::-1]]
+        if len(named) <= most:
+            return named
+    return list(range(len(names)))[:: -(-len(names) // most)]
 
 
 def _with_band(

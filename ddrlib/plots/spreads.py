@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,10 +13,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from ddrlib.measure.intervals import Interval
-from ddrlib.plots.palette import MARKERS, PALETTE
+from ddrlib.plots.palette import INK, MARKERS, PALETTE
 from ddrlib.plots.panels import grid, legend, literal
 
 OF_SPLITS = ("pi", 95)  # bands and bars hold 95 % of the splits
+LETTERS = 30  # in a line of a row's name
 
 
 def few_shots(found: pd.DataFrame, chance: float) -> Figure:
@@ -137,14 +139,14 @@ def trainings(values: pd.DataFrame, controls: Mapping[str, Mapping[str, float]])
         Its axes begin at 0 or at the smallest value below.
     """
     measures, kinds = (list(dict.fromkeys(values[name])) for name in ("measure", "kind"))
-    fig, axes = grid([""], measures, (3.4, 0.36 * len(kinds) + 0.9), sharey=True)
+    fig, axes = grid([""], measures, (3.4, 0.42 * len(kinds) + 0.9), sharey=True)
     for ax, measure in zip(axes[0], measures, strict=True):
         chosen = values[values.measure == measure]
         rows = chosen.kind.map(kinds.index)
-        ax.scatter(chosen.value, rows, color=PALETTE[1], s=36, zorder=3)
+        ax.scatter(chosen.value, rows, color=INK, s=36, zorder=3)
         for k, (name, value) in enumerate(controls.get(measure, {}).items()):
             ax.axvline(value, color="grey", linestyle=("--", ":", "-.")[k % 3], label=name)
-        ax.set_yticks(range(len(kinds)), [literal(kind) for kind in kinds], fontsize="small")
+        ax.set_yticks(range(len(kinds)), [literal(fill(kind, LETTERS)) for kind in kinds])
         ax.set_ylim(len(kinds) - 0.5, -0.5)
         ax.set_xlim(left=min(0, chosen.value.min()))
     if any(controls.values()):
