@@ -22,7 +22,7 @@ HEAD = """\
 {count} photographs, each with its author and licence as the package that carries it states them.
 Nobody named here endorses this project, and what is under a share-alike licence stays under it.
 
-All were changed. The photographs for **evaluation** were reduced and cropped to 256 x 256 pixels, those
+All were changed. The photographs for **evaluation** were reduced and cropped to 256 × 256 pixels, those
 for **training** reduced. The table `data/photos/photos.tsv` gives the original, the factor and the place
 of the crop for each, and names the file: the name given here after that of its package.
 """
@@ -54,7 +54,7 @@ def _licence(text: str) -> str:
         )
     if text == "CC0-1.0":
         return "[CC0 1.0](https://creativecommons.org/publicdomain/zero/1.0/)"
-    return text
+    return text.replace("public-domain", "public domain")
 
 
 def _package(row: dict[str, str]) -> str:

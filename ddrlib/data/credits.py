@@ -13,7 +13,8 @@ from ddrlib.files import DATA
 def credits(sources: Iterable[str]) -> list[str]:
     """Author and licence of photographs with these names in `Patches.source`; "" for any other."""
     rows = (shipped().get(Path(source).name) for source in sources)
-    return [f"{row['author']}, {row['licence']}" if row else "" for row in rows]
+    texts = [f"{row['author']}, {row['licence']}" if row else "" for row in rows]
+    return [text.replace("public-domain", "public domain") for text in texts]
 
 
 @cache
