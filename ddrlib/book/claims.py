@@ -42,7 +42,7 @@ class Claim:
 
     @property
     def verdict(self) -> str:
-        """One of `VERDICTS`: partly supported where only some parts hold, not tested without any."""
+        """One of `VERDICTS`, partly supported where only some parts hold, not tested without any."""
         if self.not_tested or not self.holds:
             return NOT_TESTED
         return SUPPORTED if all(self.holds) else PARTLY if any(self.holds) else NOT_SUPPORTED

@@ -1,6 +1,6 @@
 """What sorts with no network and no learning: controls that layers of networks are held against.
 
-A network of the same architecture with fresh weights is one more: "NAME@random0".
+A network of the same architecture with fresh weights is one more: `NAME@random0`.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ class Layer(Design):
     @cached_property
     @one_core
     def variance(self) -> VarianceSplit[Interval]:
-        """Unbiased variance components as shares of their sum: degradation, content, rest.
+        """Unbiased variance components (degradation, content, rest) as shares of their sum.
 
         A factor without effect has 0 on average, whatever the number of contents, and may have
         less; see `ddrlib.measure.metrics.variance_components`.

@@ -1,6 +1,6 @@
 """What the explorer shows, in a compact form: an index, coordinates (bytes), thumbnails (WebP).
 
-A *view* is one projection of one layer of one network. Views are numbered network by network, layer
+A view is one projection of one layer of one network. Views are numbered network by network, layer
 by layer, projection by projection; each takes 4 bytes per sample.
 """
 

@@ -28,25 +28,38 @@ LARGEST_VALUE = 1e6  # of a pixel
 class Descriptor:
     """A user's own network: a factory, an ONNX file or a checkpoint alone, and how to use it.
 
-    factory : "package.module:callable" or "file.py:callable"; called with the arguments, it returns
-        a torch.nn.Module (which it may also be); its project's modules are to be imported at the
-        top of a file, not within a forward pass
-    arguments : of the factory, by name
-    onnx : an ONNX file
-    checkpoint : a safetensors file or a state dict saved by PyTorch, the weights of what the
-        factory makes; without a factory, spandrel recognises the architecture
-    scale : the ratio of HR to LR sides; left out, it follows from the size of the output
-    input_range : what the network takes for black and for white; left out, 0 and 1 (0 and 255 of
-        an ONNX file that takes whole numbers)
-    mean, std : one number or one a channel; what is taken off the image in that range, and what it
-        is then divided by
-    maps : numbers; for each, a constant map follows the channels of the image
-    constants : what else the network takes, by the name of the argument or of the ONNX input: a
-        number, or (nested) lists of numbers, to which an axis for the images is added in front
-    output : which of several outputs holds the image, by number or name; left out, the first that
-        does
-    layers : layer names or patterns (`ddrlib.zoo.layers.matching`); left out, they are found
-    folder : where relative paths and the module of the factory are looked for
+    Attributes
+    ----------
+    factory : str
+        "package.module:callable" or "file.py:callable"; called with the arguments, it returns a
+        torch.nn.Module (which it may also be); its project's modules are to be imported at the top
+        of a file, not within a forward pass.
+    arguments : dict
+        Of the factory, by name.
+    onnx : str
+        An ONNX file.
+    checkpoint : str
+        A safetensors file or a state dict saved by PyTorch, the weights of what the factory makes;
+        without a factory, spandrel recognises the architecture.
+    scale : int
+        The ratio of HR to LR sides; left out, it follows from the size of the output.
+    input_range : tuple of float
+        What the network takes for black and for white; left out, 0 and 1 (0 and 255 of an ONNX file
+        that takes whole numbers).
+    mean, std : tuple of float
+        One number or one a channel; what is taken off the image in that range, and what it is then
+        divided by.
+    maps : tuple of float
+        Numbers; for each, a constant map follows the channels of the image.
+    constants : dict
+        What else the network takes, by the name of the argument or of the ONNX input: a number, or
+        (nested) lists of numbers, to which an axis for the images is added in front.
+    output : int or str
+        Which of several outputs holds the image, by number or name; left out, the first that does.
+    layers : tuple of str
+        Layer names or patterns (`ddrlib.zoo.layers.matching`); left out, they are found.
+    folder : path
+        Where relative paths and the module of the factory are looked for.
     """
 
     factory: str = ""

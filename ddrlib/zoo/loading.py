@@ -34,7 +34,7 @@ def load_network(name: str, folder: Path = NETWORKS) -> Network:
     Parameters
     ----------
     name
-        One of `ddr networks`; "NAME@random7" is the same architecture with fresh weights of seed 7.
+        One of `ddr networks`; `NAME@random7` is the same architecture with fresh weights of seed 7.
     folder
         Where the cards are.
 

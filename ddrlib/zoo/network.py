@@ -52,7 +52,7 @@ class Network:
 
     @property
     def sha256(self) -> str:
-        """What a record names it by: the SHA-256 on its card, of the file of its weights."""
+        """The SHA-256 on its card, of the file of its weights; a record names it by this."""
         return self.card["sha256"]
 
     @property
@@ -62,7 +62,7 @@ class Network:
 
     @property
     def inside(self) -> dict[str, str]:
-        """Its layers and, before each, what is inside it: "RRDB2.body.0" is `body.0` in RRDB2."""
+        """Its layers and, before each, what is inside it ("RRDB2.body.0" is `body.0` in RRDB2)."""
         found: dict[str, str] = {}
         for layer, path in self.layers.items():
             whole = path and CALL not in path
