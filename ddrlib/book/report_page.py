@@ -192,6 +192,7 @@ def _explorer(report: Report) -> str:
     state = {
         "index": widget.index,
         "panels": widget.panels,
+        "compares": widget.compares,
         "selection": [],
         "coordinates": b64encode(widget.coordinates).decode(),
         "sheets": [b64encode(sheet).decode() for sheet in widget.sheets],
