@@ -42,7 +42,6 @@ COMPUTING = (
     "anywidget",
 )
 PACKAGES = ("ddrlib", *COMPUTING, "papermill", "jupyter-book")
-MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container, on Linux
 
 
 def check_installation() -> None:
@@ -74,7 +73,7 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "processor": processor(),
         "precision": precision_wanted(),
-        "memory_gb": round(memory() / 1e9, 1),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
         "commit": _commit(),
         "versions": _versions(PACKAGES),
     }
@@ -109,22 +108,8 @@ def processor() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.machine()}, {cores()} cores"
-
-
-def cores() -> int:
-    """The number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def memory() -> int:
-    """The bytes of memory that this process may use: the machine's, or its control group's."""
-    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    with contextlib.suppress(OSError, ValueError):  # no control groups, or no limit ("max")
-        return min(physical, int(MEMORY_LIMIT.read_text()))
-    return physical
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{names[0] if names else platform.machine()}, {cores} cores"
 
 
 def device_name() -> str:

@@ -43,7 +43,7 @@ def test_it_is_said_where_they_are(told, capsys):
             if said := capsys.readouterr().out:
                 break
             time.sleep(0.1)
-    assert said == f"to read so far: {told / 'index.html'}\n"
+    assert said == f"(so far: {told / 'index.html'}) "
 
 
 def test_a_build_ends_with_the_run_and_one_that_fails_says_nothing(told, capsys, monkeypatch):

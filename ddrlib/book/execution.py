@@ -6,9 +6,7 @@ import copy
 import os
 import shutil
 import sys
-from contextlib import suppress
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import nbformat
@@ -31,36 +29,7 @@ launch_new_instance()
 CLOSE = "from ddrlib.book.results import close_chapter\nclose_chapter()"
 
 
-class Kernels:
-    """The kernels at work, so that they end with the run: an interrupt reaches only its own process."""
-
-    def __init__(self) -> None:
-        self._managers: list[Any] = []
-        self._lock, self._ended = Lock(), False
-
-    def started(self, manager: Any) -> None:
-        """Take in the manager of a kernel that has started."""
-        with self._lock:
-            self._managers.append(manager)
-            if self._ended:
-                self._kill(manager)
-
-    def end(self) -> None:
-        """Kill those at work, and any that start later."""
-        with self._lock:
-            self._ended = True
-            for manager in self._managers:
-                self._kill(manager)
-
-    @staticmethod
-    def _kill(manager: Any) -> None:
-        process = getattr(manager.provisioner, "process", None)  # None once it has ended
-        if process is not None:
-            with suppress(ProcessLookupError):
-                process.kill()
-
-
-def execute(chapter: Chapter, run: Run, path: Path, kernels: Kernels) -> NotebookNode:
+def execute(chapter: Chapter, run: Run, path: Path) -> NotebookNode:
     """Run a copy of the chapter at `path`, in a kernel of this Python, from book/."""
     import papermill
 
@@ -77,18 +46,19 @@ def execute(chapter: Chapter, run: Run, path: Path, kernels: Kernels) -> Noteboo
         kernel_name="python3",
         language="python",
         progress_bar=False,
+        cwd=chapter.path.parent,
         start_timeout=300,
-        kernel_manager_class=_kernel_manager(run, chapter.path.parent, kernels),
+        kernel_manager_class=_kernel_manager(run),
     )
 
 
-def _kernel_manager(run: Run, folder: Path, kernels: Kernels) -> type:
-    """Starts this very interpreter in a folder, and keeps the user's own settings out of it."""
+def _kernel_manager(run: Run) -> type:
+    """Starts this very interpreter, and keeps the user's own settings out of the chapter."""
     from jupyter_client import AsyncKernelManager
     from jupyter_client.kernelspec import KernelSpec
 
-    private = run.output.parent / f"{run.chapter}.kernel"
-    private.mkdir()
+    private = run.output.parent / "kernel"
+    private.mkdir(exist_ok=True)
     environment = {
         # The library that runs the chapter is the one that this program has.
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
@@ -110,11 +80,6 @@ def _kernel_manager(run: Run, folder: Path, kernels: Kernels) -> type:
 
         def __init__(self, **options: Any) -> None:
             super().__init__(**options, connection_file=str(private / "connection.json"))
-
-        async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
-            # Not by papermill's `cwd`, which changes the folder of the whole process.
-            await super().start_kernel(**options | {"cwd": str(folder)})
-            kernels.started(self)
 
     return ThisInterpreter
 

@@ -26,15 +26,16 @@ def preview(executed: Path, out: Path) -> Iterator[Callable[[float], None]]:
     """Within it, what is to be called after each chapter, with the seconds that the run has to go.
 
     It builds the pages as `build_site` does, where a chapter that never ran is announced, in a
-    process that ends with the block. When they can be read, a line says where. A build that fails
-    is let pass: the one after the last chapter says why.
+    process that ends with the block. That they can be read is printed in the line of the chapter
+    that is running by then. A build that fails is let pass: the one after the last chapter says
+    why.
     """
     builds: list[subprocess.Popen] = []
     begun = -math.inf
 
     def announce(build: subprocess.Popen) -> None:
         if build.wait() == 0:
-            print(f"to read so far: {out / 'index.html'}\n", end="", flush=True)
+            print(f"(so far: {out / 'index.html'}) ", end="", flush=True)
 
     def after(left: float) -> None:
         nonlocal begun

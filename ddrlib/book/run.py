@@ -13,13 +13,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import nbformat
 
-from ddrlib.book.execution import Kernels, execute, failures, problem
+from ddrlib.book.execution import execute, failures, problem
 from ddrlib.book.ingredients import fingerprint, first_change
-from ddrlib.book.lanes import at_once, groups, side_by_side
 from ddrlib.book.profiles import BOOK, Chapter, read_chapters, select, settle
 from ddrlib.book.records import describe
 from ddrlib.book.results import CLOSING_MIME, STAMP, Run, discard, read_stamp, write_stamp
@@ -27,14 +26,7 @@ from ddrlib.errors import DDRError, few, out_of_memory
 from ddrlib.files import BUILD, locked, source_hash
 from ddrlib.machine import computing_versions, precision_wanted, processor
 
-NOT_RUN, RUNNING, REPLACED = "not run", ".running", ".replaced-"
-
-
-class Ran(NamedTuple):
-    """How long a chapter took, and what went wrong, if it did."""
-
-    seconds: float
-    failure: str | None
+NOT_RUN, REPLACED = "not run", ".replaced-"
 
 
 def executed_folder(profile: str, build: Path = BUILD) -> Path:
@@ -81,53 +73,34 @@ def run_chapters(
     def to_do(chapter: Chapter) -> bool:
         return force or bool(outdated(executed / chapter.name, made_from(chapter)))
 
-    def ran(chapter: Chapter, kernels: Kernels) -> Ran | None:
-        if not to_do(chapter):
-            return None
-        print(f"{chapter.name} …\n", end="", flush=True)  # one write: another thread prints, too
-        start = time.monotonic()
-        parts = settings[chapter.name], made_from(chapter), profile, executed, kernels
-        failure = _run(chapter, *parts)
-        return Ran(time.monotonic() - start, failure)
-
     with nobody_running(executed):
         _sweep(executed, order)
-        lanes = at_once(device)
-        last = {c.name: _last_seconds(executed / c.name) for c in chosen if to_do(c)}
+        last_time = {c.name: _last_seconds(executed / c.name) for c in chosen if to_do(c)}
         print(f"{profile} profile on {_device(device)}", flush=True)
-        done = 0
-        for group in groups(chosen):
-            if failed and group[0].sums_up:
+        for i, chapter in enumerate(chosen):
+            if failed and chapter.sums_up:
                 break
-            for chapter, result in side_by_side(ran, group, lanes):
-                done += 1
-                last.pop(chapter.name, None)
-                left = sum(last.values()) / lanes
-                _report(f"[{done}/{len(chosen)}] {chapter.name}", result, left)
-                if result and result.failure:
-                    failed.append(chapter.name)
-                elif result and after and done < len(chosen):
-                    after(left)
-        shutil.rmtree(executed / RUNNING, ignore_errors=True)
+            print(f"[{i + 1}/{len(chosen)}] {chapter.name} … ", end="", flush=True)
+            if not to_do(chapter):
+                print("unchanged", flush=True)
+                continue
+            start = time.monotonic()
+            failure = _run(chapter, settings[chapter.name], made_from(chapter), profile, executed)
+            left = sum(last_time.get(c.name, 0) for c in chosen[i + 1 :])
+            seconds = f"{time.monotonic() - start:.0f} s{_in_words(left)}"
+            print(f"failed after {seconds}\n{failure}" if failure else seconds, flush=True)
+            if failure:
+                failed.append(chapter.name)
+            elif after and i + 1 < len(chosen):
+                after(left)
         if chosen[-1].sums_up:
             name_outdated(executed, [chapter for chapter in chapters if not chapter.sums_up])
-    return [name for name in order if name in failed]
+    return failed
 
 
 def _last_seconds(folder: Path) -> float:
     """How long a chapter took when it ran last; infinite where it never did."""
     return (read_stamp(folder) or {}).get("seconds", math.inf)
-
-
-def _report(chapter: str, result: Ran | None, left: float) -> None:
-    """Say what became of a chapter, and how long those that are left may take."""
-    if result is None:
-        print(f"{chapter} unchanged", flush=True)
-        return
-    failed = "failed after " if result.failure else ""
-    print(f"{chapter} {failed}{result.seconds:.0f} s{_in_words(left)}", flush=True)
-    if result.failure:
-        print(result.failure, flush=True)
 
 
 def _in_words(left: float) -> str:
@@ -155,7 +128,7 @@ def _device(device: str) -> str:
 
 def _sweep(executed: Path, names: Sequence[str]) -> None:
     """Remove what a kill left behind, and chapters that the book no longer has."""
-    shutil.rmtree(executed / RUNNING, ignore_errors=True)
+    shutil.rmtree(executed / ".running", ignore_errors=True)
     withdrawn = [folder for folder in executed.glob("*") if folder.name not in names]
     for folder in [*withdrawn, *executed.glob(f"{REPLACED}*/*")]:
         discard(folder)
@@ -203,15 +176,14 @@ def _run(
     made_from: dict[str, Any],
     profile: str,
     executed: Path,
-    kernels: Kernels,
 ) -> str | None:
     """Execute a chapter and put it in place; what went wrong, if it did."""
-    work = executed / RUNNING / chapter.name
+    work = executed / ".running" / chapter.name
     work.mkdir(parents=True)
     run = Run(chapter.name, profile, parameters, output=work, executed=executed)
     path, start = work / chapter.path.name, time.monotonic()
     try:
-        notebook = execute(chapter, run, path, kernels)
+        notebook = execute(chapter, run, path)
         closing = notebook.cells.pop().outputs[0].data[CLOSING_MIME]
         del notebook.metadata["papermill"]  # paths on this machine
         nbformat.write(notebook, path)
@@ -230,6 +202,7 @@ def _run(
         return problem(chapter, error, path, executed / "failed")
     _put_in_place(work, executed / chapter.name)
     (executed / "failed" / path.name).unlink(missing_ok=True)
+    shutil.rmtree(work.parent)
     return None
 
 
