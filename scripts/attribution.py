@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from itertools import groupby
 
+from ddrlib.data.credits import licence
 from ddrlib.files import DATA
 
 PHOTOS = DATA / "photos"
@@ -54,7 +55,7 @@ def _licence(text: str) -> str:
         )
     if text == "CC0-1.0":
         return "[CC0 1.0](https://creativecommons.org/publicdomain/zero/1.0/)"
-    return text.replace("public-domain", "public domain")
+    return text
 
 
 def _package(row: dict[str, str]) -> str:
@@ -62,7 +63,7 @@ def _package(row: dict[str, str]) -> str:
 
 
 def _whose(row: dict[str, str]) -> tuple[str, str]:
-    return row["author"], row["licence"]
+    return row["author"], licence(row)
 
 
 def _name(row: dict[str, str]) -> str:

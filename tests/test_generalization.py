@@ -198,9 +198,8 @@ def test_spearman_resamples_whole_rows():
     y = x + np.repeat(rng.standard_normal((10, 1)), 20, axis=1)  # 20 levels that say the same
     one, twenty = spearman(x[:, :1], y[:, :1]), spearman(x, y)
     assert one.value == pytest.approx(spearmanr(x[:, 0], y[:, 0]).statistic)
-    assert (
-        twenty[:3] == pytest.approx(one[:3]) and twenty.n == one.n == 10
-    )  # more levels of the same rows are no more evidence
+    # More levels of the same rows are no more evidence.
+    assert twenty[:3] == pytest.approx(one[:3]) and twenty.n == one.n == 10
 
 
 def test_spearman_leaves_out_what_all_rows_share():

@@ -6,6 +6,7 @@ one before as a whole: whenever the program is killed, a chapter is done or not 
 
 from __future__ import annotations
 
+import functools
 import math
 import shutil
 import tempfile
@@ -73,9 +74,12 @@ def run_chapters(
     def to_do(chapter: Chapter) -> bool:
         return force or bool(outdated(executed / chapter.name, made_from(chapter)))
 
+    @functools.cache  # to know what is to do, all that a chapter is made from is read and hashed
+    def last_time(i: int) -> float:
+        return _last_seconds(executed / chosen[i].name) if to_do(chosen[i]) else 0
+
     with nobody_running(executed):
         _sweep(executed, order)
-        last_time = {c.name: _last_seconds(executed / c.name) for c in chosen if to_do(c)}
         print(f"{profile} profile on {_device(device)}", flush=True)
         for i, chapter in enumerate(chosen):
             if failed and chapter.sums_up:
@@ -86,7 +90,7 @@ def run_chapters(
                 continue
             start = time.monotonic()
             failure = _run(chapter, settings[chapter.name], made_from(chapter), profile, executed)
-            left = sum(last_time.get(c.name, 0) for c in chosen[i + 1 :])
+            left = sum(map(last_time, range(i + 1, len(chosen))))
             seconds = f"{time.monotonic() - start:.0f} s{_in_words(left)}"
             print(f"failed after {seconds}\n{failure}" if failure else seconds, flush=True)
             if failure:

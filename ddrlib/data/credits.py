@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -13,8 +13,12 @@ from ddrlib.files import DATA
 def credits(sources: Iterable[str]) -> list[str]:
     """Author and licence of photographs with these names in `Patches.source`; "" for any other."""
     rows = (shipped().get(Path(source).name) for source in sources)
-    texts = [f"{row['author']}, {row['licence']}" if row else "" for row in rows]
-    return [text.replace("public-domain", "public domain") for text in texts]
+    return [f"{row['author']}, {licence(row)}" if row else "" for row in rows]
+
+
+def licence(row: Mapping[str, str]) -> str:
+    """The licence in a row of the table, in words; as packages have it, it is "public-domain"."""
+    return row["licence"].replace("public-domain", "public domain")
 
 
 @cache
