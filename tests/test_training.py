@@ -34,7 +34,7 @@ from ddrlib.training.config import TrainingConfig
 from ddrlib.training.loop import train
 from ddrlib.training.maps import TrainingMaps, path_of_maps, read_maps
 from ddrlib.training.sampling import Batch
-from ddrlib.training.trainer import EMA, Trainer, _descend, learning_rate
+from ddrlib.training.trainer import EMA, Trainer, _descend, _set_rates, learning_rate
 from ddrlib.zoo.loading import load_network
 
 CPU = torch.device("cpu")
@@ -198,14 +198,16 @@ def test_generator_and_critic_pull_in_opposite_directions(config, tmp_path):
     assert all(weight.requires_grad for weight in trainer.critic.parameters())
     trainer.model.zero_grad()
     before, restored = scores(), trainer.model(batch.lr).detach()
+    _set_rates(trainer.critic_optimizer, 1e-3)
     for _ in range(5):
         loss = adversarial.critic_loss(*adversarial.logits(trainer.critic, batch.hr, restored))
-        _descend(trainer.critic_optimizer, loss, 1e-3)
+        _descend(trainer.critic_optimizer, loss)
     learned = scores()
     assert learned[0] - learned[1] > before[0] - before[1]
+    _set_rates(trainer.optimizer, 1e-2)
     for _ in range(5):
         losses = trainer._losses(trainer.model(batch.lr), batch.hr)
-        _descend(trainer.optimizer, losses["adversarial"], 1e-2)
+        _descend(trainer.optimizer, losses["adversarial"])
     assert scores()[1] > learned[1]
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,10 @@ from ddrlib.errors import DDRError
 from ddrlib.networks.architectures import ARCHITECTURES
 from ddrlib.networks.discriminator import VGGDiscriminator
 from ddrlib.training import adversarial
-from ddrlib.training.acceleration import accelerated, autocast, rank, world_size
+from ddrlib.training.acceleration import accelerated, autocast, rank, replayed, world_size
 from ddrlib.training.config import TrainingConfig
 from ddrlib.training.perceptual import PerceptualLoss
-from ddrlib.training.sampling import Sampler, digest
+from ddrlib.training.sampling import Batch, Sampler, digest
 from ddrlib.zoo.loading import load_network
 from ddrlib.zoo.weights import fill
 
@@ -82,7 +83,7 @@ class Trainer:
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
         self.following, self.followed = _moving(self.average), _moving(self.model)
         self.optimizer = _adam(self.model, config.guide_rate)
-        self.restore = accelerated(self.model, device)
+        self.restore = accelerated(self.model, device, config.iterations)
         # What state() holds of them: their state_dict.
         self.parts: dict[str, Any] = {
             "model": self.model,
@@ -94,10 +95,12 @@ class Trainer:
         if critic is not None:
             self.critic = critic.to(device, memory_format=torch.channels_last)
             self.critic_optimizer = _adam(self.critic)
-            self.judge = accelerated(self.critic, device)
+            self.judge = accelerated(self.critic, device, config.iterations)
             self.start = copy.deepcopy(self.average)
             self.held_out = adversarial.held_out(self.sampler)
             self.parts |= {"critic": self.critic, "critic_optimizer": self.critic_optimizer}
+        self.share = torch.zeros((), device=device)  # by which the average moves
+        self.learn = {flag: replayed(partial(self._learn, flag), device) for flag in (False, True)}
         self.iteration, self.seconds = 0, 0.0
         self.sums: dict[str, Tensor] = {}  # of each value and how many there were, since means()
 
@@ -108,24 +111,39 @@ class Trainer:
 
     def step(self) -> None:
         """One iteration: draw a batch; move the generator, its average and the critic."""
+        self._schedule()
         batch = self.sampler(self.iteration)
+        losses = self.learn[self.generator_learns](*batch)
+        self.iteration += 1
+        self._account({f"loss_{name}": loss for name, loss in losses.items()})
+        if self.critic is not None and self.iteration % JUDGE_EVERY == 0:
+            self._account({"critic_accuracy": self._critic_accuracy()})
+
+    def _schedule(self) -> None:
+        """What changes from one iteration to the next, in tensors where it is replayed on a GPU."""
+        _set_rates(self.optimizer, learning_rate(self.config, self.iteration))
+        if self.critic is not None:
+            _set_rates(self.critic_optimizer, self.config.critic_rate)
+        # While the run is young the average is shorter, so that the random start is soon forgotten.
+        self.share.fill_(1 - min(EMA, (1 + self.iteration) / (10 + self.iteration)))
+
+    def _learn(self, generator_learns: bool, *tensors: Tensor) -> dict[str, Tensor]:
+        """Move the networks on a batch; the losses, detached."""
+        batch = Batch(*tensors)
         with autocast(self.device, self.config.precision):
-            with torch.set_grad_enabled(self.generator_learns):
+            with torch.set_grad_enabled(generator_learns):
                 restored = self.restore(*batch.inputs(self.model)).float()
-            losses = self._losses(restored, batch.hr) if self.generator_learns else {}
-        if self.generator_learns:
+            losses = self._losses(restored, batch.hr) if generator_learns else {}
+        if generator_learns:
             total = sum(getattr(self.config, f"{name}_weight") * losses[name] for name in losses)
-            _descend(self.optimizer, total, learning_rate(self.config, self.iteration))
+            _descend(self.optimizer, total)
             self._move_average()
         if self.critic is not None:
             with autocast(self.device, self.config.precision):
                 logits = adversarial.logits(self.judge, batch.hr, restored.detach())
             losses["critic"] = adversarial.critic_loss(*logits)
-            _descend(self.critic_optimizer, losses["critic"], self.config.critic_rate)
-        self.iteration += 1
-        self._account({f"loss_{name}": loss.detach() for name, loss in losses.items()})
-        if self.critic is not None and self.iteration % JUDGE_EVERY == 0:
-            self._account({"critic_accuracy": self._critic_accuracy()})
+            _descend(self.critic_optimizer, losses["critic"])
+        return {name: loss.detach() for name, loss in losses.items()}
 
     def _losses(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
         losses = {"pixel": PIXEL_LOSSES[self.config.loss](restored, target)}
@@ -147,13 +165,14 @@ class Trainer:
         start = self.iteration // JUDGE_EVERY * JUDGED % adversarial.HELD_OUT
         part = adversarial.Batch(*(values[start : start + JUDGED] for values in self.held_out))
         with autocast(self.device, self.config.precision):
-            return torch.tensor(adversarial.accuracy(self.critic, self.model, part))
+            right = adversarial.accuracy(self.critic, self.model, part)
+        return torch.tensor(right, device=self.device)
 
     @torch.no_grad()
     def _move_average(self) -> None:
-        # While the run is young the average is shorter, so that the random start is soon forgotten.
-        decay = min(EMA, (1 + self.iteration) / (10 + self.iteration))
-        torch._foreach_lerp_(self.following, self.followed, 1 - decay)
+        steps = torch._foreach_sub(self.followed, self.following)
+        torch._foreach_mul_(steps, self.share)
+        torch._foreach_add_(self.following, steps)
 
     @torch.no_grad()
     def _account(self, values: dict[str, Tensor]) -> None:
@@ -201,6 +220,8 @@ class Trainer:
             )
         for name, part in self.parts.items():
             part.load_state_dict(state[name])
+            if isinstance(part, torch.optim.Adam):
+                _on_device(part)
         self.iteration, self.seconds = state["iteration"], state["seconds"]
         self.sums = {name: total.to(self.device) for name, total in state["sums"].items()}
 
@@ -212,7 +233,16 @@ def _adam(module: nn.Module, guide_rate: float = 1.0) -> torch.optim.Adam:
             share = guide_rate if name.startswith("trunk.") else 1.0
             shared.setdefault(share, []).append(weight)
     groups = [{"params": weights, "share": share} for share, weights in shared.items()]
-    return torch.optim.Adam(groups, betas=(0.9, 0.99), fused=True)
+    return _on_device(torch.optim.Adam(groups, betas=(0.9, 0.99), fused=True))
+
+
+def _on_device(adam: torch.optim.Adam) -> torch.optim.Adam:
+    """On a GPU the learning rates are tensors there: what is replayed reads them anew."""
+    for group in adam.param_groups:
+        device = group["params"][0].device
+        group["capturable"] = device.type == "cuda"
+        group["lr"] = torch.zeros((), device=device) if group["capturable"] else 0.0
+    return adam
 
 
 def _moving(module: nn.Module) -> list[Tensor]:
@@ -220,9 +250,15 @@ def _moving(module: nn.Module) -> list[Tensor]:
     return [value for value in module.state_dict().values() if value.is_floating_point()]
 
 
-def _descend(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> None:
+def _set_rates(optimizer: torch.optim.Optimizer, rate: float) -> None:
     for group in optimizer.param_groups:
-        group["lr"] = rate * group["share"]
+        if group["capturable"]:
+            group["lr"].fill_(rate * group["share"])
+        else:
+            group["lr"] = rate * group["share"]
+
+
+def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     optimizer.step()
