@@ -358,14 +358,21 @@ def test_nothing_is_built_from_chapters_that_are_running(folder):
         build(folder)
 
 
-def test_while_chapters_run_those_that_never_did_are_announced(folder):
+def test_while_chapters_run_what_is_missing_is_announced(folder):
+    """Chapters that never ran, and the reference, which takes long to build."""
     shutil.rmtree(folder / "executed/01_widget")
+    (folder / "book/api").mkdir()
+    (folder / "book/api/data.md").write_text("# ddrlib.data\n\n```{unknown} directive\n```\n")
+    (folder / "book/_toc.yml").write_text(TOC + "  - file: api/data\n")
     with locked(folder / "executed/.lock", "the run is at work"):
         html = build_site(folder / "executed", folder / "_build/html", finished=False).parent
     assert "the whole record" in (html / "00_intro.html").read_text()
     announced = BeautifulSoup((html / "01_widget.html").read_text(), "html.parser")
     assert announced.h1.text.startswith("Widget")
     assert "is being computed" in announced.find(class_="admonition").text
+    reference = BeautifulSoup((html / "api/data.html").read_text(), "html.parser")
+    assert reference.h1.text.startswith("ddrlib.data")
+    assert "comes with the last chapter" in reference.find(class_="admonition").text
 
 
 def test_a_build_that_is_killed_leaves_nothing_running(folder):

@@ -242,7 +242,7 @@ def test_fresh_critics_learn_to_tell_photographs_from_grey_images(config, photos
 
     monkeypatch.setattr(adversarial, "VGGDiscriminator", VGGDiscriminator)
     monkeypatch.setitem(adversarial.FRESH, "iterations", 60)
-    (found,) = adversarial.fresh_accuracy(Grey(), str(photos))
+    (found,) = adversarial.fresh_auc(Grey(), str(photos))
     assert found > 0.95
 
 
@@ -255,6 +255,13 @@ def test_an_accuracy_counts_photographs_above_zero_and_restored_images_below():
     lr = torch.tensor([0.1, 0.6, 0.7, 0.9])[:, None, None, None].expand(4, 3, 4, 4)
     batch = Batch(lr, hr, torch.zeros(4), torch.zeros(4))
     assert adversarial.accuracy(Judge(), torch.nn.Identity(), batch) == (3 + 1) / 8
+
+
+def test_the_area_under_the_curve_does_not_ask_on_which_side_of_zero_logits_lie():
+    real, restored = torch.tensor([1.0, 2.0, 5.0]), torch.tensor([0.0, 1.5])
+    wanted = pytest.approx(5 / 6)  # of six pairs one is the wrong way round
+    assert adversarial.auc(real, restored) == wanted
+    assert adversarial.auc(real - 9, restored - 9) == wanted
 
 
 @pytest.mark.parametrize(

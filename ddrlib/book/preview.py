@@ -11,11 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
-WORTH_IT = 60  # seconds that the run must have to go
+WORTH_IT = 120  # seconds that the run must have to go
 PAUSE = 300  # seconds between two builds, which take their share of the machine
 BUILD_PAGES = """
-import os, pathlib, sys
-os.nice(10)
+import pathlib, sys
 from ddrlib.book.site import build_site
 build_site(*map(pathlib.Path, sys.argv[1:]), finished=False)
 """

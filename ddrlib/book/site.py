@@ -32,6 +32,12 @@ LATER = """```{note}
 This chapter is being computed or waits for its turn: here is its text; its figures come with it.
 Load the page again in a few minutes.
 ```"""
+API_LATER = """
+
+```{note}
+The reference takes longer to build than all other pages; it comes with the last chapter.
+```
+"""
 
 
 class BuildError(Exception):
@@ -44,8 +50,8 @@ def build_site(executed: Path, out: Path, finished: bool = True) -> Path:
     Text comes from book/, code and outputs from the chapters in `executed`; those that are older
     than their sources are named. Warnings are errors. A build that fails or is killed leaves the
     old pages: the link changes when the new ones are whole. The staged sources of one that failed
-    stay in `out`.building/src to look at. While chapters still run (not `finished`), a page says of
-    those that were never run that they come later, and warnings are let pass.
+    stay in `out`.building/src to look at. While chapters still run (not `finished`), the pages of
+    those that were never run, and of the reference, say that they come later; warnings are let pass.
 
     DDRError for a chapter that is missing, unlisted, not yet run or damaged, and for a file where
     pages go; `BuildError` where the pages do not build.
@@ -64,9 +70,8 @@ def build_site(executed: Path, out: Path, finished: bool = True) -> Path:
             if finished:
                 name_outdated(executed, chapters)
             _stage(executed, done, work / "src")
-        for chapter in chapters:
-            if chapter not in done:
-                nbformat.write(_announced(chapter.notebook), work / "src" / chapter.path.name)
+        if not finished:
+            _announce(work / "src", [chapter for chapter in chapters if chapter not in done])
         _compile(work / "src", work / "html", strict=finished)
         _publish(work / "html", out)
         shutil.rmtree(work)
@@ -106,10 +111,15 @@ def _stage(executed: Path, chapters: list[Chapter], source: Path) -> None:
             shutil.copytree(done / "figures", figures, dirs_exist_ok=True)
 
 
-def _announced(notebook: NotebookNode) -> NotebookNode:
-    """A chapter that never ran, with a note below its title."""
-    note = nbformat.v4.new_markdown_cell(LATER)
-    return NotebookNode(notebook, cells=[*notebook.cells[:1], note, *notebook.cells[1:]])
+def _announce(source: Path, missing: list[Chapter]) -> None:
+    """Say below the title of what is missing, chapters and the reference, that it comes later."""
+    for chapter in missing:
+        title, *cells = chapter.notebook.cells
+        note = nbformat.v4.new_markdown_cell(LATER)
+        announced = NotebookNode(chapter.notebook, cells=[title, note, *cells])
+        nbformat.write(announced, source / chapter.path.name)
+    for page in (source / "api").glob("*.md"):
+        page.write_text(page.read_text("utf-8").splitlines()[0] + API_LATER, "utf-8")
 
 
 def merged(source: NotebookNode, executed: NotebookNode) -> NotebookNode:

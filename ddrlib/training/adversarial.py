@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 import torch.nn.functional as F
+from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
 from ddrlib.data.photographs import load_photos
@@ -33,8 +34,8 @@ FRESH: dict[str, Any] = {
 CHANCE, CERTAIN = 0.6, 0.99  # accuracies up to which, and above which, a critic teaches nothing
 CRITERION = (
     f"more than half of the held-out accuracies after the warm-up are above {CHANCE} and fewer than "
-    f"half above {CERTAIN}; and fresh critics of one fixed recipe are on average right less often "
-    "about the outputs than about the outputs of the network that the training started from"
+    f"half above {CERTAIN}; and fresh critics of one fixed recipe tell the outputs from photographs on "
+    "average less well (area under the ROC curve) than those of the network that it started from"
 )
 SIGNAL = "signal"
 AT_CHANCE = "no signal: the critic is at chance"
@@ -67,22 +68,38 @@ def held_out(sampler: Sampler) -> Batch:
 
 
 @torch.no_grad()
-def accuracy(critic: nn.Module, model: nn.Module, batch: Batch) -> float:
-    """The share (0 to 1) of photographs and of restored images that a critic is right about."""
+def judged(critic: nn.Module, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    """A critic's logits (N,) of the photographs of a batch and of what a model makes of them."""
     modes = [(module, module.training) for module in (critic, model)]
     for module, _ in modes:
         module.eval()
-    right = 0
+    found = []
     for part in zip(*(values.split(CHUNK) for values in batch), strict=True):
         pairs = Batch(*part)
-        real, restored = logits(critic, pairs.hr, model(*pairs.inputs(model)).float())
-        right += int((real > 0).sum()) + int((restored < 0).sum())
+        found.append(logits(critic, pairs.hr, model(*pairs.inputs(model)).float()))
     for module, training in modes:
         module.train(training)
-    return right / (2 * len(batch.hr))
+    real, restored = (torch.cat(part) for part in zip(*found, strict=True))
+    return real, restored
 
 
-def fresh_accuracy(
+def accuracy(critic: nn.Module, model: nn.Module, batch: Batch) -> float:
+    """The share (0 to 1) of photographs and of restored images that a critic is right about."""
+    real, restored = judged(critic, model, batch)
+    return (int((real > 0).sum()) + int((restored < 0).sum())) / (2 * len(batch.hr))
+
+
+def auc(real: Tensor, restored: Tensor) -> float:
+    """How often a photograph has a larger logit than a restored image: 0.5 by chance, up to 1.
+
+    The area under the ROC curve: unlike the accuracy it does not ask on which side of 0 they lie,
+    which in a young critic changes within a few iterations.
+    """
+    labels = np.repeat([1, 0], [len(real), len(restored)])
+    return float(roc_auc_score(labels, torch.cat([real, restored]).cpu().numpy()))
+
+
+def fresh_auc(
     model: nn.Module,
     photos: str = "train",
     *,
@@ -92,7 +109,7 @@ def fresh_accuracy(
 ) -> list[float]:
     """How well fresh critics learn to know a frozen network's outputs from photographs.
 
-    The accuracy of each on held-out pairs, from about 0.5 to 1. The critics and their training are
+    The `auc` of each on held-out pairs, from about 0.5 to 1. The critics and their training are
     the same for every network (`FRESH`), so that what they reach can be compared. They learn from
     `photos`, as `load_photos` takes it; `blur` and `noise` are the largest of the LR images, as in
     a `TrainingConfig`.
@@ -113,7 +130,7 @@ def fresh_accuracy(
             optimizer.zero_grad(set_to_none=True)
             critic_loss(*logits(critic, batch.hr, restored)).backward()
             optimizer.step()
-        found.append(accuracy(critic, model, held_out(sampler)))
+        found.append(auc(*judged(critic, model, held_out(sampler))))
     return found
 
 
@@ -121,7 +138,8 @@ def verdict(logged: Sequence[float], final: Sequence[float], start: Sequence[flo
     """What is known of an adversarial training: a named state, and what it was derived from.
 
     `logged` are held-out accuracies (0 to 1) of the training's own critic after its warm-up,
-    `final` and `start` those of fresh critics on the trained network and on what it started from.
+    `final` and `start` areas under the ROC curve (0 to 1) of fresh critics on the trained network
+    and on what it started from.
     """
     above, certain = (
         sum(value > bound for value in logged) / max(len(logged), 1) for bound in (CHANCE, CERTAIN)
@@ -138,6 +156,6 @@ def verdict(logged: Sequence[float], final: Sequence[float], start: Sequence[flo
         f"share_above_{CHANCE}": round(above, 3),
         f"share_above_{CERTAIN}": round(certain, 3),
         "fresh_critic": FRESH,
-        "fresh_accuracy": [round(value, 4) for value in final],
-        "fresh_accuracy_of_start": [round(value, 4) for value in start],
+        "fresh_auc": [round(value, 4) for value in final],
+        "fresh_auc_of_start": [round(value, 4) for value in start],
     }

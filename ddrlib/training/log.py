@@ -50,7 +50,7 @@ class TrainingLog:
         self.rows: list[tuple[int, str, str, float]] = []
         self.maps = TrainingMaps()
         self.device = device
-        self.held_out = _held_out().to(device)
+        self.held_out = held_out().to(device)
         self.held_out_lr = downsample(self.held_out)
         self.probe = Samples.of(load_patches("eval", n=PROBE_CONTENTS), PROBE_DEGRADATIONS)
 
@@ -181,7 +181,14 @@ def read_log(name: str, folder: Path = NETWORKS) -> pd.DataFrame:
         raise DDRError(f"{path} is damaged ({one_line(error)}); restore it") from None
 
 
-def _held_out() -> Tensor:
+def held_out() -> Tensor:
+    """The photographs on which PSNR and gradient energy are logged: centre crops in [0, 1].
+
+    Returns
+    -------
+    Tensor
+        (24, 3, 192, 192), of the first photographs of the evaluation split.
+    """
     """Centre crops (N, 3, S, S) in [0, 1] of the first photographs of the evaluation split."""
     crops = []
     for _, image in load_photos("eval")[:HELD_OUT]:

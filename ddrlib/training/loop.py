@@ -145,7 +145,7 @@ def _adversarial(trainer: Trainer, log: TrainingLog) -> dict:
     """Whether the critic gave a signal, for the card (`ddrlib.training.adversarial.verdict`)."""
     config = trainer.config
     fresh = partial(
-        adversarial.fresh_accuracy,
+        adversarial.fresh_auc,
         photos=config.photos,
         blur=config.blur,
         noise=config.noise,
