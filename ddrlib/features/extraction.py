@@ -22,13 +22,15 @@ from ddrlib.zoo.network import Network
 def resolve_device(device: str | torch.device = "auto") -> torch.device:
     """The device meant by "auto" (a GPU where there is one), "cpu" or "cuda"; else DDRError."""
     if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         resolved = torch.device(device)
     except RuntimeError:
         raise DDRError(f"there is no device {device!r}; choose auto, cpu or cuda") from None
     if resolved.type == "cuda" and not torch.cuda.is_available():
         raise DDRError("device cuda: PyTorch finds no GPU on this machine; choose auto or cpu")
+    if resolved.type == "cuda":  # what is called float32 is; where less will do, it is bfloat16
+        torch.backends.cudnn.allow_tf32 = False
     return resolved
 
 
