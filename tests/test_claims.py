@@ -81,4 +81,4 @@ def test_claims_of_many_chapters_are_listed_with_their_verdict_and_where_they_we
     assert folded.count("<li ") == 2 and "<strong>Not supported</strong> a &lt; b" in folded
     assert "<details><summary><strong>Criterion:</strong> none</summary><p>n = 3</p>" in folded
     assert opened.count("<details open>") == 2 and "04_c.html" not in folded
-    assert '<a href="04_c.html">Chapter 4</a>' in opened and ">The atlas</a>" in opened
+    assert '<a href="04_c.html">Chapter&nbsp;4</a>' in opened and ">The&nbsp;atlas</a>" in opened

@@ -191,9 +191,9 @@ def place(chapter: str) -> str:
     Returns
     -------
     str
-        HTML that reads as its `name`.
+        HTML that reads as its `name`, which no line breaks.
     """
-    return f'<a href="{chapter}.html">{name(chapter)}</a>'
+    return f'<a href="{chapter}.html">{name(chapter).replace(" ", "&nbsp;")}</a>'
 
 
 def as_list(chosen: Iterable[Mapping[str, str]], opened: bool = False) -> str:
