@@ -30,7 +30,7 @@ from ddrlib.features.rows import FileRows, Rows
 from ddrlib.machine import bfloat16_allowed
 from ddrlib.zoo.network import Network
 
-BLOCK_VALUES = 2**21  # of a column block: 16 MiB in float64
+BLOCK_COLUMNS, BLOCK_VALUES = 2048, 2**23  # the most of a block: 32 MiB in float32
 MAX_WORKERS = 8  # each holds a block and an N x N matrix
 SOURCES = tuple(Path(__file__).parent.glob("*.py"))
 
@@ -88,9 +88,10 @@ def _keys(
 def gram(features: np.ndarray | Rows) -> np.ndarray:
     """The centred Gram matrix of features.
 
-    Blocks of columns are converted, centred and multiplied in float64: float32 products would be a
-    little faster, but their rounding is a share of the largest eigenvalue, which spoils the scores
-    of the weak components (squaring the features squares their condition number).
+    Blocks of columns are converted, centred and multiplied, and added up in float64. What is kept in
+    float16 is multiplied in float32, twice as fast: its rounding, 1e-8 of the largest eigenvalue, is
+    far below what float16 itself has rounded away. All else is multiplied in float64: squaring
+    features squares their condition number.
 
     Parameters
     ----------
@@ -113,23 +114,24 @@ def gram(features: np.ndarray | Rows) -> np.ndarray:
             f"{features.dtype} of shape {features.shape}: features are real numbers (N, D)"
         )
     n, dim = features.shape
-    width = max(BLOCK_VALUES // n, 1)
+    width = max(min(BLOCK_COLUMNS, BLOCK_VALUES // n), 1)
+    numbers: type[np.floating] = np.float32 if features.dtype == np.float16 else np.float64
 
     def product(start: int) -> np.ndarray:
-        stop = start + width
-        if isinstance(features, Rows):
-            block = features.columns(start, stop).astype(np.float64)
-        else:
-            block = features[:, start:stop].astype(np.float64)
+        span = start, start + width
+        kept = features.columns(*span) if isinstance(features, Rows) else features[:, slice(*span)]
+        block = kept.astype(numbers)
         with np.errstate(over="ignore", invalid="ignore"):  # seen in the sum
-            block -= block.mean(axis=0)
+            block -= block.mean(axis=0, dtype=np.float64).astype(numbers)
             return block @ block.T
 
     # Each core has blocks of its own, since conversion and centring take as long as the product;
     # summed in their order, so that the result does not depend on the number of cores.
     workers = min(joblib.cpu_count(), MAX_WORKERS)
+    products = np.zeros((n, n))
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(workers) as pool:
-        products = sum(pool.map(product, range(0, dim, width)), start=np.zeros((n, n)))
+        for part in pool.map(product, range(0, dim, width)):
+            products += part
     if not np.isfinite(products).all():
         raise DDRError(
             "features, or their squares, are not finite: nothing can be measured on them"
