@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
-WORTH_IT = 120  # seconds that the run must have to go
+WORTH_IT = 240  # seconds that the run must have to go
 PAUSE = 300  # seconds between two builds, which take their share of the machine
 BUILD_PAGES = """
 import pathlib, sys

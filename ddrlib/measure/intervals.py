@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata
 
 from ddrlib.errors import DDRError
 
@@ -166,6 +165,8 @@ def spearman(x: np.ndarray, y: np.ndarray) -> Interval:
 
 def _rank_correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Spearman's rho (B,) of x and y (B, N, L) along N, averaged over L; 0 for constants."""
+    from scipy.stats import rankdata  # a second, which most tables can do without
+
     a, b = (rankdata(values, axis=1) - (values.shape[1] + 1) / 2 for values in (x, y))
     length = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
     return ((a * b).sum(axis=1) / np.where(length == 0, 1, length)).mean(axis=1)
