@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Thread
 
 WORTH_IT = 240  # seconds that the run must have to go
-PAUSE = 300  # seconds between two builds, which take their share of the machine
+PAUSE = 400  # seconds between two builds, which take their share of the machine
 BUILD_PAGES = """
 import pathlib, sys
 from ddrlib.book.site import build_site
