@@ -85,8 +85,9 @@ def test_agrees_with_the_published_formula(dtype, components):
     assert (found.n, found.components) == (80, components)
     assert found.sigma == pytest.approx(sigma, rel=1e-6)
     assert found.shape == pytest.approx(shape, abs=1e-9)
-    assert found.kl == pytest.approx(kl, rel=1e-6)
-    assert found.srga == pytest.approx(index, abs=1e-6)
+    rel = 1e-4 if dtype is np.float16 else 1e-6  # of what float16 keeps, products are float32
+    assert found.kl == pytest.approx(kl, rel=rel)
+    assert found.srga == pytest.approx(index, abs=rel)
 
 
 def test_scores_are_those_of_scikit_learn_signs_included(monkeypatch):

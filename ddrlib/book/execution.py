@@ -9,9 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import nbformat
-from nbformat import NotebookNode
-
+from ddrlib.book.notebook import nbformat
 from ddrlib.book.profiles import Chapter
 from ddrlib.book.results import Run
 from ddrlib.errors import one_line, out_of_memory
@@ -29,7 +27,7 @@ launch_new_instance()
 CLOSE = "from ddrlib.book.results import close_chapter\nclose_chapter()"
 
 
-def execute(chapter: Chapter, run: Run, path: Path) -> NotebookNode:
+def execute(chapter: Chapter, run: Run, path: Path) -> nbformat.NotebookNode:
     """Run a copy of the chapter at `path`, in a kernel of this Python, from book/."""
     import papermill
 

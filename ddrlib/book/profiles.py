@@ -19,8 +19,7 @@ from pathlib import Path
 from reprlib import repr as brief
 from typing import Any
 
-import nbformat
-
+from ddrlib.book.notebook import nbformat
 from ddrlib.errors import DDRError, did_you_mean
 from ddrlib.files import ROOT, read_yaml
 

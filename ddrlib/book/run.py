@@ -16,10 +16,9 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 from ddrlib.book.execution import execute, failures, problem
 from ddrlib.book.ingredients import fingerprint, first_change
+from ddrlib.book.notebook import nbformat
 from ddrlib.book.profiles import BOOK, Chapter, read_chapters, select, settle
 from ddrlib.book.records import describe
 from ddrlib.book.results import CLOSING_MIME, STAMP, Run, discard, read_stamp, write_stamp

@@ -15,11 +15,10 @@ import time
 from pathlib import Path
 
 import click
-import nbformat
-from nbformat import NotebookNode
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from ddrlib.book.ingredients import first_change
+from ddrlib.book.notebook import nbformat
 from ddrlib.book.profiles import BOOK, Chapter, read_chapters
 from ddrlib.book.results import read_stamp
 from ddrlib.book.run import name_outdated, nobody_running
@@ -116,13 +115,13 @@ def _announce(source: Path, missing: list[Chapter]) -> None:
     for chapter in missing:
         title, *cells = chapter.notebook.cells
         note = nbformat.v4.new_markdown_cell(LATER)
-        announced = NotebookNode(chapter.notebook, cells=[title, note, *cells])
+        announced = nbformat.NotebookNode(chapter.notebook, cells=[title, note, *cells])
         nbformat.write(announced, source / chapter.path.name)
     for page in (source / "api").glob("*.md"):
         page.write_text(page.read_text("utf-8").splitlines()[0] + API_LATER, "utf-8")
 
 
-def merged(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
+def merged(source: nbformat.NotebookNode, executed: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """The cells of the source with the outputs of the run; the executed ones, if code has changed.
 
     The cell of parameters that papermill added follows that of their defaults, shown in the same way.
@@ -152,7 +151,7 @@ def merged(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
     return _answer_first(result)
 
 
-def _answer_first(notebook: NotebookNode) -> NotebookNode:
+def _answer_first(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """The notebook with its cells of the tag "answer" after the first cell."""
     answers = [cell for cell in notebook.cells if "answer" in cell.metadata.get("tags", [])]
     others = [cell for cell in notebook.cells if cell not in answers]
@@ -160,7 +159,7 @@ def _answer_first(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
-def _display(cell: NotebookNode) -> list[str]:
+def _display(cell: nbformat.NotebookNode) -> list[str]:
     """The tags that say how a page shows the cell."""
     return [tag for tag in cell.metadata.tags if tag.startswith(("hide-", "remove-"))]
 

@@ -169,11 +169,28 @@ def _degrade(hr: Tensor, degradation: Degradation, scale: int, seed: int) -> Ten
 
 
 def downsample(images: Tensor, scale: int = 4) -> Tensor:
-    """Reduce images (N, C, H, W) by antialiased bicubic interpolation, in [0, 1] and not rounded.
+    """Reduce images by antialiased bicubic interpolation, not rounded.
 
     As Pillow's and MATLAB's `imresize` (Keys, IEEE TASSP 1981, with a = -0.5, the kernel widened by
     `scale`); at the borders the weights that fall outside the image are left out, as in Pillow,
-    where MATLAB mirrors. DDRError for sides that are no multiples of `scale`.
+    where MATLAB mirrors.
+
+    Parameters
+    ----------
+    images : Tensor
+        (N, C, H, W), in [0, 1].
+    scale
+        How many times smaller they become.
+
+    Returns
+    -------
+    Tensor
+        (N, C, H / scale, W / scale), in [0, 1].
+
+    Raises
+    ------
+    DDRError
+        For sides that are no multiples of `scale`.
     """
     height, width = images.shape[-2:]
     if scale < 1 or height % scale or width % scale:
