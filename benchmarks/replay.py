@@ -62,7 +62,7 @@ def main() -> None:
     device = resolve_device("cuda")
     configs = {config.name: config for config in read_configs(ROOT / "configs" / "campaign.yaml")}
     config = replace(configs[options.run], critic_warmup=1)
-    report = Report("replay", f"An iteration of training on one {torch.cuda.get_device_name()}")
+    report = Report("replay", f"Iterations of a training on one {torch.cuda.get_device_name()}")
     runs, notes = {}, []
     for way, (compiled, replayed) in WAYS.items():
         began = time.perf_counter()

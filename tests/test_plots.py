@@ -10,12 +10,13 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+import seaborn as sns
 import torch
 
 matplotlib.use("agg")
 
 from matplotlib import pyplot as plt
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 
 from ddrlib.data.photographs import Patches
 from ddrlib.degrade.samples import Samples
@@ -375,3 +376,17 @@ def test_rows_of_pictures_stand_as_close_as_columns():
     across, down = boxes[1].x0 - boxes[0].x1, boxes[0].y0 - boxes[4].y1
     assert 0 < down < across + 0.1 * boxes[0].height
     assert fig.axes[0].get_title() == "as blur4\n+noise20"
+
+
+def test_numbers_in_a_matrix_can_be_read_on_every_colour():
+    """With a contrast of 4.5 or more, also beside a number that is missing."""
+    values = np.linspace(0, 1, 36).reshape(6, 6)
+    values[0, 1] = np.nan
+    ax = matrices.heatmap(pd.DataFrame(values), "share").axes[0]
+    faces = ax.collections[0].get_facecolors()[np.isfinite(values).ravel()]
+    assert len(ax.texts) == len(faces) == 35
+    for text, face in zip(ax.texts, faces, strict=True):
+        lights = [
+            sns.utils.relative_luminance(x) + 0.05 for x in (to_rgb(text.get_color()), face[:3])
+        ]
+        assert max(lights) / min(lights) >= 4.5

@@ -38,8 +38,8 @@ class Run:
     chapter: str = "interactive"
     profile: str = "none"
     parameters: dict = dataclasses.field(default_factory=dict)
-    output: Path = BUILD / "interactive"
-    executed: Path = BUILD / "executed" / "default"
+    output: Path = dataclasses.field(default_factory=lambda: BUILD / "interactive")
+    executed: Path = dataclasses.field(default_factory=lambda: BUILD / "executed" / "default")
 
     @classmethod
     def current(cls) -> Run:

@@ -82,7 +82,7 @@ def label_purity(gram: np.ndarray, labels: np.ndarray, n: int = 999, seed: int =
     Raises
     ------
     DDRError
-        For a `k` out of range.
+        For fewer than 6 samples.
     """
     neighbours = _neighbours(gram, PURITY_OF)
     rng = np.random.default_rng(seed)

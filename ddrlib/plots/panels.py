@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from ddrlib.plots.palette import INK, LINE, MARKERS, PALETTE
 
 INKED = ("text.color", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color")
+EVEN = 0.18  # luminance on which black and white have the same contrast
 COLOURS = dict.fromkeys(INKED, INK) | {"axes.edgecolor": LINE, "grid.color": LINE}
 sns.set_theme(style="whitegrid", context="notebook", palette=PALETTE, rc=COLOURS)
 plt.rcParams.update({"figure.dpi": 100, "axes.titlesize": "medium", "legend.frameon": False})
@@ -114,5 +115,10 @@ def matrix(ax: Axes, table: pd.DataFrame, **options: Any) -> None:
     """A matrix in colours, with its numbers written in where `annot` is set."""
     named = table.rename(index=literal, columns=literal)
     sns.heatmap(named, ax=ax, **{"cmap": "viridis", "cbar": False, **options})
+    mesh: Any = ax.collections[0]
+    shown = ~np.ma.getmaskarray(mesh.get_array()).ravel()
+    for text, colour in zip(ax.texts, mesh.get_facecolors()[shown], strict=False):
+        # seaborn writes white on what is too light for it; here the contrast is the larger one.
+        text.set_color("black" if sns.utils.relative_luminance(colour) > EVEN else "white")
     ax.tick_params(axis="y", rotation=0)
     ax.grid(False)  # where a number is missing

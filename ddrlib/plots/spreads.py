@@ -136,7 +136,7 @@ def trainings(values: pd.DataFrame, controls: Mapping[str, Mapping[str, float]])
     Returns
     -------
     Figure
-        Its axes begin at 0 or at the smallest value below.
+        Its axes begin just before 0, or before the smallest value below.
     """
     measures, kinds = (list(dict.fromkeys(values[name])) for name in ("measure", "kind"))
     fig, axes = grid([""], measures, (3.4, 0.42 * len(kinds) + 0.9), sharey=True)
@@ -148,7 +148,8 @@ def trainings(values: pd.DataFrame, controls: Mapping[str, Mapping[str, float]])
             ax.axvline(value, color="grey", linestyle=("--", ":", "-.")[k % 3], label=name)
         ax.set_yticks(range(len(kinds)), [literal(fill(kind, LETTERS)) for kind in kinds])
         ax.set_ylim(len(kinds) - 0.5, -0.5)
-        ax.set_xlim(left=min(0, chosen.value.min()))
+        room = 0.03 * np.ptp([0, *chosen.value])  # for half a dot
+        ax.set_xlim(left=min(0, chosen.value.min()) - room)
     if any(controls.values()):
         legend(fig, axes[0])
     return fig

@@ -107,7 +107,7 @@ def fresh_auc(
     noise: float = 0.0,
     device: torch.device | str = "cpu",
 ) -> list[float]:
-    """How well fresh critics learn to know a frozen network's outputs from photographs.
+    """How well fresh critics learn to tell a frozen network's outputs from photographs.
 
     The `auc` of each on held-out pairs, from about 0.5 to 1. The critics and their training are
     the same for every network (`FRESH`), so that what they reach can be compared. They learn from

@@ -20,7 +20,7 @@ class PerceptualLoss(nn.Module):
     The features are the classifier's last ones at strides 4 and 8: texture. Each layer's distance
     is divided by the mean magnitude of the target's features, so that the weight of the loss does
     not depend on their scale. It is computed in float32, whatever the precision of the training: in
-    bfloat16 the gradient is off by a quarter of its norm, and no faster on a CPU.
+    bfloat16 the gradient is off by a quarter of its norm, and on a CPU it takes as long.
 
     DDRError where the classifier is not installed.
     """

@@ -17,7 +17,7 @@ import traitlets
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from ddrlib.data.credits import shipped
+from ddrlib.data.credits import licence, shipped
 from ddrlib.data.photographs import Patches, load_photos
 from ddrlib.data.tiles import MIN_DEVIATION, MIN_GRADIENT
 from ddrlib.degrade.samples import Samples
@@ -217,6 +217,7 @@ def shipped_photographs() -> list[tuple[dict, Tensor]]:
     shown = []
     for title, name in SHIPPED.items():
         source, image = pixels[name]
-        credit = {key: shipped()[source][key] for key in ("author", "licence")}
+        row = shipped()[source]
+        credit = {"author": row["author"], "licence": licence(row)}
         shown.append(({"name": title, "source": source, **credit}, image))
     return shown

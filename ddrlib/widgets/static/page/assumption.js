@@ -133,7 +133,7 @@ class AssumptionWidget {
     this.chosen = k;
     this.toldBy.textContent = networks[k].network.guide === "oracle"
       ? "It is told these two numbers."
-      : "Its guide is shown the same photograph, degraded so; the network the one that there is.";
+      : "Its guide sees the same photograph, degraded in this way; the network sees the one above.";
     if (this.picker.shown) this.schedule();
   }
 
