@@ -1,7 +1,9 @@
-"""How the layers of a network sort their inputs: by what was done to them, or by what they show::
+"""How the layers of a network sort their inputs: by what was done to them, or by what they show.
 
-samples -> features -> Gram matrix -> PCA -> t-SNE, several seeds -> CHI
-                            |-> variance components, neighbours, permutation p, SRGA
+The steps are::
+
+    samples -> features -> Gram matrix -> PCA -> t-SNE, several seeds -> CHI
+                                |-> variance components, neighbours, permutation p, SRGA
 """
 
 from __future__ import annotations
