@@ -1,9 +1,7 @@
 """How the layers of a network sort their inputs: by what was done to them, or by what they show.
 
-The steps are::
-
-    samples -> features -> Gram matrix -> PCA -> t-SNE, several seeds -> CHI
-                                |-> variance components, neighbours, permutation p, SRGA
+samples -> features -> Gram matrix -> PCA -> t-SNE, several seeds -> CHI
+                            |-> variance components, neighbours, permutation p, SRGA
 """
 
 from __future__ import annotations
