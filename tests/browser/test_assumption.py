@@ -142,7 +142,7 @@ def test_another_guide_is_lied_to_with_an_image(page):
     assert page.evaluate("window.read.length") == 1, "weights are read when they are needed"
     slide(page, "The network is told blur", 0)
     page.get_by_label("DDR", exact=True).check()
-    page.get_by_text("Its guide is shown the same photograph").wait_for()
+    page.get_by_text("Its guide sees the same photograph").wait_for()
     page.wait_for_function("document.querySelectorAll('.ddr-costs td').length === 6")
     assert page.evaluate("window.read.length") == 2
     module, (original, lr) = load_network(GUIDED).module, (shown(page, 0), shown(page, 1))
