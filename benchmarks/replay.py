@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 import torch
 from harness import Report
+from training import times
 
 from ddrlib.features.extraction import resolve_device
 from ddrlib.files import ROOT
@@ -32,26 +32,12 @@ def prepared(
     config: TrainingConfig, compiled: bool, replayed: bool, device: torch.device
 ) -> trainer.Trainer:
     """A training after its first iterations."""
-    if not compiled:
-        trainer.accelerated = lambda module, *_: module
-    else:
-        trainer.accelerated = lambda module, *_: torch.compile(module)
+    trainer.accelerated = lambda module, *_: torch.compile(module) if compiled else module
     run = trainer.Trainer(config, device, NETWORKS)
     if not replayed:
         run.learn = {flag: partial(run._learn, flag) for flag in (False, True)}
-    for _ in range(WARM_UP):
-        run.step()
-    torch.cuda.synchronize()
+    times(run.step, WARM_UP, device)()
     return run
-
-
-def steps(run: trainer.Trainer, iterations: int) -> Callable[[], None]:
-    def way() -> None:
-        for _ in range(iterations):
-            run.step()
-        torch.cuda.synchronize()
-
-    return way
 
 
 def main() -> None:
@@ -68,7 +54,7 @@ def main() -> None:
         began = time.perf_counter()
         runs[way] = prepared(config, compiled, replayed, device)
         notes.append(f"ready after {time.perf_counter() - began:.0f} s")
-    ways = {way: steps(run, options.iterations) for way, run in runs.items()}
+    ways = {way: times(run.step, options.iterations, device) for way, run in runs.items()}
     report.compare(f"{options.iterations} iterations of {options.run}", ways, turns=3)
     for row, note in zip(report.rows, notes, strict=True):
         row["note"] = note

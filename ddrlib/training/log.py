@@ -189,7 +189,6 @@ def held_out() -> Tensor:
     Tensor
         (24, 3, 192, 192), of the first photographs of the evaluation split.
     """
-    """Centre crops (N, 3, S, S) in [0, 1] of the first photographs of the evaluation split."""
     crops = []
     for _, image in load_photos("eval")[:HELD_OUT]:
         top, left = ((side - HELD_OUT_SIZE) // 2 for side in image.shape[1:])
