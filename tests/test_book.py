@@ -18,7 +18,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from ddrlib.book import execution, ingredients
+from ddrlib.book import execution, ingredients, kernels
 from ddrlib.book import run as book
 from ddrlib.book.profiles import BOOK, read_chapters, settle
 from ddrlib.book.results import CLOSING_MIME, read_stamp, stamps, write_stamp
@@ -37,8 +37,9 @@ def write_chapter(path, *cells, parameters="", after=None, text=""):
 
 
 @pytest.fixture
-def folder(tmp_path):
-    """An empty book."""
+def folder(tmp_path, monkeypatch):
+    """An empty book, whose chapters import next to nothing."""
+    monkeypatch.setattr(kernels, "PACKAGES", ("ipykernel.kernelapp",))
     (tmp_path / "book/profiles").mkdir(parents=True)
     (tmp_path / "book/profiles/default.yml").touch()
     return tmp_path
@@ -72,7 +73,7 @@ def text_of(folder, name):
 def no_kernels(monkeypatch):
     """Chapters count as executed at once, where only what goes on around them is looked at."""
 
-    def execute(chapter, run, path):
+    def execute(chapter, run, path, kernels):
         data = {CLOSING_MIME: {"files": {}}}
         closing = nbformat.v4.new_code_cell()
         closing.outputs = [nbformat.v4.new_output("display_data", data=data)]
@@ -382,11 +383,41 @@ def test_a_kernel_that_does_not_start_is_a_failure_of_its_chapter(folder, capsys
     write_chapter(folder / "book/02_second.ipynb", "1")
     dies_once = f"import os\nif not os.path.exists({str(folder / 'died')!r}):\n"
     dies_once += f"    open({str(folder / 'died')!r}, 'w').close()\n    os._exit(1)\n"
-    monkeypatch.setattr(execution, "START", dies_once.replace("{", "{{") + execution.START)
+    monkeypatch.setattr(kernels, "START", dies_once.replace("{", "{{") + kernels.START)
     assert run(folder) == ["01_first"]
     out = capsys.readouterr().out
     assert "01_first, before the first cell: the kernel did not start" in out
     assert "[2/2] 02_second" in out and len(out.splitlines()) == 1 + 2 + 2
+
+
+def test_kernels_are_forks_of_one_process_that_has_imported_the_packages(folder, monkeypatch):
+    monkeypatch.setattr(kernels, "PACKAGES", ("colorsys",))
+    for name in ("01_first", "02_second"):
+        write_chapter(
+            folder / f"book/{name}.ipynb",
+            "import os, sys\nprint(os.getppid(), 'colorsys' in sys.modules, 'ddrlib.data' in sys.modules)",
+        )
+    assert run(folder) == []
+    first, second = (text_of(folder, name).split() for name in ("01_first", "02_second"))
+    assert first == second and first[1:] == ["True", "False"]
+    assert not alive(int(first[0]))  # it ends with the run
+
+
+def test_the_next_chapter_runs_where_the_process_that_kernels_are_forked_from_has_died(
+    folder, capsys
+):
+    killed = "import os, time\nos.kill(os.getppid(), 9)\ntime.sleep(60)"
+    write_chapter(folder / "book/01_first.ipynb", killed)
+    write_chapter(folder / "book/02_second.ipynb", "1")
+    assert run(folder) == ["01_first"]
+    assert "01_first, code cell 1 (`import os, time`): the kernel died" in capsys.readouterr().out
+
+
+def test_kernels_are_processes_of_their_own_where_a_fork_is_not_safe(folder, monkeypatch):
+    monkeypatch.setattr(execution, "FORKS", False)
+    write_chapter(folder / "book/01_first.ipynb", "import os\nprint(os.getppid())")
+    assert run(folder) == []
+    assert int(text_of(folder, "01_first")) == os.getpid()
 
 
 def test_a_full_disk_is_one_line_with_the_file(folder, monkeypatch):

@@ -92,7 +92,7 @@ def claim(
     evidence
         The figures, with n and intervals.
     not_tested
-        Which precondition of the test is not met; "" where all are.
+        Which precondition of the test is not met; `""` where all are.
     """
     parts = holds if isinstance(holds, Sequence) else [holds]
     made = Claim(statement, parts, criterion, evidence, not_tested)

@@ -5,29 +5,20 @@ from __future__ import annotations
 import copy
 import os
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
+from ddrlib.book.kernels import FORKS, Kernels, Provisioner, command
 from ddrlib.book.notebook import nbformat
 from ddrlib.book.profiles import Chapter
 from ddrlib.book.results import Run
 from ddrlib.errors import one_line, out_of_memory
 from ddrlib.files import ROOT
 
-# The kernel: this very interpreter, whose reading is recorded from the start.
-START = """
-import sys
-sys.path[:1] = []
-from ddrlib.book.ingredients import record
-record()
-from ipykernel.kernelapp import launch_new_instance
-launch_new_instance()
-"""
 CLOSE = "from ddrlib.book.results import close_chapter\nclose_chapter()"
 
 
-def execute(chapter: Chapter, run: Run, path: Path) -> nbformat.NotebookNode:
+def execute(chapter: Chapter, run: Run, path: Path, kernels: Kernels) -> nbformat.NotebookNode:
     """Run a copy of the chapter at `path`, in a kernel of this Python, from book/."""
     import papermill
 
@@ -46,11 +37,11 @@ def execute(chapter: Chapter, run: Run, path: Path) -> nbformat.NotebookNode:
         progress_bar=False,
         cwd=chapter.path.parent,
         start_timeout=300,
-        kernel_manager_class=_kernel_manager(run),
+        kernel_manager_class=_kernel_manager(run, kernels),
     )
 
 
-def _kernel_manager(run: Run) -> type:
+def _kernel_manager(run: Run, kernels: Kernels) -> type:
     """Starts this very interpreter, and keeps the user's own settings out of the chapter."""
     from jupyter_client import AsyncKernelManager
     from jupyter_client.kernelspec import KernelSpec
@@ -69,8 +60,8 @@ def _kernel_manager(run: Run) -> type:
     }
     # A kernel that has to end while it is idle calls that an error.
     quiet = ["--log-level=CRITICAL", "--HistoryManager.enabled=False"]
-    start = [sys.executable, "-c", START, "-f", "{connection_file}"]
-    spec = KernelSpec(argv=[*start, *quiet], language="python", env=environment)
+    start = command("-f", "{connection_file}", *quiet)
+    spec = KernelSpec(argv=start, language="python", env=environment)
 
     class ThisInterpreter(AsyncKernelManager):
         kernel_spec = spec
@@ -78,6 +69,9 @@ def _kernel_manager(run: Run) -> type:
 
         def __init__(self, **options: Any) -> None:
             super().__init__(**options, connection_file=str(private / "connection.json"))
+            if FORKS:
+                self.provisioner = Provisioner(kernel_id=run.chapter, kernel_spec=spec, parent=self)
+                self.provisioner.kernels = kernels
 
     return ThisInterpreter
 

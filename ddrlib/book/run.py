@@ -18,6 +18,7 @@ from typing import Any
 
 from ddrlib.book.execution import execute, failures, problem
 from ddrlib.book.ingredients import fingerprint, first_change
+from ddrlib.book.kernels import Kernels
 from ddrlib.book.notebook import nbformat
 from ddrlib.book.profiles import BOOK, Chapter, read_chapters, select, settle
 from ddrlib.book.records import describe
@@ -77,7 +78,7 @@ def run_chapters(
     def last_time(i: int) -> float:
         return _last_seconds(executed / chosen[i].name) if to_do(chosen[i]) else 0
 
-    with nobody_running(executed):
+    with nobody_running(executed), Kernels() as kernels:
         _sweep(executed, order)
         print(f"{profile} profile on {_device(device)}", flush=True)
         for i, chapter in enumerate(chosen):
@@ -88,7 +89,9 @@ def run_chapters(
                 print("unchanged", flush=True)
                 continue
             start = time.monotonic()
-            failure = _run(chapter, settings[chapter.name], made_from(chapter), profile, executed)
+            failure = _run(
+                chapter, settings[chapter.name], made_from(chapter), profile, executed, kernels
+            )
             left = sum(map(last_time, range(i + 1, len(chosen))))
             seconds = f"{time.monotonic() - start:.0f} s{_in_words(left)}"
             print(f"failed after {seconds}\n{failure}" if failure else seconds, flush=True)
@@ -179,6 +182,7 @@ def _run(
     made_from: dict[str, Any],
     profile: str,
     executed: Path,
+    kernels: Kernels,
 ) -> str | None:
     """Execute a chapter and put it in place; what went wrong, if it did."""
     work = executed / ".running" / chapter.name
@@ -186,7 +190,7 @@ def _run(
     run = Run(chapter.name, profile, parameters, output=work, executed=executed)
     path, start = work / chapter.path.name, time.monotonic()
     try:
-        notebook = execute(chapter, run, path)
+        notebook = execute(chapter, run, path, kernels)
         closing = notebook.cells.pop().outputs[0].data[CLOSING_MIME]
         del notebook.metadata["papermill"]  # paths on this machine
         nbformat.write(notebook, path)

@@ -34,7 +34,7 @@ class Patches:
     content : ndarray
         (N,), the numbers 0 to N - 1.
     category : ndarray
-        (N,) of str, what a patch shows; "" where that is not known.
+        (N,) of str, what a patch shows; `""` where that is not known.
     source : ndarray
         (N,) of str, the file it was cut from, relative to its folder, with forward slashes.
     split : str

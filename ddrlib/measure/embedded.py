@@ -34,7 +34,7 @@ def too_few_for_chi(n: int) -> str:
     Returns
     -------
     str
-        A reason in words; "" where there are `CHI_CONTENTS` or more.
+        A reason in words; `""` where there are `CHI_CONTENTS` or more.
     """
     if n >= CHI_CONTENTS:
         return ""

@@ -23,8 +23,10 @@ class Interval(NamedTuple):
     ----------
     value : float
         That of all contents.
-    low, high : float
-        The ends of the interval, in the unit of the value.
+    low : float
+        Where the interval begins, in the unit of the value.
+    high : float
+        Where it ends.
     n : int
         The number of contents (or rows, or splits) that it rests on.
     """

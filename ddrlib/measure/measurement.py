@@ -1,7 +1,8 @@
 """How the layers of a network sort their inputs: by what was done to them, or by what they show.
 
-samples -> features -> Gram matrix -> PCA -> t-SNE, several seeds -> CHI
-                            |-> variance components, neighbours, permutation p, SRGA
+What all figures of a layer rest on is one Gram matrix of its features. Its principal components are
+laid out by t-SNE, with several seeds, and the CHI judges these maps; variance components,
+neighbours and permutation p-values need no map.
 """
 
 from __future__ import annotations

@@ -22,12 +22,22 @@ class Entry:
 
     Attributes
     ----------
-    name, made_by, package : str
-        Its name, its maker, the package that carries it.
+    name : str
+        In `data/atlas/networks.yaml`.
+    made_by : str
+        Its maker.
+    package : str
+        The package that carries it.
     scale : int
         Ratio of HR to LR sides.
-    training, adversarial, skip, shows : str
-        What is known of it; `data/atlas/networks.yaml` says what the words mean.
+    training : str
+        What it was trained to undo; `data/atlas/networks.yaml` says what the words mean.
+    adversarial : str
+        Whether a critic took part in its training.
+    skip : str
+        Its longest skip, one of `SKIPS`.
+    shows : str
+        What the images show that it was trained on.
     known : str
         Where these facts come from.
     file : str

@@ -46,9 +46,10 @@ class Descriptor:
     input_range : tuple of float
         What the network takes for black and for white; left out, 0 and 1 (0 and 255 of an ONNX file
         that takes whole numbers).
-    mean, std : tuple of float
-        One number or one a channel; what is taken off the image in that range, and what it is then
-        divided by.
+    mean : tuple of float
+        What is taken off the image in that range: one number, or one a channel.
+    std : tuple of float
+        What the image is then divided by: one number, or one a channel.
     maps : tuple of float
         Numbers; for each, a constant map follows the channels of the image.
     constants : dict

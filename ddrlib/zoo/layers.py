@@ -25,10 +25,9 @@ def find_layers(
 
     They are found in one pass of a few images of this side.
 
-    With no patterns they are the blocks that the network is built of (`_blocks`), as far as they
-    give maps, and nothing that another layer gives too (`_repeats`); else `matching`, each with an
-    output that can serve as features. A second pass must give the same: what is random has no
-    features to be measured.
+    With no patterns they are the blocks that the network is built of, as far as they give maps, and
+    nothing that another layer gives too; else `matching`, each with an output that can serve as
+    features. A second pass must give the same: what is random has no features to be measured.
     """
     network = module.network
     graph = network if isinstance(network, OnnxNetwork) else None

@@ -26,7 +26,7 @@ class Network:
     scale : int
         Ratio of HR to LR sides.
     layers : dict of str to str
-        Paths of submodules by the names shown, in order of depth; "" is the module's own output,
+        Paths of submodules by the names shown, in order of depth; `""` is the module's own output,
         "PATH#3" that of a submodule in its third run.
     prepare : callable
         Turns LR images (N, 3, H, W), RGB in [0, 1], into what the module takes.

@@ -22,7 +22,7 @@ def open_together(
     """Networks by source, each opened as `open_network` does, and the side of HR patches for all.
 
     Where no size is given it is `patch_size`, and one's own networks that were tried on another are
-    tried on that (`_at`). What `own` has as None is not given. DDRError for networks of one name.
+    tried on that. What `own` has as None is not given. DDRError for networks of one name.
     """
     own = {name: value for name, value in own.items() if value is not None}
     networks = {
