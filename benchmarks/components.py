@@ -39,7 +39,7 @@ def error(scores: np.ndarray, wanted: np.ndarray) -> float:
 
 
 def main() -> None:
-    report = Report("components", f"{COMPONENTS} exact principal components of N x D features")
+    report = Report("components", f"{COMPONENTS} exact principal components of N × D features")
     features = spectrum(300, 2**15)
     wanted = exact(features)
     ways = {
@@ -48,7 +48,9 @@ def main() -> None:
         "scikit-learn, exact": lambda: sklearn_pca(features, "full"),
     }
     what = f"N = {len(features)}, D = {features.shape[1]:,}, float32 in memory"
-    report.compare(what, ways, turns=2, note=lambda s: f"error {error(s, wanted):.0e} of float64's")
+    report.compare(
+        what, ways, turns=2, note=lambda s: f"off by {error(s, wanted):.0e} of the largest"
+    )
     for name, sizes in {
         "growth with D, N = 300": [(300, 2**14), (300, 2**15), (300, 2**16)],
         "growth with N, D = 32,768": [(150, 2**15), (300, 2**15), (600, 2**15)],

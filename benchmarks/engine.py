@@ -83,7 +83,7 @@ def main() -> None:
     report = Report("engine", "A network in a page of the book, and in PyTorch")
     module = load_network(NETWORK).module
     images = degrade(load_patches("eval", IMAGES).images, "clean")
-    what = f"{IMAGES} images of 32 x 32 through {NETWORK}"
+    what = f"{IMAGES} images of 32 × 32 through {NETWORK}"
 
     @torch.inference_mode()
     def one_by_one() -> torch.Tensor:

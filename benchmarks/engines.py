@@ -201,7 +201,7 @@ def main() -> None:
     given = given_to_all(images)
     with torch.no_grad():
         wanted = Trunk(load_network(NETWORK).module)(images[-1:])[0].movedim(0, -1).numpy()
-    what = f"{IMAGES} images of 32 x 32 through the trunk of {NETWORK}"
+    what = f"{IMAGES} images of 32 × 32 through the trunk of {NETWORK}"
     with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as address:
         Path(folder, "dist").symlink_to(ort)
         Path(folder, "wasm").symlink_to(wasm.parent)

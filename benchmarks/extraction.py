@@ -98,7 +98,8 @@ def main() -> None:
     what = f"{len(network.trunk)} layers of {NETWORK}, {len(images)} images"
 
     def note(found: Features) -> str:
-        return f"differs by {error(found, wanted):.0e} of the variance"
+        off = error(found, wanted)
+        return f"differs by {off:.0e} of the variance" if off else "held against itself"
 
     report.compare(what, ways, turns=2, note=note)
     grow(report, images)

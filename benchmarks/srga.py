@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--components", type=int, default=300)
     options = parser.parse_args()
     report = Report("srga", "SRGA of a test set against a reference")
-    what = f"{options.samples} x {options.dim:,} float16, {options.components} components"
+    what = f"{options.samples} × {options.dim:,} float16, {options.components} components"
     print(what, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / "reference.npy", Path(folder) / "test.npy"]

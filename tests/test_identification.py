@@ -180,6 +180,9 @@ def test_identifier_says_type_and_level():
         identifier.identify(TELLING[~train]), LABELS[~train].itertuples(), strict=True
     ):
         assert kind == truth.type and level == pytest.approx(truth.level, abs=0.3)
+    read = identifier.levels["blur"].predict(9 * TELLING[~train])
+    said = [level for _, level in identifier.identify(9 * TELLING[~train])]
+    assert max(read) > 5 and {min(said), max(said)} <= {1, 5}
 
 
 def test_unknown_head():

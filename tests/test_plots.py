@@ -200,12 +200,14 @@ def test_response_curves_draw_the_first_of_each_kind_with_its_interval():
 def test_against_loss_has_a_dot_for_each_network_and_degradation():
     rows = [
         {
+            "family": family,
             "measure": measure,
             "training": training,
             "degradation": degradation,
             "value": value,
             "loss of PSNR": 10 * value,
         }
+        for family in ("with skip", "without skip")
         for measure in ("SRGA", "component")
         for training, degradation, value in [
             ("clean", "blur4", 1.0),
@@ -214,10 +216,11 @@ def test_against_loss_has_a_dot_for_each_network_and_degradation():
         ]
     ]
     fig = curves.against_loss(pd.DataFrame(rows))
-    left, right = fig.axes
-    assert left.collections[0].get_offsets().tolist() == [[1, 10], [2, 20], [0.5, 5]]
-    assert (left.get_xlabel(), right.get_xlabel()) == ("SRGA", "component")
-    assert {"clean", "blur", "blur4", "noise20"} <= set(labels(left))
+    for ax in fig.axes:
+        assert ax.collections[0].get_offsets().tolist() == [[1, 10], [2, 20], [0.5, 5]]
+    assert [ax.get_title() for ax in fig.axes] == ["SRGA", "component", "", ""]
+    assert [ax.get_ylabel() for ax in fig.axes[::2]] == ["with skip", "without skip"]
+    assert {"clean", "blur", "blur4", "noise20"} <= set(labels(fig.axes[0]))
 
 
 def test_distance_curves_draw_both_measures_by_distance_and_controls_dashed():
@@ -256,7 +259,7 @@ def test_a_far_image_does_not_press_a_series_together():
     assert clean[0] > 20 and ax.get_xlim()[0] < 9 < clean[0] < ax.get_xlim()[1] < 100
     assert ax.get_ylim()[0] < blurred[1] < clean[1] < ax.get_ylim()[1] < 100
     at = {text.get_text(): text.xyann for text in ax.texts}
-    assert at["clean"][0] > 0 > at["blur4"][0], "each on the side away from the other"
+    assert at["clean"][1] > 0 > at["blur4"][1], "each on the side away from the other"
 
 
 def test_pair_maps_share_one_scale():
@@ -289,7 +292,7 @@ def named_figures(measurement):
     xy = np.random.default_rng(0).standard_normal((8, 2))
     square = pd.DataFrame([[0.1, 0.2], [0.3, 0.4]], [NAME, "b"], [NAME, "b"])
     row = {"network": NAME, "training": NAME, "family": NAME, "kind": NAME, "degree": 1}
-    loss = {"measure": NAME, "training": NAME, "degradation": NAME}
+    loss = {"family": NAME, "measure": NAME, "training": NAME, "degradation": NAME}
     split = {"method": NAME, "type": NAME, "shots": 2, "accuracy": 0.5, "rho": 0.5}
     cells = pd.MultiIndex.from_product([[0, 1], [0.0, 4.0], [0.0, 20.0]])
     gains = pd.DataFrame({NAME: 0.5}, cells.set_names(["seed", "blur", "noise"]))

@@ -84,10 +84,10 @@ def test_the_rim_of_a_marker_changes_with_the_theme():
     assert re.search(rf"<use [^>]*stroke: {INK}", svg)
 
 
-def test_panels_that_are_a_little_too_wide_stay_in_one_row():
+def test_three_panels_stand_in_one_row_or_one_below_the_other():
     fig = maps_of(1, 3)
     for_pages(fig)
-    assert fig.axes[0].get_gridspec().get_geometry() == (2, 2)
+    assert fig.axes[0].get_gridspec().get_geometry() == (3, 1)
     fig, axes = grid([""], ["a", "b", "c"], (2.4, 2.5))
     wide, narrow = for_pages(fig).values()
     assert axes[0, 0].get_gridspec().get_geometry() == (1, 3)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ddrlib.applications.blind import truth_for
@@ -36,15 +38,17 @@ class Cost(NamedTuple):
     milliseconds: list[float]
 
 
-def cost(
-    network: Network, side: int = 32, runs: int = 10, device: str | torch.device = "auto"
-) -> Cost:
-    """The cost of one LR image; the time is PyTorch's with all its threads.
+def compare_costs(
+    networks: Sequence[Network], side: int = 32, runs: int = 10, device: str | torch.device = "auto"
+) -> list[Cost]:
+    """The cost of one LR image in each network; the time is PyTorch's with all its threads.
+
+    The networks are timed by turns: what else the machine does falls on all of them.
 
     Parameters
     ----------
-    network
-        A super-resolution network.
+    networks
+        Super-resolution networks.
     side
         Height and width of the image, in LR pixels.
     runs
@@ -54,24 +58,33 @@ def cost(
 
     Returns
     -------
-    Cost
-        Its operations are counted by PyTorch, a multiplication with its addition as one.
+    list of Cost
+        Their operations are counted by PyTorch, a multiplication with its addition as one.
     """
     device = resolve_device(device)
-    module = copied(network.module, device)
+    modules = [copied(network.module, device) for network in networks]
     image = torch.rand(1, 3, side, side, device=device)
-    truth = truth_for(module, [clean])
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        module(image, **truth)
-    milliseconds = []
+    turns = [[_milliseconds(module, image) for module in modules] for _ in range(1 + runs)]
+    return [
+        Cost(
+            trained=sum(weight.numel() for weight in module.parameters()),
+            frozen=sum(weight.numel() for weight in module.buffers()),
+            multiply_adds=_multiply_adds(module, image),
+            milliseconds=list(times),
+        )
+        # the first turn warms up
+        for module, times in zip(modules, zip(*turns[1:], strict=True), strict=True)
+    ]
+
+
+def _milliseconds(module: nn.Module, image: Tensor) -> float:
     with torch.inference_mode():
-        for _ in range(1 + runs):
-            began = time.perf_counter()
-            module(image, **truth).cpu()  # which waits for a GPU
-            milliseconds.append(1000 * (time.perf_counter() - began))
-    return Cost(
-        trained=sum(weight.numel() for weight in module.parameters()),
-        frozen=sum(weight.numel() for weight in module.buffers()),
-        multiply_adds=counter.get_total_flops() // 2,
-        milliseconds=milliseconds[1:],  # the first one warms up
-    )
+        began = time.perf_counter()
+        module(image, **truth_for(module, [clean])).cpu()  # which waits for a GPU
+        return 1000 * (time.perf_counter() - began)
+
+
+def _multiply_adds(module: nn.Module, image: Tensor) -> int:
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        module(image, **truth_for(module, [clean]))
+    return counter.get_total_flops() // 2

@@ -49,11 +49,15 @@ class Identifier:
             kind: level_head().fit(features[rows], labels.level.iloc[rows])
             for kind, rows in labels.groupby("type").indices.items()
         }
+        self.ends = labels.level.min(), labels.level.max()
 
     def identify(self, features: np.ndarray) -> list[tuple[str, float]]:
-        """The type of each row of features (N, d), and the level that it has if it is of that type."""
+        """The type of each row of features (N, d), and the level that it has if it is of that type.
+
+        No level lies beyond those learned from, to which a regression would go on.
+        """
         types = self.types.predict(features)
         levels = np.empty(len(types))
         for kind in np.unique(types):
             levels[types == kind] = self.levels[kind].predict(features[types == kind])
-        return list(zip(types.tolist(), levels.tolist(), strict=True))
+        return list(zip(types.tolist(), levels.clip(*self.ends).tolist(), strict=True))

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from ddrlib.measure.intervals import Interval
-from ddrlib.plots.palette import INK, MARKERS, PALETTE, SHARES
+from ddrlib.plots.palette import INK, MARKERS, PALETTE, PAPER, SHARES
 from ddrlib.plots.panels import grid, legend, literal
 
 
@@ -51,7 +52,16 @@ def where_they_sort(
             )
         for name, (x, y) in controls.items():
             ax.scatter([x], [y], marker="x", color=INK, s=40)
-            ax.annotate(name, (x, y), (5, 4), textcoords="offset points", fontsize="x-small")
+            ax.annotate(
+                literal(name),
+                (x, y),
+                (-5, -3),
+                textcoords="offset points",
+                ha="right",
+                va="top",
+                fontsize="x-small",
+                path_effects=[withStroke(linewidth=2, foreground=PAPER)],
+            )
         ax.plot([0, 1], [0, 1], color="0.7", linewidth=1, zorder=0)
         ax.set(xlabel="component of content", xlim=(-0.03, 1), ylim=(-0.03, 1))
     legend(fig, axes[0], columns=5)

@@ -75,7 +75,7 @@ def _draw_shares(ax: Axes, measurement: Measurement, most: int) -> None:
     ax.set_ylim(-0.02, 1)
     names = [layer.name for layer in measurement.layers]
     named = _named(names, most)
-    ax.set_xticks(named, [literal(names[place]) for place in named], rotation=90)
+    ax.set_xticks(named, [literal(names[place]) for place in named], rotation=90, fontsize="small")
     ax.grid(axis="x", visible=False)
 
 
@@ -198,7 +198,7 @@ def response_curves(table: pd.DataFrame, measure: str, x: str, row: str, column:
         drawn with its intervals, the others thinly.
     """
     panels = dict(list(table.groupby([row, column], sort=False)))
-    fig, axes = grid_of(panels, (3.3, 2.4), sharey="row")
+    fig, axes = grid_of(panels, (3.3, 2.4), sharey="row", sharex="col")
     ways = list(dict.fromkeys(table.training))
     for place, part in panels.items():
         firsts = set(part.drop_duplicates("training").network)
@@ -208,7 +208,8 @@ def response_curves(table: pd.DataFrame, measure: str, x: str, row: str, column:
                 _with_band(ax, line[x], line[measure], PALETTE[k], MARKERS[k], way)
             else:
                 ax.plot(line[x], [v.value for v in line[measure]], color=PALETTE[k], linewidth=0.8)
-    legend(fig, axes.values())
+            ax.tick_params(axis="x", labelsize="small")
+    legend(fig, axes.values(), columns=4)
     fig.supylabel(literal(measure), fontsize="medium")
     return fig
 
@@ -219,17 +220,19 @@ def against_loss(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table
-        One row for each network, degradation and measure, with the columns measure, training,
-        degradation, value and "loss of PSNR" (dB).
+        One row for each network, degradation and measure, with the columns family, measure,
+        training, degradation, value and "loss of PSNR" (dB).
 
     Returns
     -------
     Figure
-        A panel per measure: colours are ways of training, markers degradations.
+        A row per family of networks, a column per measure: colours are ways of training, markers
+        degradations.
     """
-    panels = dict(list(table.groupby("measure", sort=False)))
-    fig, axes = grid([""], [""] * len(panels), (3.3, 3.8), sharey=True)
-    for ax, (measure, part) in zip(axes[0], panels.items(), strict=True):
+    panels = dict(list(table.groupby(["family", "measure"], sort=False)))
+    fig, axes = grid_of(panels, (3.3, 2.7), sharex="col", sharey=True)
+    for place, part in panels.items():
+        ax = axes[place]
         sns.scatterplot(
             part,
             x="value",
@@ -237,9 +240,12 @@ def against_loss(table: pd.DataFrame) -> Figure:
             hue="training",
             style="degradation",
             ax=ax,
-            palette=PALETTE[: table.training.nunique()],
+            palette=dict(zip(table.training.unique(), PALETTE, strict=False)),
+            hue_order=table.training.unique(),
+            style_order=table.degradation.unique(),
+            s=50,
         )
-        ax.set(xlabel=literal(measure), ylabel="")
-    legend(fig, axes[0], columns=2)  # one of colours, one of markers
+        ax.set(xlabel="", ylabel=literal(place[0]))
+    legend(fig, axes.values(), columns=2)  # one of colours, one of markers
     fig.supylabel("loss of PSNR (dB)", fontsize="medium")
     return fig

@@ -100,33 +100,33 @@ def degree_series(series: Mapping[Place, Layer]) -> Figure:
         x, y = means.T
         ax.plot(x, y, color="black", linewidth=1)
         ax.scatter(x, y, c=range(len(x)), cmap=RAMP, s=70, edgecolors="black", zorder=3)
-        size = _frame(ax, xy, means)
+        _frame(ax, xy, means)
         for end, inner in ((0, 1), (-1, -2)):
-            outwards = (means[end] - means[inner]) / size
-            _name(ax, literal(layer.degradations[end]), means[end], outwards)
+            up = means[end][1] >= means[inner][1]
+            _name(ax, literal(layer.degradations[end]), means[end], up)
     return fig
 
 
-def _frame(ax: Axes, xy: np.ndarray, means: np.ndarray) -> np.ndarray:
+def _frame(ax: Axes, xy: np.ndarray, means: np.ndarray) -> None:
     """Show nearly all points (N, 2), and all means (k, 2): a few far ones would press the others together."""
     low, high = np.quantile(xy, [OUTER, 1 - OUTER], axis=0)
     low, high = np.minimum(low, means.min(axis=0)), np.maximum(high, means.max(axis=0))
     size = np.where(high > low, high - low, 1)
     (left, bottom), (right, top) = low - 0.25 * size, high + 0.25 * size
     ax.set(xlim=(left, right), ylim=(bottom, top))
-    return size
 
 
-def _name(ax: Axes, text: str, place: np.ndarray, outwards: np.ndarray) -> None:
-    """Write a name beside a place, away from its neighbour, legible over dots."""
-    across, up = 18 * outwards / (np.linalg.norm(outwards) or 1)
+def _name(ax: Axes, text: str, place: np.ndarray, up: bool) -> None:
+    """Write a name above or below a place, within the frame and legible over dots."""
+    left, right = ax.get_xlim()
+    across = (place[0] - left) / (right - left)
     ax.annotate(
         text,
         (place[0], place[1]),
-        (across, up),
+        (0, 9 if up else -9),
         textcoords="offset points",
-        ha="center" if abs(up) > abs(across) else "left" if across > 0 else "right",
-        va="center",
+        ha="left" if across < 0.35 else "right" if across > 0.65 else "center",
+        va="bottom" if up else "top",
         fontsize="small",
         fontweight="bold",
         path_effects=[withStroke(linewidth=3, foreground=PAPER)],

@@ -56,7 +56,7 @@ def pair_maps(tables: Mapping[str, pd.DataFrame], label: str) -> Figure:
     """
     side = len(next(iter(tables.values())))
     blank = [""] * len(tables)
-    fig, axes = grid(blank, [""], (2.4 + 0.62 * side, 1.0 + 0.36 * side), sharex=True)
+    fig, axes = grid(blank, [""], (2.4 + 0.62 * side, 1.6 + 0.36 * side))
     highest = 100 * max(np.nanmax(table.to_numpy()) for table in tables.values())
     look = {
         "vmin": 0,
@@ -93,6 +93,7 @@ def layer_maps(tables: Mapping[str, pd.DataFrame], label: str) -> Figure:
     for ax, table in zip(axes[0], tables.values(), strict=True):
         last = ax is axes[0, -1]
         matrix(ax, table, vmin=0, vmax=highest, cbar=last, cbar_kws={"label": label})
+        ax.tick_params(axis="x", rotation=45)
         ax.set(ylabel="")
         ax.invert_yaxis()
     return fig
@@ -141,16 +142,12 @@ def gain_maps(gains: pd.DataFrame) -> Figure:
         .rename(index="{:g}".format, columns="{:g}".format)
         for method, gain in gains.items()
     }
-    columns = min(len(tables), 3)
-    rows = -(-len(tables) // columns)
-    fig, axes = grid([""] * rows, [""] * columns, (3.6, 2.8), sharex=True, sharey=True)
+    fig, axes = grid([""], list(tables), (3.6, 2.8), sharey=True)
     largest = max(np.abs(table.to_numpy()).max() for table in tables.values())
     look = {"cmap": "PuOr", "annot": True, "fmt": "+.2f", "annot_kws": {"size": "small"}}
-    for ax, (method, table) in zip(axes.flat, tables.items(), strict=False):
+    for ax, table in zip(axes[0], tables.values(), strict=True):
         matrix(ax, table, vmin=-largest, vmax=largest, **look)
-        ax.set(title=literal(method), xlabel="noise (of 255)", ylabel="blur (HR pixels)")
-        ax.label_outer()
-    for ax in axes.flat[len(tables) :]:
-        ax.set_axis_off()
-    fig.colorbar(axes[0, 0].collections[0], ax=axes, label="gain (dB)", shrink=0.8)
+        ax.set(xlabel="noise (of 255)", ylabel="blur (HR pixels)" if ax is axes[0, 0] else "")
+    colours = axes[0, 0].collections[0]
+    fig.colorbar(colours, ax=axes, label="gain (dB)", location="bottom", shrink=0.8, aspect=40)
     return fig

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from textwrap import fill
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -18,6 +19,7 @@ from matplotlib.figure import Figure
 from ddrlib.plots.palette import INK, LINE, MARKERS, PALETTE
 
 INKED = ("text.color", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color")
+LETTERS = 20  # in a line of a column's name, where three columns share a phone
 EVEN = 0.18  # luminance on which black and white have the same contrast
 COLOURS = dict.fromkeys(INKED, INK) | {"axes.edgecolor": LINE, "grid.color": LINE}
 sns.set_theme(style="whitegrid", context="notebook", palette=PALETTE, rc=COLOURS)
@@ -50,7 +52,8 @@ def grid(
         **options,
     )
     for ax, column in zip(axes[0], columns, strict=True):
-        ax.set_title(literal(column), fontsize="small")
+        lines = [fill(line, LETTERS) for line in literal(column).splitlines()]
+        ax.set_title("\n".join(lines), fontsize="small")
     for ax, row in zip(axes[:, 0], rows, strict=True):
         ax.set_ylabel(literal(row), fontsize="small")
     return fig, axes

@@ -23,8 +23,8 @@ from ddrlib.plots.palette import INK, LINE, PAPER
 COLUMN, PHONE = (7.0, 0.65), (3.7, 0.7)
 DARK = {INK: "#e3e6ea", LINE: "#4a525b", PAPER: "#121212", "#000000": "#ffffff"}
 DARK |= {"#783018": "#c98a6b", "#7B2D8E".lower(): "#c08ad0"}  # too dark to be seen there
-# How much too wide a row may be to be pressed, not broken; three are not broken into two and one, and of
-# four or more side by side one more is pressed in where that saves a block.
+# How much too wide a row may be to be pressed, not broken; three are broken into three, not into two and
+# one, and of four or more side by side one more is pressed in where that saves a block.
 PRESSED, THREE, FOUR = 1.25, 1.6, 4
 PIXELS = 200  # per inch, of photographs within a figure
 # The stroke of a marker where it is defined: no rule reaches it there, and each use of it says it again.
@@ -92,6 +92,8 @@ def _arrange(
     fitting = max(round(width / size[0]), 1)
     if columns * size[0] < (THREE if columns == 3 else PRESSED) * width:
         fitting = columns
+    elif columns == 3:
+        fitting = 1
     blocks = math.ceil(columns / fitting)
     if fitting >= FOUR and math.ceil(columns / (fitting + 1)) < blocks:
         blocks -= 1

@@ -145,11 +145,20 @@ def trainings(values: pd.DataFrame, controls: Mapping[str, Mapping[str, float]])
         rows = chosen.kind.map(kinds.index)
         ax.scatter(chosen.value, rows, color=INK, s=36, zorder=3)
         for k, (name, value) in enumerate(controls.get(measure, {}).items()):
-            ax.axvline(value, color="grey", linestyle=("--", ":", "-.")[k % 3], label=name)
+            ax.axvline(value, color="grey", linestyle=("--", ":", "-.")[k % 3])
+            ax.annotate(
+                literal(name),
+                (value, 0.01),
+                (-3, 0),
+                xycoords=("data", "axes fraction"),
+                textcoords="offset points",
+                rotation=90,
+                ha="right",
+                va="bottom",
+                fontsize="x-small",
+            )
         ax.set_yticks(range(len(kinds)), [literal(fill(kind, LETTERS)) for kind in kinds])
         ax.set_ylim(len(kinds) - 0.5, -0.5)
         room = 0.03 * np.ptp([0, *chosen.value])  # for half a dot
         ax.set_xlim(left=min(0, chosen.value.min()) - room)
-    if any(controls.values()):
-        legend(fig, axes[0])
     return fig

@@ -17,7 +17,7 @@ from ddrlib.features.extraction import super_resolve
 from ddrlib.features.progress import Progress
 from ddrlib.measure.fidelity import psnr
 from ddrlib.widgets.live import LiveWidget, static
-from ddrlib.widgets.thumbnails import plain_names, webp
+from ddrlib.widgets.thumbnails import webp
 from ddrlib.zoo.names import plain_name
 from ddrlib.zoo.network import Network
 
@@ -161,7 +161,7 @@ def restoration_frames(
 
     `degradation(*values)` is its text, for which `methods` gives what is shown of it.
     """
-    names = plain_names(patches.category)
+    names = [f"photograph {number}" for number in range(1, len(patches) + 1)]
 
     @cache  # all photographs in one batch, and each degradation once, however it is chosen
     def rows(text: str) -> list[list[Picture]]:

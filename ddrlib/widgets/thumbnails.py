@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -48,14 +46,3 @@ def tiled(images: Tensor) -> Tensor:
 def photograph_name(source: str) -> str:
     """A short name of a photograph's file: without folder, package prefix and ending."""
     return Path(source).stem.rpartition("__")[2]
-
-
-def plain_names(categories: Iterable[str]) -> list[str]:
-    """Names for photographs of these categories: "water", "water 2"; "photograph" for ""."""
-    names: list[str] = []
-    count: Counter[str] = Counter()
-    for category in categories:
-        name = str(category) or "photograph"
-        count[name] += 1
-        names.append(name if count[name] == 1 else f"{name} {count[name]}")
-    return names

@@ -10,7 +10,7 @@ PUBLISHED = {
     "gans-x4": "RRDN",
     "psnr-small-x2": "small RDN",
     "rdn-div2k-x4": "RDN",
-    "realesrgan-x4plus": "Real-ESRGAN",
+    "realesrgan-x4plus": "Real-ESRGAN (photographs)",
     "realesrgan-x4plus-anime": "Real-ESRGAN (anime)",
 }
 ARCHITECTURES = {"srresnet": "SRResNet", "gan": "SRGAN", "srgan": "earlier SRGAN"}
