@@ -64,4 +64,4 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("doctree-resolved", collect, priority=900)
     app.connect("build-finished", write)
     app.connect("html-page-context", on_the_search_page)
-    return {"parallel_read_safe": True, "parallel_write_safe": False}
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

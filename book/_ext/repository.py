@@ -16,6 +16,11 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 UNKNOWN = "the one these pages were built from"
+FETCHED = "The first line fetches the repository."
+NOT_KNOWN_WHENCE = (
+    "These pages were built without the address of their repository: in this command and in those "
+    "below, ADDRESS stands for the place that you have it from."
+)
 CITED_AT = "  url     = {ADDRESS},\n"  # a line of the citation
 PAGES = "cite", "run_it"  # that name version and address
 
@@ -29,7 +34,10 @@ def address_of(config: Config) -> str:
 def set_up(app: Sphinx, config: Config) -> None:
     """Tell the theme and the text."""
     address = address_of(config)
-    config.myst_substitutions = {"repository": f"<{address}>" if address else UNKNOWN}
+    config.myst_substitutions = {
+        "repository": f"<{address}>" if address else UNKNOWN,
+        "fetching": FETCHED if address else NOT_KNOWN_WHENCE,
+    }
     if not address:
         return
     github = re.fullmatch(r"https://github\.com/([\w.-]+)/([\w.-]+)", address)

@@ -18,6 +18,7 @@ import click
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from ddrlib.book.ingredients import first_change
+from ddrlib.book.kernels import FORKS
 from ddrlib.book.notebook import nbformat
 from ddrlib.book.profiles import BOOK, Chapter, read_chapters
 from ddrlib.book.results import read_stamp
@@ -37,6 +38,7 @@ API_LATER = """
 The reference takes longer to build than all other pages; it comes with the last chapter.
 ```
 """
+JOBS = 4  # at most, of Sphinx: each has a copy of what was read
 
 
 class BuildError(Exception):
@@ -182,6 +184,7 @@ def _compile(source: Path, html: Path, strict: bool) -> None:
                 "latex_individualpages": False,
             },
             warningiserror=strict,
+            jobs=min(os.cpu_count() or 1, JOBS) if FORKS else 1,
             keep_going=True,
         )
     if isinstance(status, OSError | KeyboardInterrupt):
