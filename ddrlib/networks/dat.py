@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ddrlib.networks.layers import convolution
 
+LANES = 16  # of a processor's vectors; attention is a third faster when they are filled
 RGB_MEAN = (0.4488, 0.4371, 0.4040)  # taken off the input, added to the output
 
 
@@ -82,10 +83,13 @@ class SpatialAggregation(Aggregation):
         shift = [side // 2 * self.shifted for side in window]
         if self.shifted:
             qkv = qkv.roll([-step for step in shift], dims=(2, 3))
-        query, key, value = _windows(qkv, window, self.heads // 2)
+        parts = _windows(qkv, window, self.heads // 2)
+        width = parts.shape[-1]
+        query, key, value = F.pad(parts, (0, -width % LANES))  # zeros, which change no likeness
         apart = _apart(size[1:], window, shift, query) if self.shifted else None
-        attended = F.scaled_dot_product_attention(query, key, value, apart)
-        image = _image(attended, size, window)
+        scale = width**-0.5
+        attended = F.scaled_dot_product_attention(query, key, value, apart, scale=scale)
+        image = _image(attended[..., :width], size, window)
         return image.roll(shift, dims=(1, 2)) if self.shifted else image
 
     def weights(self, attended: Tensor, convolved: Tensor) -> tuple[Tensor, Tensor]:
@@ -185,7 +189,8 @@ class DATLight(nn.Module):
         return {"conv_first": "conv_first", **blocks, **ends}
 
     def forward(self, x: Tensor) -> Tensor:
-        shallow = self.conv_first(x - self.mean)
+        # Channels last: normalisation and attention read the channels of a place in one run.
+        shallow = self.conv_first((x - self.mean).contiguous(memory_format=torch.channels_last))
         tokens = self.before_RG(shallow)
         deep = self.norm(tokens + self.conv(self.blocks(tokens)))
         return self.upsample(self.sum(shallow + self.conv_after_body(deep))) + self.mean
