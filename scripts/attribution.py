@@ -28,6 +28,15 @@ for **training** reduced. The table `data/photos/photos.tsv` gives the original,
 of the crop for each, and names the file: the name given here after that of its package.
 """
 SPLITS = {"eval": "evaluation", "train": "training"}
+# What photos.tsv notes of its sources, as a reader takes it.
+NOTES = {
+    "per debian/copyright": "according to the package's copyright file",
+    "debian/copyright glob canyon0* = unsplash.com": "the package's copyright file gives unsplash.com for names that begin with canyon0",
+    ".desktop": "according to the picture's .desktop file",
+    "images/land default: ": "by the package's copyright file ",
+    "visibly NASA/JPL Mars rover mosaic; author uncertain": "Author uncertain; to all appearance a mosaic of a NASA/JPL Mars rover",
+    "Michael Wilso": "Michael Wilso (as given)",
+}
 
 
 def attribution(rows: Iterable[dict[str, str]]) -> str:
@@ -43,6 +52,13 @@ def attribution(rows: Iterable[dict[str, str]]) -> str:
                 lines.append(f"  - {SPLITS[split]}: {names}")
         lines.append("")
     return "\n".join(lines)
+
+
+def readable(text: str) -> str:
+    """A text of photos.tsv with its notes said in words."""
+    for note, words in NOTES.items():
+        text = text.replace(note, words)
+    return text
 
 
 def _licence(text: str) -> str:
@@ -63,7 +79,7 @@ def _package(row: dict[str, str]) -> str:
 
 
 def _whose(row: dict[str, str]) -> tuple[str, str]:
-    return row["author"], licence(row)
+    return readable(row["author"]), readable(licence(row))
 
 
 def _name(row: dict[str, str]) -> str:

@@ -1,10 +1,12 @@
 """Verdicts: shown in one of four states, kept for the first page, in the order of the book."""
 
 import json
+import re
 
 import pytest
 
 from ddrlib.book import claims, results
+from ddrlib.book.profiles import read_chapters, titles
 
 
 def show(monkeypatch, **verdict):
@@ -34,6 +36,7 @@ def test_four_states(monkeypatch, holds, not_tested, expected, title):
     assert kept["grass"] == {
         "statement": "Grass is <green>.",
         "verdict": expected,
+        "title": title,
         "criterion": "a > b",
         "evidence": f"not tested because {not_tested}; n = 3" if not_tested else "n = 3",
     }
@@ -51,7 +54,7 @@ def test_the_criterion_is_seen_and_opens_on_the_figures(monkeypatch):
 
 
 def test_the_book_lists_all_claims_and_nothing_else(monkeypatch, tmp_path):
-    verdict = {"statement": "s", "verdict": "supported", "criterion": "c", "evidence": "e"}
+    verdict = dict.fromkeys(("statement", "verdict", "title", "criterion", "evidence"), "s")
     for chapter, kept in {
         "02_b": {"z": verdict},
         "01_a": {"y": verdict},
@@ -75,10 +78,23 @@ def test_a_sentence_depends_on_a_verdict(monkeypatch, holds, said):
 
 
 def test_claims_of_many_chapters_are_listed_with_their_verdict_and_where_they_were_tested():
-    found = {"statement": "a < b", "verdict": "not supported", "criterion": "", "evidence": "n = 3"}
-    chosen = [{"chapter": "04_c", **found}, {"chapter": "13_atlas", **found}]
+    found = claims.Claim("a < b", [True, False], "", "n = 3")
+    chosen = [{"chapter": chapter, **found.record()} for chapter in ("04_c", "13_atlas")]
     folded, opened = claims.as_list(chosen), claims.as_list(chosen, opened=True)
-    assert folded.count("<li ") == 2 and "<strong>Not supported</strong> a &lt; b" in folded
+    assert folded.count(f"<li>{found.as_html()}</li>") == 2, "as in the chapters"
+    assert ">Partly supported: 1 of 2</p><p>a &lt; b</p>" in folded
     assert "<details><summary><strong>Criterion:</strong> none</summary><p>n = 3</p>" in folded
     assert opened.count("<details open>") == 2 and "04_c.html" not in folded
     assert '<a href="04_c.html">Chapter&nbsp;4</a>' in opened and ">The&nbsp;atlas</a>" in opened
+
+
+def test_the_page_of_all_claims_has_every_chapter_that_makes_some_under_its_title():
+    """Its headings are written by hand, so that they are in the contents at its side."""
+    chapters = {chapter.name: chapter.notebook.cells for chapter in read_chapters()}
+    listing = chapters.pop("97_all_claims")
+    expected = []
+    for chapter, cells in chapters.items():
+        if any(re.search(r"^ *claim\($", cell.source, re.MULTILINE) for cell in cells):
+            title = "" if chapter in claims.UNNUMBERED else f": {titles()[chapter]}"
+            expected += [f"## [{claims.name(chapter)}]({chapter}){title}", f'listed("{chapter}")']
+    assert len(expected) > 20 and [cell.source for cell in listing[3:]] == expected

@@ -7,6 +7,7 @@ import functools
 import hashlib
 import io
 import os
+import re
 import runpy
 import shutil
 import threading
@@ -53,6 +54,13 @@ def test_photos_are_those_of_the_table(rows):
 def test_attribution_is_up_to_date(rows):
     page = (PHOTOS / "ATTRIBUTION.md").read_text(encoding="utf-8")
     assert page == runpy.run_path(ROOT / "scripts" / "attribution.py")["attribution"](rows)
+
+
+def test_attribution_is_in_words(rows):
+    """What the table notes of its sources is for whoever checks them; the page is for readers."""
+    page = (PHOTOS / "ATTRIBUTION.md").read_text(encoding="utf-8")
+    assert not re.search(r"debian/|glob |images/land|\(\.desktop\)", page)
+    assert "**Michael Wilso (as given)**" in page
 
 
 def test_load_photos():

@@ -161,6 +161,15 @@ def test_a_table_says_what_heads_what(chapter, shown):
     pd.testing.assert_frame_equal(pd.read_csv(chapter / "headed.csv"), table)
 
 
+def test_a_table_says_what_its_columns_are_numbers_of(chapter, shown):
+    table = pd.DataFrame({"of": ["a"], 1: [0.5]})
+    provenance.show_table(table.rename_axis(columns="shots"), "named", "by shots")
+    provenance.show_table(table, "unnamed", "by nothing")
+    named, unnamed = (output["text/html"] for output in shown)
+    assert '<table data-columns="shots" class="dataframe">' in named
+    assert "data-columns" not in unnamed
+
+
 def test_a_column_has_one_number_of_decimals_and_its_csv_all_digits(chapter, shown):
     chi = Chi((1.0, 2.0), wd=1.0, bd=2.0, interval=Interval(1.5, 0.5, 250.0, 12))
     table = pd.DataFrame(

@@ -42,6 +42,7 @@ def test_without_an_address_nothing_points_to_one(repository):
     config = configured(repository)
     assert not config.html_theme_options and not config.html_baseurl
     assert "<" not in config.myst_substitutions["repository"]
+    assert "ADDRESS stands for" in config.myst_substitutions["fetching"]
     text = filled_in(repository, config)
     assert "url" not in text and "VERSION" not in text and "git clone ADDRESS" in text
 
@@ -53,6 +54,7 @@ def test_one_address_switches_all_of_it_on(repository):
     assert options["use_repository_button"] and options["use_issues_button"]
     assert {"binderhub_url", "colab_url"} <= options["launch_buttons"].keys()
     assert config.html_baseurl == "https://some-one.github.io/a.book/"
+    assert "ADDRESS" not in config.myst_substitutions["fetching"]
     assert "git clone https://github.com/Some-One/a.book ddr" in filled_in(repository, config)
     assert "ADDRESS" in filled_in(repository, config, "glossary"), "only pages that name it"
 

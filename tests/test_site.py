@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+import runpy
 import shutil
 import signal
 import subprocess
@@ -23,7 +24,7 @@ from ddrlib.book.results import write_stamp
 from ddrlib.book.run import sources
 from ddrlib.book.site import BuildError, build_site
 from ddrlib.errors import DDRError
-from ddrlib.files import DATA, locked
+from ddrlib.files import DATA, ROOT, locked
 
 TOC = """
 format: jb-book
@@ -103,6 +104,7 @@ def folder(tmp_path, monkeypatch):
 
 def check_attribution(html: Path) -> None:
     """What the licences of photographs ask of whoever hands them on."""
+    readable = runpy.run_path(str(ROOT / "scripts" / "attribution.py"))["readable"]
     page = BeautifulSoup((html / "photographs.html").read_text(), "html.parser")
     credits: dict[str, tuple[str, str]] = {}  # author and licence of each file, without its package
     for entry in page.select("article li:has(> p > strong)"):
@@ -118,8 +120,8 @@ def check_attribution(html: Path) -> None:
         folder = {"eval": "evaluation", "train": "training"}[photograph["split"]]
         name = Path(photograph["file"].split("__", 1)[1]).stem
         author, licence = credits[f"{folder}: {name}"]
-        assert author == photograph["author"].translate(QUOTES)
-        assert licence.replace(" ", "-") == photograph["licence"].replace(" ", "-")
+        assert author == readable(photograph["author"]).translate(QUOTES)
+        assert licence.replace(" ", "-") == readable(photograph["licence"]).replace(" ", "-")
     assert "All were changed" in page.text
 
 

@@ -41,12 +41,24 @@
     first.after(link);
   }
 
+  // What a cell stands under, said whole: "shots: 5" of a number (`data-columns` says of what), and
+  // "component of content" of the "of content" that follows a "component of degradation".
+  function namesIn(table) {
+    const heads = [...table.tHead.rows[0].cells].map((cell) => cell.textContent);
+    return heads.map((head, k) => {
+      const [, stem] = (k && heads[k - 1].match(/^(.+ )of /)) || [];
+      if (stem && head.startsWith("of ")) return stem + head;
+      return table.dataset.columns && /^\d/.test(head) ? `${table.dataset.columns}: ${head}` : head;
+    });
+  }
+
   // On a phone, rows of wide tables become cards, whose cells say what they are (book.css).
-  const MOST = 4; // columns that fit there, unless all are of counts
+  const MOST = 4; // columns that fit there, unless all are of counts; of intervals, which do not break, one less
   function label(table) {
-    const names = [...table.tHead.rows[0].cells].map((cell) => cell.textContent);
+    const names = namesIn(table);
     const cells = [...table.tBodies[0].rows].flatMap((row) => [...row.cells].slice(1));
-    if (names.length <= MOST || cells.every((cell) => cell.textContent.length < 3)) return;
+    const most = table.querySelector(".ddr-interval") ? MOST - 1 : MOST;
+    if (names.length <= most || cells.every((cell) => cell.textContent.length < 3)) return;
     table.classList.add("ddr-cards");
     table.role = "table"; // which another display takes away
     for (const row of table.tBodies[0].rows) {
@@ -56,6 +68,45 @@
         cell.dataset.label = k ? names[k] : "";
       });
     }
+  }
+
+  // Where a line may break: within a long name after "_" and before a capital; not within a date, an
+  // interval, a number and its unit or its power, nor between "Table" and its number.
+  const NAMES = '.ddr-long, table.table :is(td, th), section[id$="where-the-photographs-come-from"] li';
+  const LONG = /\S{13,}/g;
+  const JOINT = /(?<=_)|(?<=\p{Ll})(?=\p{Lu})/u;
+  const WHOLE = new RegExp(
+    "(" +
+      [
+        String.raw`\d{4}-\d\d-\d\d`,
+        String.raw`\[-?[\d.,]+, -?[\d.,]+\]`,
+        String.raw`[\d.,]+ (?:× 10[⁺⁻⁰¹²³⁴-⁹]+|(?:s|ms|dB|[kMG]B|minutes|pixels)(?![\p{L}\d]))`,
+        String.raw`(?:[Cc]hapter|[Ff]igure|[Tt]able) \d[\d.]*(?!\d)`,
+      ].join("|") +
+      ")",
+    "u",
+  );
+  function whole(text) {
+    const span = document.createElement("span");
+    span.className = "ddr-unbroken";
+    span.textContent = text;
+    return span;
+  }
+  function setBreaks(text) {
+    const long = text.parentElement.closest(NAMES);
+    const pieces = text.data.split(WHOLE).flatMap((piece, k) => {
+      if (k % 2) return [whole(piece)];
+      if (!long) return [piece];
+      const parts = piece.replace(LONG, (word) => word.split(JOINT).join("\0")).split("\0");
+      return parts.flatMap((part, at) => (at ? [document.createElement("wbr"), part] : [part]));
+    });
+    if (pieces.length > 1) text.replaceWith(...pieces);
+  }
+  function setAllBreaks(article) {
+    const walk = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
+    const texts = [];
+    while (walk.nextNode()) texts.push(walk.currentNode);
+    texts.filter((text) => !text.parentElement.closest("pre, script, svg, math, .ddr")).forEach(setBreaks);
   }
 
   window.addEventListener("beforeprint", function () {
@@ -77,6 +128,7 @@
     }
     linkToWidget();
     document.querySelectorAll(".ddr-figure table").forEach(label);
+    document.querySelectorAll(".bd-article").forEach(setAllBreaks);
     document.querySelectorAll(".ddr-enlarge").forEach((link) => link.addEventListener("click", enlarge));
     // A bibliography is a list of list items; docutils gives its entries a role of their own.
     for (const entry of document.querySelectorAll(".citation")) entry.role = "listitem";

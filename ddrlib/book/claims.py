@@ -23,7 +23,7 @@ SUPPORTED, PARTLY, NOT_SUPPORTED, NOT_TESTED = VERDICTS = (
 )
 # The colours of the admonitions; "not tested" has none.
 CSS_CLASSES = dict(zip(VERDICTS, ("tip", "note", "warning", ""), strict=True))
-KEPT = {"statement", "verdict", "criterion", "evidence"}
+KEPT = {"statement", "verdict", "title", "criterion", "evidence"}
 UNNUMBERED = {"13_atlas": "The atlas"}
 
 
@@ -47,25 +47,29 @@ class Claim:
             return NOT_TESTED
         return SUPPORTED if all(self.holds) else PARTLY if any(self.holds) else NOT_SUPPORTED
 
+    @property
+    def title(self) -> str:
+        """The verdict as a page says it, with how many parts hold where only some do."""
+        tally = f": {sum(self.holds)} of {len(self.holds)}" if self.verdict == PARTLY else ""
+        return self.verdict.capitalize() + tally
+
     def record(self) -> dict[str, str]:
-        """What is kept of it: statement, verdict, criterion and evidence, or why there is none."""
+        """What is kept of it: statement, verdict, title, criterion and evidence, or why there is none."""
         why = f"not tested because {self.not_tested}; " if self.not_tested else ""
-        texts = {"criterion": self.criterion, "evidence": why + self.evidence}
-        return {"statement": self.statement, "verdict": self.verdict, **texts}
+        return {
+            "statement": self.statement,
+            "verdict": self.verdict,
+            "title": self.title,
+            "criterion": self.criterion,
+            "evidence": why + self.evidence,
+        }
 
     def as_html(self) -> str:
         """The verdict as a page shows it."""
-        found, why = self.verdict, escape(self.not_tested)
-        title = found.capitalize()
-        if found == PARTLY:
-            title += f": {sum(self.holds)} of {len(self.holds)}"
-        # An HTML admonition, not a MyST directive: it reads the same in Jupyter and in the book.
-        return (
-            f'<div class="admonition ddr-claim {CSS_CLASSES[found]}">'
-            f'<p class="admonition-title">{title}</p><p>{escape(self.statement)}</p>'
-            + (f"<p><strong>Not tested because</strong> {why}</p>" if why else "")
-            + f"{_folded(self.criterion, self.evidence)}</div>"
-        )
+        why = escape(self.not_tested)
+        because = f"<p><strong>Not tested because</strong> {why}</p>" if why else ""
+        shown = {**self.record(), "evidence": self.evidence}
+        return _admonition(shown, escape(self.statement), because)
 
 
 def claim(
@@ -154,7 +158,8 @@ def claims() -> list[dict]:
     Returns
     -------
     list of dict
-        Each with the texts chapter, key, statement, verdict, criterion and evidence.
+        Each with the texts chapter, key, statement, verdict, title (the verdict with the count of the
+        parts that hold), criterion and evidence.
     """
     return [
         {"chapter": stamp["chapter"], "key": key, **claim}
@@ -213,16 +218,30 @@ def as_list(chosen: Iterable[Mapping[str, str]], opened: bool = False) -> str:
         HTML.
     """
     items = (
-        f'<li class="{CSS_CLASSES[each["verdict"]]}"><strong>{each["verdict"].capitalize()}</strong> '
-        f"{escape(each['statement'])}"
-        + (f" {place(each['chapter'])}" if opened else "")
-        + f"{_folded(each['criterion'], each['evidence'], opened)}</li>"
+        _admonition(
+            each,
+            escape(each["statement"]) + (f" {place(each['chapter'])}" if opened else ""),
+            opened=opened,
+        )
         for each in chosen
     )
-    return f'<ul class="ddr-claims">{"".join(items)}</ul>'
+    listed = "".join(f"<li>{item}</li>" for item in items)
+    return f'<ul class="ddr-claims">{listed}</ul>'
 
 
-def _folded(criterion: str, evidence: str, opened: bool = False) -> str:
+def _admonition(
+    claim: Mapping[str, str], statement: str, because: str = "", opened: bool = False
+) -> str:
+    """A verdict as every page shows it; `statement` and `because`, which follows it, are HTML."""
+    # HTML, not a MyST directive: it reads the same in Jupyter and in the book.
+    return (
+        f'<div class="admonition ddr-claim {CSS_CLASSES[claim["verdict"]]}">'
+        f'<p class="admonition-title">{claim["title"]}</p><p>{statement}</p>{because}'
+        f"{_folded(claim['criterion'], claim['evidence'], opened)}</div>"
+    )
+
+
+def _folded(criterion: str, evidence: str, opened: bool) -> str:
     """A criterion that opens on the evidence, as HTML."""
     return (
         f"<details{' open' * opened}><summary><strong>Criterion:</strong> {escape(criterion or 'none')}"

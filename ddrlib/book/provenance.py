@@ -97,7 +97,8 @@ def show_table(table: pd.DataFrame, name: str, caption: str, **made_by: Any) -> 
     ----------
     table
         A table of numbers, intervals and texts; an index other than 0, 1, 2 ... heads the rows. See
-        `ddrlib.book.tables` for intervals.
+        `ddrlib.book.tables` for intervals. Where columns have numbers for names, the name of their
+        axis ("shots") says of what: a phone shows each value with it.
     name
         Unique in its chapter and safe in a file name.
     caption
@@ -116,7 +117,10 @@ def show_table(table: pd.DataFrame, name: str, caption: str, **made_by: Any) -> 
     path = _keep(run, f"{name}.csv", as_csv(table))
     link = "" if run.interactive else f'<a href="{path}">All digits (CSV)</a>'
     what = {"table": name, "alt": caption, "caption": caption}
-    _show(run, name, as_html(table, caption), link, what, made_by)
+    html = as_html(table, caption)
+    if axis := table.columns.name:
+        html = html.replace("<table ", f'<table data-columns="{escape(str(axis))}" ', 1)
+    _show(run, name, html, link, what, made_by)
 
 
 def _carried(wide: Layout, alt: str) -> str:

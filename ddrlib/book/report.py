@@ -29,7 +29,7 @@ class Examined:
 
     `about` has architecture, source, licence, sha256 and scale; `notes`, a line each; the `deepest`
     block of the trunk, for which the verdicts are given. `controls` are layers of the same samples:
-    "pixels", "high-pass", "BRISQUE", and "random weights", the deepest block with these, left out
+    "pixels", "high-pass", "BRISQUE", and "random weights", the last block with these, left out
     where there are none to be had. `gain` is PSNR on luma, in dB, above that of bicubic
     interpolation; None without clean images, and for a network that enlarges nothing.
     """
@@ -51,7 +51,7 @@ class Examined:
         return self.measurement[self.about["deepest"]]
 
     def findings(self) -> list[Claim]:
-        """Whether the deepest block sorts by degradation, and more than what learned nothing does."""
+        """Whether the last block sorts by degradation, and more than what learned nothing does."""
         layer, name = self.deepest, self.name
         found = layer.variance.degradation
         doubt = ""
@@ -99,7 +99,7 @@ class Examined:
         return pd.DataFrame(rows)
 
     def control_table(self) -> pd.DataFrame:
-        """The deepest block beside the controls."""
+        """The last block beside the controls."""
         rows = {self.deepest.name: self.deepest, **self.controls}
         table = {
             name: {
@@ -141,7 +141,7 @@ class Report:
     seconds: float
 
     def differences(self) -> pd.DataFrame:
-        """The deepest blocks of all networks but the first, each less that of the first."""
+        """The last blocks of all networks but the first, each less that of the first."""
         first, *others = self.networks
         rows = [
             {

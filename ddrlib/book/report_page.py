@@ -134,7 +134,7 @@ def _differences(report: Report) -> str:
     table = report.differences()
     if table.empty:
         return ""
-    caption = "The deepest blocks, each less that of the first network, on the same contents."
+    caption = "The last blocks, each less that of the first network, on the same contents."
     return f"<h2>Side by side</h2>{_scrolling(as_html(table, caption), caption)}"
 
 
@@ -142,7 +142,7 @@ def _details(each: Examined) -> str:
     n, about = each.measurement.n, each.about
     notes = "".join(f"<li>{escape(note)}</li>" for note in about["notes"])
     tables = {
-        f"The deepest block beside what learned nothing, n = {n} contents.": each.control_table(),
+        f"The last block beside what learned nothing, n = {n} contents.": each.control_table(),
         f"SRGA at {each.srga_layer}, against {each.measurement.degradations[0]}, n = {n} contents: 0 "
         "where features are distributed as those of clean images.": each.srga_table(),
         f"All layers, n = {n} contents.": each.layer_table(),

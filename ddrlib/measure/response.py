@@ -1,7 +1,7 @@
 """How a network takes degradations: what each does to its features and to its output.
 
 Every degradation is held against the first one, the reference (`clean`), on the same contents, in
-several places of the network: three layers, and what one of them holds beyond the picture.
+several places of the network: three layers, and what one of them holds beyond the image.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from ddrlib.measure.layer import Layer
 from ddrlib.measure.picture import beyond
 from ddrlib.zoo.network import Network
 
-TRUNK = "deepest trunk layer"
-BEYOND = "the same, beyond the picture"  # less what is linear in the input: `beyond`
+TRUNK = "last block"
+BEYOND = "the same, beyond the image"  # less what is linear in the input: `beyond`
 LAST = "last feature map"
 OUTPUT = "output"
 PLACES = (TRUNK, BEYOND, LAST, OUTPUT)

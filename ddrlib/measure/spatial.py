@@ -1,4 +1,4 @@
-"""The feature maps of a network, wherever they are: which there are, and what lies beyond the picture.
+"""The feature maps of a network, wherever they are: which there are, and what lies beyond the image.
 
 A network may leave out the edges of its input, or work at a half of its size; these functions find
 out, so that networks of all kinds are measured in the same way.

@@ -189,8 +189,7 @@ class DATLight(nn.Module):
         return {"conv_first": "conv_first", **blocks, **ends}
 
     def forward(self, x: Tensor) -> Tensor:
-        # Channels last: normalisation and attention read the channels of a place in one run.
-        shallow = self.conv_first((x - self.mean).contiguous(memory_format=torch.channels_last))
+        shallow = self.conv_first(x - self.mean)
         tokens = self.before_RG(shallow)
         deep = self.norm(tokens + self.conv(self.blocks(tokens)))
         return self.upsample(self.sum(shallow + self.conv_after_body(deep))) + self.mean

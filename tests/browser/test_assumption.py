@@ -114,6 +114,25 @@ def test_the_chart_holds_what_the_network_restores(page):
     assert cells[4] == pytest.approx(wanted, abs=0.06), "blur 4, no noise: bottom right"
 
 
+def luminance(colour: str) -> float:
+    """Of "rgb(r, g, b)", as WCAG defines it."""
+    shares = np.array([int(part) for part in re.findall(r"\d+", colour)]) / 255
+    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def test_numbers_in_the_chart_can_be_read(page):
+    """As far from their squares as text has to be; axe does not look into drawings."""
+    page.locator(".ddr-chart .ddr-mark").wait_for()
+    fills = "nodes => nodes.map((node) => getComputedStyle(node).fill)"
+    squares = page.locator(".ddr-chart svg > rect").evaluate_all(fills)
+    numbers = page.locator(".ddr-chart svg > text[fill^='#']").evaluate_all(fills)
+    assert len(squares) == len(numbers) == 25
+    for pair in zip(squares, numbers, strict=True):
+        dark, light = sorted(map(luminance, pair))
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, pair
+
+
 @pytest.mark.parametrize("mode", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 680])
 def test_accessible_and_nothing_cut(page, mode, width):

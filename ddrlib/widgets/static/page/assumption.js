@@ -88,7 +88,7 @@ class AssumptionWidget {
       element("div", { class: "ddr-columns" }, this.table(networks.length > 1),
         compact ? "" : element("figure", { class: "ddr-chart" }, this.chart.svg, element("figcaption", {},
           "PSNR of this frame over what the network is told: across, blur from 0 to 4; upwards, noise from 0 to 20. "
-          + "Lighter is better. Square: the truth; ring: what it is told."))),
+          + "Lighter is better. Outlined: the square nearest to the truth; dashed: to what it is told."))),
       element("div", { class: "ddr-row ddr-actions" },
         button("Link to this view", () => this.link()), button("Save as picture", () => this.save()),
         button("Start again", () => this.reset())),

@@ -1,6 +1,7 @@
 // The quality of what a network restores, over everything that it can be told: a grid of blurs and noises.
 
 const GRID = 5; // assumptions on each axis
+const DARK = 0.32; // up to this share of the way to the lightest, white is read better than black
 const WORD = { "font-size": 6, "text-anchor": "middle", fill: "currentColor" };
 
 class AssumptionChart {
@@ -33,7 +34,7 @@ class AssumptionChart {
       return [
         svgElement("rect", { x, y, width: side, height: side, fill: `hsl(205 60% ${(25 + 60 * light).toFixed(0)}%)` }),
         svgElement("text", { x: x + side / 2, y: y + side / 2 + 2, "font-size": 5.5, "text-anchor": "middle",
-          fill: light > 0.5 ? "#000" : "#fff" }, v.toFixed(1)),
+          fill: light > DARK ? "#000" : "#fff" }, v.toFixed(1)),
       ];
     });
     this.svg.replaceChildren(...[0, 1].flatMap((k) => squares.map((square) => square[k])), svgElement("text", { x: 50, y: 107, ...WORD }, "told blur →"),
@@ -41,19 +42,17 @@ class AssumptionChart {
     this.svg.setAttribute("aria-label", `PSNR over what the network is told, from ${low.toFixed(1)} to ${high.toFixed(1)} dB`);
   }
 
-  // A square at the truth, a ring at what is told; both lie under the numbers.
+  // An outline around the square nearest to the truth, a dashed one within that nearest to what is told.
   mark(truth, told) {
     this.svg.querySelectorAll(".ddr-mark").forEach((node) => node.remove());
-    const place = ({ blur, noise }) => [
-      this.side / 2 + ((100 - this.side) * blur) / this.most.blur,
-      100 - this.side / 2 - ((100 - this.side) * noise) / this.most.noise,
-    ];
-    const [[x, y], [cx, cy]] = [truth, told].map(place);
-    const style = { fill: "none", stroke: "#fff", "stroke-width": 1.2 };
-    const under = { ...style, stroke: "#000", "stroke-width": 2.4 };
-    const marks = [under, style].flatMap((look) => [
-      svgElement("rect", { x: x - 8, y: y - 8, width: 16, height: 16, ...look }), svgElement("circle", { cx, cy, r: 9, ...look }),
-    ]);
+    const outline = ({ blur, noise }, inset, look) => {
+      const [x, y] = [blur / this.most.blur, 1 - noise / this.most.noise]
+        .map((share) => this.side * Math.round(share * (GRID - 1)) + inset);
+      const side = this.side - 2 * inset;
+      return [["#000", 1.8], ["#fff", 0.8]].map(([stroke, width]) => svgElement("rect", {
+        x, y, width: side, height: side, fill: "none", stroke, "stroke-width": width, ...look }));
+    };
+    const marks = [...outline(truth, -0.4, {}), ...outline(told, 1.4, { "stroke-dasharray": "2 1.2" })];
     this.svg.insertBefore(svgElement("g", { class: "ddr-mark" }, ...marks), this.svg.querySelector("text"));
   }
 }

@@ -67,6 +67,6 @@ class InstrumentPanel {
   sentence() {
     const counts = this.map.neighbours(this.point).map(([name, count]) => `${count} ${inWord(name)}`);
     return `${titled(this.name)}: of the ${NEAREST} nearest reference photographs, `
-      + `${counts.join(" and ")}; moved by ${Math.round(100 * this.share)}% of the map.`;
+      + `${new Intl.ListFormat("en-GB").format(counts)}; moved by ${Math.round(100 * this.share)}% of the map.`;
   }
 }
