@@ -22,7 +22,16 @@ from ddrlib.files import ROOT
 from ddrlib.networks.guided import GuidedSRResNet
 from ddrlib.networks.rrdbnet import RRDBNet
 from ddrlib.networks.srresnet import SRResNet
-from ddrlib.zoo.cards import NETWORKS, network_name, networks, read_card, save_network, trained
+from ddrlib.training import adversarial
+from ddrlib.zoo.cards import (
+    NETWORKS,
+    had_signal,
+    network_name,
+    networks,
+    read_card,
+    save_network,
+    trained,
+)
 from ddrlib.zoo.loading import load_network, random_network
 from ddrlib.zoo.weights import file_sha256
 
@@ -112,6 +121,22 @@ def test_two_files_dropped_into_the_folder_make_a_network_loadable(tiny, tmp_pat
     assert not any(p.requires_grad for p in network.module.parameters())
     images = torch.rand(1, 3, 4, 4)
     assert network.prepare(images) is images
+
+
+def test_a_network_without_a_critic_and_one_whose_critic_taught_count():
+    states = (
+        adversarial.SIGNAL,
+        adversarial.AT_CHANCE,
+        adversarial.ALWAYS_RIGHT,
+        adversarial.NO_CLOSER,
+    )
+    assert had_signal({"name": "pixel loss"})
+    assert [had_signal({"adversarial": {"state": s}}) for s in states] == [
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 def test_saved_weights_are_the_float16_rounding_and_the_card_is_kept(tiny):

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ddrlib.data.photographs import load_photos
 from ddrlib.networks.discriminator import VGGDiscriminator
 from ddrlib.training.sampling import Batch, Sampler
+from ddrlib.zoo.cards import SIGNAL
 
 HELD_OUT = 128  # pairs of patches on which a critic's accuracy is measured
 CHUNK = 32  # pairs that are looked at together
@@ -37,7 +38,6 @@ CRITERION = (
     f"half above {CERTAIN}; and fresh critics of one fixed recipe tell the outputs from photographs on "
     "average less well (area under the ROC curve) than those of the network that it started from"
 )
-SIGNAL = "signal"
 AT_CHANCE = "no signal: the critic is at chance"
 ALWAYS_RIGHT = "no signal: the critic is always right"
 NO_CLOSER = "signal, but fresh critics know the outputs from photographs as well as at the start"

@@ -23,6 +23,7 @@ from ddrlib.files import DATA, noted, read_yaml, write_atomically
 from ddrlib.networks.architectures import ARCHITECTURES
 
 NETWORKS = DATA / "networks"
+SIGNAL = "signal"  # the state of an adversarial training whose critic taught something
 LARGEST_ARGUMENT = 256  # such as channels; more could not be held in memory
 
 # What a card has to hold, and what its parts hold where it has them.
@@ -134,6 +135,23 @@ def trained(
             f"run: ddr train configs/campaign.yaml --only '{network_name(recipe, size, 0)}*'"
         )
     return found
+
+
+def had_signal(card: Mapping[str, Any]) -> bool:
+    """Whether what is said of adversarial training may rest on a network.
+
+    Parameters
+    ----------
+    card
+        That of the network.
+
+    Returns
+    -------
+    bool
+        Whether its critic gave a signal (`ddrlib.training.adversarial.CRITERION`); True for a network
+        that was trained without one.
+    """
+    return card.get("adversarial", {"state": SIGNAL})["state"] == SIGNAL
 
 
 def networks(folder: Path = NETWORKS) -> list[dict]:
