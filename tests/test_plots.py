@@ -218,8 +218,8 @@ def test_against_loss_has_a_dot_for_each_network_and_degradation():
     fig = curves.against_loss(pd.DataFrame(rows))
     for ax in fig.axes:
         assert ax.collections[0].get_offsets().tolist() == [[1, 10], [2, 20], [0.5, 5]]
-    assert [ax.get_title() for ax in fig.axes] == ["SRGA", "component", "", ""]
-    assert [ax.get_ylabel() for ax in fig.axes[::2]] == ["with skip", "without skip"]
+    assert [ax.get_xlabel() for ax in fig.axes[::2]] == ["SRGA", "component"]
+    assert [ax.get_title() for ax in fig.axes] == ["with skip", "without skip", "", ""]
     assert {"clean", "blur", "blur4", "noise20"} <= set(labels(fig.axes[0]))
 
 
@@ -243,7 +243,7 @@ def test_degree_series_joins_the_means_of_the_degrees_in_order():
     named = layer("net", 3.0, 0.1)
     xy = np.arange(16.0).reshape(8, 2)
     vars(named)["scores"] = xy
-    ax = maps.degree_series({("net", "blur"): named}).axes[0]
+    ax = maps.degree_series({("blur", "net"): named}).axes[0]
     assert ax.collections[0].get_offsets().tolist() == xy.tolist()
     assert ax.lines[0].get_xydata().tolist() == [[3, 4], [11, 12]]
     assert {text.get_text(): text.xy for text in ax.texts} == {"clean": (3, 4), "blur4": (11, 12)}
@@ -254,7 +254,7 @@ def test_a_far_image_does_not_press_a_series_together():
     xy = np.random.default_rng(0).random((100, 2)) + 9 * degrees[:, None]
     xy[0] = 1000, 1000
     series = SimpleNamespace(scores=xy, degradation=degrees, degradations=("clean", "blur4"), n=50)
-    ax = maps.degree_series({("net", "blur"): series}).axes[0]
+    ax = maps.degree_series({("blur", "net"): series}).axes[0]
     clean, blurred = ax.lines[0].get_xydata()
     assert clean[0] > 20 and ax.get_xlim()[0] < 9 < clean[0] < ax.get_xlim()[1] < 100
     assert ax.get_ylim()[0] < blurred[1] < clean[1] < ax.get_ylim()[1] < 100

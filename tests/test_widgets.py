@@ -115,8 +115,12 @@ def test_gallery_shows_what_degrade_and_the_network_give(patches, network):
         inner = (slice(4, -4), slice(4, -4))
         truth, made = (x[0].permute(1, 2, 0).numpy()[inner] for x in (hr, sr))
         psnr = peak_signal_noise_ratio(truth, made, data_range=1)
-        assert float(caption.split(", ")[1].removesuffix(" dB")) == pytest.approx(psnr, abs=0.051)
-    best = max((2, 1), key=lambda k: float(shown[k][0].split(", ")[1].removesuffix(" dB")))
+        assert float(caption.split(", ")[1].removesuffix("\N{NO-BREAK SPACE}dB")) == pytest.approx(
+            psnr, abs=0.051
+        )
+    best = max(
+        (2, 1), key=lambda k: float(shown[k][0].split(", ")[1].removesuffix("\N{NO-BREAK SPACE}dB"))
+    )
     assert [caption.endswith(", the best") for caption, *_ in shown] == [
         k == best for k in range(4)
     ]

@@ -156,25 +156,25 @@ def distance_curves(pairs: Mapping[Place, Pairs], controls: Sequence[str] = ()) 
     Returns
     -------
     Figure
-        A column per kind. Above: the component of degradation; below: the purity of the nearest
+        A row per kind. Left: the component of degradation; right: the purity of the nearest
         neighbours, its chance dotted. Both are means over the pairs equally far apart with 95 %
         intervals over contents.
     """
     sources, kinds = (list(dict.fromkeys(names)) for names in zip(*pairs, strict=True))
-    rows = ["component of degradation", "neighbours of the same degree"]
-    fig, axes = grid(rows, kinds, (3.1, 2.8), sharex=True, sharey="row")
+    measures = ["component of degradation", "neighbours of the same degree"]
+    fig, axes = grid(kinds, measures, (3.6, 2.3), sharex=True, sharey="col")
     for (source, kind), found in pairs.items():
         k = sources.index(source)
         for ax, by_steps in zip(
-            axes[:, kinds.index(kind)], (found.components(), found.neighbours()), strict=True
+            axes[kinds.index(kind)], (found.components(), found.neighbours()), strict=True
         ):
             look = {"linestyle": "--" if source in controls else "-"}
             _with_band(
                 ax, list(by_steps), list(by_steps.values()), PALETTE[k], MARKERS[k], source, **look
             )
             ax.set_xticks(list(by_steps))
-        axes[1, kinds.index(kind)].axhline(found.knn_chance, color="grey", linestyle=":")
-    for ax in axes[1]:
+        axes[kinds.index(kind), 1].axhline(found.knn_chance, color="grey", linestyle=":")
+    for ax in axes[-1]:
         ax.set_xlabel("steps apart")
     legend(fig, axes[:1, 0])
     return fig
@@ -226,11 +226,11 @@ def against_loss(table: pd.DataFrame) -> Figure:
     Returns
     -------
     Figure
-        A row per family of networks, a column per measure: colours are ways of training, markers
+        A row per measure, a column per family of networks: colours are ways of training, markers
         degradations.
     """
-    panels = dict(list(table.groupby(["family", "measure"], sort=False)))
-    fig, axes = grid_of(panels, (3.3, 2.7), sharex="col", sharey=True)
+    panels = dict(list(table.groupby(["measure", "family"], sort=False)))
+    fig, axes = grid_of(panels, (3.6, 2.6), sharex="row", sharey=True)
     for place, part in panels.items():
         ax = axes[place]
         sns.scatterplot(
@@ -245,7 +245,7 @@ def against_loss(table: pd.DataFrame) -> Figure:
             style_order=table.degradation.unique(),
             s=50,
         )
-        ax.set(xlabel="", ylabel=literal(place[0]))
+        ax.set(xlabel=literal(place[0]), ylabel="")
     legend(fig, axes.values(), columns=2)  # one of colours, one of markers
     fig.supylabel("loss of PSNR (dB)", fontsize="medium")
     return fig

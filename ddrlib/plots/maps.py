@@ -83,7 +83,7 @@ def degree_series(series: Mapping[Place, Layer]) -> Figure:
     Parameters
     ----------
     series
-        By (what was measured, kind of degradation): a layer under the degrees, from the weakest to
+        By (kind of degradation, what was measured): a layer under the degrees, from the weakest to
         the strongest.
 
     Returns
@@ -92,7 +92,7 @@ def degree_series(series: Mapping[Place, Layer]) -> Figure:
         A panel for each; small dots are images, large ones the means of a degree, joined in order,
         the first and the last of which are named. The outermost images are left out of the frame.
     """
-    fig, axes = grid_of(series, (3.6, 2.9))
+    fig, axes = grid_of(series, (3.6, 2.4))
     for place, layer in series.items():
         ax, xy = axes[place], layer.scores[:, :2]
         shaded(ax, xy, layer.degradation)
