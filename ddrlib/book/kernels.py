@@ -167,4 +167,4 @@ def _become(arguments: list[str], environment: dict[str, str], folder: str) -> N
     os.environ.update(environment, JPY_PARENT_PID=str(os.getppid()))
     sys.argv[1:] = arguments
     start()
-    os._exit(0)
+    sys.exit()  # as any program ends, with what is to be done at its end
