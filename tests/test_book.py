@@ -406,11 +406,14 @@ def test_kernels_are_forks_of_one_process_that_has_imported_the_packages(folder,
 def test_the_next_chapter_runs_where_the_process_that_kernels_are_forked_from_has_died(
     folder, capsys
 ):
-    killed = "import os, time\nos.kill(os.getppid(), 9)\ntime.sleep(60)"
+    killed = "import os, pathlib, time\npathlib.Path('../kernel').write_text(str(os.getpid()))\n"
+    killed += "os.kill(os.getppid(), 9)\ntime.sleep(60)"
     write_chapter(folder / "book/01_first.ipynb", killed)
     write_chapter(folder / "book/02_second.ipynb", "1")
     assert run(folder) == ["01_first"]
-    assert "01_first, code cell 1 (`import os, time`): the kernel died" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "01_first, code cell 1 (`import os, pathlib, time`): the kernel died" in out
+    wait_for(lambda: not alive(int((folder / "kernel").read_text())))  # no kernel is left behind
 
 
 def test_kernels_are_processes_of_their_own_where_a_fork_is_not_safe(folder, monkeypatch):

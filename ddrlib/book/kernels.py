@@ -163,8 +163,8 @@ def _become(arguments: list[str], environment: dict[str, str], folder: str) -> N
     os.setsid()
     os.chdir(folder)
     os.environ.clear()
+    os.environ.update(environment)
     # A kernel watches its parent, to end with it.
-    os.environ.update(environment, JPY_PARENT_PID=str(os.getppid()))
-    sys.argv[1:] = arguments
+    sys.argv[1:] = [*arguments, f"--IPKernelApp.parent_handle={os.getppid()}"]
     start()
     sys.exit()  # as any program ends, with what is to be done at its end
