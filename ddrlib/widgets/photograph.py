@@ -184,12 +184,13 @@ def _maps(network: Network, images: Tensor) -> dict[str, Tensor]:
 
 def _layer(name: str, maps: Tensor, samples: Samples, numbers: Arrays) -> dict:
     """The map of a layer, its measures, and three directions of its pixels to show as colours."""
-    means = maps.float().mean(dim=(2, 3)).double().numpy()
-    plane = PCA(2, svd_solver="full").fit(means)
+    maps = maps.float()
+    means = maps.mean(dim=(2, 3)).double().numpy()
+    plane = PCA(2, svd_solver="covariance_eigh").fit(means)
     pixels = maps.movedim(1, -1).flatten(0, 2)[::53].double().numpy()
-    colours = PCA(3, svd_solver="full").fit(pixels)
+    colours = PCA(3, svd_solver="covariance_eigh").fit(pixels)
     low, high = np.percentile(colours.transform(pixels), [2, 98], axis=0)
-    spreads = maps.float().std(dim=(2, 3)).add(1e-3).log().double().numpy()
+    spreads = maps.std(dim=(2, 3)).add(1e-3).log().double().numpy()
     components, of_spreads = (
         variance_components(gram(pooled), samples.n) for pooled in (means, spreads)
     )
