@@ -13,7 +13,6 @@ from ddrlib.zoo.names import PUBLISHED, plain_name
         ("dat-light-x4@random0", "DAT-light, random weights"),
         ("srresnet-wgr-reduced-s0", "SRResNet with skip"),
         ("gan-wogr-reduced-s2", "SRGAN without skip, seed 2"),
-        ("srgan-wgr-reduced-s0", "earlier SRGAN with skip"),
         ("srresnet-wogr-blurnoise-reduced-s0", "SRResNet without skip, trained on blur and noise"),
         (
             "srresnet-wgr-paper-20k-s1@random3",

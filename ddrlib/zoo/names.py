@@ -13,7 +13,7 @@ PUBLISHED = {
     "realesrgan-x4plus": "Real-ESRGAN (photographs)",
     "realesrgan-x4plus-anime": "Real-ESRGAN (anime)",
 }
-ARCHITECTURES = {"srresnet": "SRResNet", "gan": "SRGAN", "srgan": "earlier SRGAN"}
+ARCHITECTURES = {"srresnet": "SRResNet", "gan": "SRGAN"}
 SKIPS = {"wgr": "with skip", "wogr": "without skip"}
 SIZES = {"reduced": "", "paper-20k": ", 64 channels"}
 TRAINING_SETS = {"": "", "-blur": ", trained on blur", "-noise": ", trained on noise"}
