@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from string import digits as DIGITS
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from ddrlib.measure.intervals import Interval
 from ddrlib.measure.measurement import Measurement
 from ddrlib.measure.pairs import Pairs
 from ddrlib.plots.palette import INK, MARKERS, PALETTE, SHARES
-from ddrlib.plots.panels import Place, grid, grid_of, legend, literal
+from ddrlib.plots.panels import LETTERS, Place, grid, grid_of, legend, literal
 from ddrlib.zoo.names import plain_name
 
 MOST_NAMES, IN_THREE = 24, 14  # of layers under a panel, and where three share the width
@@ -162,7 +163,7 @@ def distance_curves(pairs: Mapping[Place, Pairs], controls: Sequence[str] = ()) 
     """
     sources, kinds = (list(dict.fromkeys(names)) for names in zip(*pairs, strict=True))
     measures = ["component of degradation", "neighbours of the same degree"]
-    fig, axes = grid(kinds, measures, (3.6, 2.3), sharex=True, sharey="col")
+    fig, axes = grid(kinds, measures, (3.2, 2.1), sharex=True, sharey="col")
     for (source, kind), found in pairs.items():
         k = sources.index(source)
         for ax, by_steps in zip(
@@ -230,7 +231,7 @@ def against_loss(table: pd.DataFrame) -> Figure:
         degradations.
     """
     panels = dict(list(table.groupby(["measure", "family"], sort=False)))
-    fig, axes = grid_of(panels, (3.6, 2.6), sharex="row", sharey=True)
+    fig, axes = grid_of(panels, (3.2, 2.6), sharex="row", sharey=True)
     for place, part in panels.items():
         ax = axes[place]
         sns.scatterplot(
@@ -245,7 +246,8 @@ def against_loss(table: pd.DataFrame) -> Figure:
             style_order=table.degradation.unique(),
             s=50,
         )
-        ax.set(xlabel=literal(place[0]), ylabel="")
+        ax.set_xlabel(fill(literal(place[0]), LETTERS), fontsize="small")
+        ax.set_ylabel("")
     legend(fig, axes.values(), columns=2)  # one of colours, one of markers
     fig.supylabel("loss of PSNR (dB)", fontsize="medium")
     return fig

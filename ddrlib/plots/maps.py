@@ -92,7 +92,7 @@ def degree_series(series: Mapping[Place, Layer]) -> Figure:
         A panel for each; small dots are images, large ones the means of a degree, joined in order,
         the first and the last of which are named. The outermost images are left out of the frame.
     """
-    fig, axes = grid_of(series, (3.6, 2.4))
+    fig, axes = grid_of(series, (3.2, 2.4))
     for place, layer in series.items():
         ax, xy = axes[place], layer.scores[:, :2]
         shaded(ax, xy, layer.degradation)
