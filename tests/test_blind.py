@@ -292,12 +292,15 @@ def test_the_viewer_shows_all_and_the_oracle_only_what_it_knows(truth):
     row = next(f["show"] for f in viewer.frames if f["at"][1:] == (2.0, 10.0))
     captions = [caption.split(",")[0] for caption, *_ in row]
     assert captions == ["low resolution", "bicubic", "blind", "oracle", "truth"]
-    assert "blur2+noise10" in row[0][0] and row[1][0].endswith(" dB")
+    assert "blur2+noise10" in row[0][0] and row[1][0].endswith("\N{NO-BREAK SPACE}dB")
 
     sent = []
     viewer.send = lambda message, buffers=None: sent.append(message)
     for text in ("blur1+noise3", "jpeg30", "nonsense"):
-        request = {"choice": {"photograph": "photograph", "blur": 0.0, "noise": 0.0}, "text": text}
+        request = {
+            "choice": {"photograph": "photograph 1", "blur": 0.0, "noise": 0.0},
+            "text": text,
+        }
         viewer._on_message(None, {"type": "compute", "request": request}, [])
     known, unknown, refused = sent
     assert len(known["show"]) == 5 and len(unknown["show"]) == 4
