@@ -416,6 +416,18 @@ def test_the_next_chapter_runs_where_the_process_that_kernels_are_forked_from_ha
     wait_for(lambda: not alive(int((folder / "kernel").read_text())))  # no kernel is left behind
 
 
+def test_a_kernel_that_nobody_has_ended_makes_room_for_the_next(tmp_path, monkeypatch):
+    monkeypatch.setattr(kernels, "PACKAGES", ())
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with kernels.Kernels() as forks:
+        first, second = (
+            forks.fork(["-f", str(tmp_path / f"{k}.json")], environment, str(tmp_path))
+            for k in "ab"
+        )
+        assert first.wait() == -signal.SIGKILL and not alive(first.pid) and alive(second.pid)
+    wait_for(lambda: not alive(second.pid))
+
+
 def test_kernels_are_processes_of_their_own_where_a_fork_is_not_safe(folder, monkeypatch):
     monkeypatch.setattr(execution, "FORKS", False)
     write_chapter(folder / "book/01_first.ipynb", "import os\nprint(os.getppid())")

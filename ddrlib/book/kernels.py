@@ -50,6 +50,7 @@ class Kernels:
 
     def __init__(self) -> None:
         self._server: subprocess.Popen | None = None
+        self._last: Forked | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -60,17 +61,21 @@ class Kernels:
             self._server.wait()
 
     def fork(self, arguments: list[str], environment: dict[str, str], folder: str) -> Forked:
-        """A kernel in a folder. RuntimeError where there can be none."""
+        """A kernel in a folder; the one before is ended. RuntimeError where there can be none."""
+        if self._last:
+            self._last.kill()
+            self._last.wait()
         if self._server is None or self._server.poll() is not None:
             self._serve(environment)
         assert self._server
         request = {"arguments": arguments, "environment": environment, "folder": folder}
         try:
             self._connection.send_bytes(json.dumps(request).encode())
-            return Forked(int(self._connection.recv_bytes()), self._connection)
+            self._last = Forked(int(self._connection.recv_bytes()), self._connection)
         except (EOFError, OSError) as error:
             self._server.wait()
             raise RuntimeError("the process that kernels are forked from has ended") from error
+        return self._last
 
     def _serve(self, environment: dict[str, str]) -> None:
         self._connection, theirs = Pipe()
