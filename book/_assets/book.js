@@ -81,6 +81,7 @@
         String.raw`\d{4}-\d\d-\d\d`,
         String.raw`\[-?[\d.,]+, -?[\d.,]+\]`,
         String.raw`[\d.,]+ (?:× 10[⁺⁻⁰¹²³⁴-⁹]+|(?:s|ms|dB|[kMG]B|minutes|pixels)(?![\p{L}\d]))`,
+        String.raw`\d+ × \d+`,
         String.raw`(?:[Cc]hapter|[Ff]igure|[Tt]able) \d[\d.]*(?!\d)`,
       ].join("|") +
       ")",

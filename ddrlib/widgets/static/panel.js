@@ -205,7 +205,7 @@ class Panel {
 
   summarise() {
     const { variance } = this.figuresOfLayer;
-    const shares = this.data.shares.map(([name, colour]) => [name, variance[name][0], `background:${colour}`]);
+    const shares = this.data.shares.map(([name, colour]) => [name, variance[name][0], `background:var(--${name}, ${colour})`]);
     const bar = element("div", { class: "ddr-bar", "aria-hidden": "true" }, ...shares.map(
       ([, value, style]) => element("span", { style: `flex-grow:${Math.max(value, 0)};${style}` }),
     ));
