@@ -13,7 +13,7 @@ The rooms, in the order in which data goes through them; nothing downstream reac
     plots         figures
     widgets       views that react, in a page and in a notebook
     book          run the chapters, keep what made each result, build the pages
-    cli           the `ddr` command
+    cli           the command line, ddr
 
 `errors`, `files` and `machine` serve all. A name is imported from the module that defines it.
 """

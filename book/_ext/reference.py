@@ -61,7 +61,11 @@ def as_plain_text(app, what, name, obj, options, lines: list[str]) -> None:
 def _marked(match: re.Match[str]) -> str:
     """A literal, which may touch letters, or a mark that is none."""
     code, mark = match.groups()
-    return f"\\ ``{' '.join(code.split())}``\\ " if code else f"\\{mark}"
+    if not code:
+        return f"\\{mark}"
+    # At the end of a line the mark would take the line's end for what it hides.
+    touched = match.string[match.end() : match.end() + 1].strip()
+    return f"\\ ``{' '.join(code.split())}``" + ("\\ " if touched else "")
 
 
 def is_field(app, what, name, obj, skip, options) -> bool | None:
