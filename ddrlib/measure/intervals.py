@@ -48,8 +48,14 @@ class Spread(Interval):
 
     Attributes
     ----------
-    value, low, high, n
-        The mean, the smallest, the largest, and how many there are.
+    value : float
+        The mean.
+    low : float
+        The smallest.
+    high : float
+        The largest.
+    n : int
+        How many there are.
     """
 
     def __str__(self) -> str:
