@@ -42,6 +42,7 @@ COMPUTING = (
     "anywidget",
 )
 PACKAGES = ("ddrlib", *COMPUTING, "papermill", "jupyter-book")
+FORKS = sys.platform == "linux"  # system libraries of macOS do not survive a fork
 
 
 def check_installation() -> None:

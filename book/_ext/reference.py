@@ -78,18 +78,9 @@ def as_python(app, what, name, obj, options, signature: str | None, returns: str
     return signature and signature.replace("<factory>", "..."), returns
 
 
-def read_in_parallel(app: Sphinx, config) -> None:
-    """What does not say that it is safe is: these number pages when all are read, or write LaTeX."""
-    for name in ("sphinx_multitoc_numbering", "sphinx_jupyterbook_latex"):
-        if name in app.extensions:
-            app.extensions[name].parallel_read_safe = True
-            app.extensions[name].parallel_write_safe = True
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     app.add_directive("room", Room)
-    app.connect("config-inited", read_in_parallel)
     app.connect("autodoc-process-docstring", as_plain_text, priority=400)  # before napoleon
     app.connect("autodoc-process-signature", as_python)
     app.connect("autodoc-skip-member", is_field)

@@ -8,12 +8,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ddrlib.book.kernels import FORKS, Kernels, Provisioner, command
+from ddrlib.book.kernels import Kernels, Provisioner, command
 from ddrlib.book.notebook import nbformat
 from ddrlib.book.profiles import Chapter
 from ddrlib.book.results import Run
 from ddrlib.errors import one_line, out_of_memory
 from ddrlib.files import ROOT
+from ddrlib.machine import FORKS
 
 CLOSE = "from ddrlib.book.results import close_chapter\nclose_chapter()"
 

@@ -28,7 +28,6 @@ PACKAGES = (
     *("ipykernel.kernelapp", "ipywidgets", "matplotlib.pyplot", "numba", "pandas", "scipy.stats"),
     *("seaborn", "sklearn.svm", "torch"),
 )
-FORKS = sys.platform == "linux"  # system libraries of macOS do not survive a fork
 START = "import sys; sys.path[:1] = []; from ddrlib.book.kernels import {}"
 
 

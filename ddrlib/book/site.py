@@ -18,7 +18,6 @@ import click
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from ddrlib.book.ingredients import first_change
-from ddrlib.book.kernels import FORKS
 from ddrlib.book.notebook import nbformat
 from ddrlib.book.profiles import BOOK, Chapter, read_chapters
 from ddrlib.book.results import read_stamp
@@ -26,6 +25,7 @@ from ddrlib.book.run import name_outdated, nobody_running
 from ddrlib.book.states import with_light_states
 from ddrlib.errors import DDRError
 from ddrlib.files import ROOT, locked, source_hash
+from ddrlib.machine import FORKS
 
 CONFIG = ROOT / "_config.yml"
 LATER = """```{note}

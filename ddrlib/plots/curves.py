@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from string import digits as DIGITS
-from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from ddrlib.measure.intervals import Interval
 from ddrlib.measure.measurement import Measurement
 from ddrlib.measure.pairs import Pairs
 from ddrlib.plots.palette import INK, MARKERS, PALETTE, SHARES
-from ddrlib.plots.panels import LETTERS, Place, grid, grid_of, legend, literal
+from ddrlib.plots.panels import Place, grid, grid_of, legend, literal, wrapped
 from ddrlib.zoo.names import plain_name
 
 MOST_NAMES, IN_THREE = 24, 14  # of layers under a panel, and where three share the width
@@ -246,7 +245,7 @@ def against_loss(table: pd.DataFrame) -> Figure:
             style_order=table.degradation.unique(),
             s=50,
         )
-        ax.set_xlabel(fill(literal(place[0]), LETTERS), fontsize="small")
+        ax.set_xlabel(wrapped(place[0]), fontsize="small")
         ax.set_ylabel("")
     legend(fig, axes.values(), columns=2)  # one of colours, one of markers
     fig.supylabel("loss of PSNR (dB)", fontsize="medium")

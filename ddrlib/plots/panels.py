@@ -36,6 +36,11 @@ def literal(text: object) -> str:
     return str(text).replace("$", r"\$")
 
 
+def wrapped(text: object, letters: int = LETTERS) -> str:
+    """A name as it is, in lines of few letters."""
+    return "\n".join(fill(line, letters) for line in literal(text).splitlines())
+
+
 def grid(
     rows: Sequence[object], columns: Sequence[object], size: tuple[float, float], **options: Any
 ) -> tuple[Figure, np.ndarray]:
@@ -52,8 +57,7 @@ def grid(
         **options,
     )
     for ax, column in zip(axes[0], columns, strict=True):
-        lines = [fill(line, LETTERS) for line in literal(column).splitlines()]
-        ax.set_title("\n".join(lines), fontsize="small")
+        ax.set_title(wrapped(column), fontsize="small")
     for ax, row in zip(axes[:, 0], rows, strict=True):
         ax.set_ylabel(literal(row), fontsize="small")
     return fig, axes

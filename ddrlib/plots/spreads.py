@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from textwrap import fill
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,7 +13,7 @@ from matplotlib.ticker import PercentFormatter
 
 from ddrlib.measure.intervals import Interval
 from ddrlib.plots.palette import INK, MARKERS, PALETTE
-from ddrlib.plots.panels import grid, legend, literal
+from ddrlib.plots.panels import grid, legend, literal, wrapped
 
 OF_SPLITS = ("pi", 95)  # bands and bars hold 95 % of the splits
 LETTERS = 30  # in a line of a row's name
@@ -157,7 +156,7 @@ def trainings(values: pd.DataFrame, controls: Mapping[str, Mapping[str, float]])
                 va="bottom",
                 fontsize="x-small",
             )
-        ax.set_yticks(range(len(kinds)), [literal(fill(kind, LETTERS)) for kind in kinds])
+        ax.set_yticks(range(len(kinds)), [wrapped(kind, LETTERS) for kind in kinds])
         ax.set_ylim(len(kinds) - 0.5, -0.5)
         room = 0.03 * np.ptp([0, *chosen.value])  # for half a dot
         ax.set_xlim(left=min(0, chosen.value.min()) - room)
