@@ -105,7 +105,7 @@ class PhotographWidget {
       title: "Look through another network",
       unavailable: "Where this chapter runs in a notebook, any network of this architecture can be named here, one of "
         + "“ddr networks” or a file of your own.",
-      fields: [["network", "Network", { type: "text", required: true, placeholder: "srgan-wgr-reduced-s0" }]],
+      fields: [["network", "Network", { type: "text", required: true, placeholder: "gan-wgr-reduced-s0" }]],
       action: "Look",
       onResult: ({ instrument }, [weights, numbers]) => {
         this.instruments.push(makeInstrument(this.index, instrument, floatsOf(numbers),
