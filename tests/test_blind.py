@@ -74,7 +74,7 @@ class Listener(nn.Module):
         told = self.embed(x, degradation) if embedding is None else embedding
         right = (told[:, 0] > 0) == (x.std((1, 2, 3)) > 0)
         error = torch.where(right, 0.01, 0.1)[:, None, None, None]
-        return torch.full((len(x), 3, 4 * x.shape[2], 4 * x.shape[3]), 0.5) + error
+        return x.new_full((len(x), 3, 4 * x.shape[2], 4 * x.shape[3]), 0.5) + error
 
 
 @pytest.fixture

@@ -316,8 +316,28 @@ class Compiled(nn.Module):
         self._orig_mod = module
 
 
+class Anchored(Toy):
+    """Holds a tensor that is no buffer, and all it holds on the GPU, if there is one."""
+
+    def __init__(self):
+        super().__init__()
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.gain = torch.ones(1, device=device)
+        self.to(device)
+
+    def forward(self, x):
+        return super().forward(x * self.gain)
+
+
 @pytest.mark.parametrize(
-    "wrap", [nn.DataParallel, Compiled, Toy.half, lambda module: module.double().train()]
+    "wrap",
+    [
+        nn.DataParallel,
+        Compiled,
+        Toy.half,
+        lambda module: module.double().train(),
+        lambda _: Anchored(),
+    ],
 )
 def test_modules_that_are_dressed_for_training(monkeypatch, wrap):
     monkeypatch.setattr(sys.modules[__name__], "made", lambda: wrap(Toy()), raising=False)

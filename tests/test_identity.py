@@ -226,3 +226,12 @@ def test_a_copy_shares_weights_and_nothing_else():
     copy[1].running_mean.add_(1)
     copy[0].extra = 1
     assert module[1].running_mean.sum() == 0 and not hasattr(module[0], "extra")
+
+
+def test_a_copy_on_another_device_lies_there_with_all_it_holds():
+    module = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3))
+    module[0].gain = torch.ones(3)  # no buffer
+    copy = copied(module, "meta")
+    held = [*copy.parameters(), *copy.buffers(), copy[0].gain]
+    assert {tensor.device.type for tensor in held} == {"meta"}
+    assert module[0].gain.device.type == module[0].weight.device.type == "cpu"

@@ -281,6 +281,7 @@ def test_memory_is_unknown_where_the_system_does_not_say(tmp_path, monkeypatch):
     status = tmp_path / "status"
     status.write_text("Name: python\nVmRSS:\t 12 kB\n")
     monkeypatch.setattr(machine, "Path", lambda name: status if "status" in name else Path(name))
+    monkeypatch.setattr(machine, "_torch_on_gpu", lambda: None)  # which another test may have used
     assert machine.peak_memory() == {"peak_memory_mb": None}
     status.write_text("VmHWM:\t  250000 kB\n")
     assert machine.peak_memory() == {"peak_memory_mb": 256}

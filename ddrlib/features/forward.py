@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ddrlib.errors import DDRError
-from ddrlib.zoo.identity import copied
+from ddrlib.zoo.identity import copied, moved
 from ddrlib.zoo.tracing import features_in, path_of, run_of
 
 MOST_COPIES = 8  # of a network; each holds feature maps of its own
@@ -121,9 +121,9 @@ def _copies(module: nn.Module, device: torch.device) -> Iterator[list[nn.Module]
         return
     home = next((tensor.device for tensor in module.parameters()), device)
     try:
-        yield [module.to(device)]
+        yield [moved(module, device)]
     finally:
-        module.to(home)
+        moved(module, home)
 
 
 @contextmanager

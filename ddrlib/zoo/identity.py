@@ -67,7 +67,16 @@ def copied(module: nn.Module, device: torch.device | str = "cpu") -> nn.Module:
     """
     device = torch.device(device)
     shared = {id(weight): weight for weight in module.parameters() if weight.device == device}
-    return deepcopy(module, shared).to(device)
+    return moved(deepcopy(module, shared), device)
+
+
+def moved(module: nn.Module, device: torch.device | str) -> nn.Module:
+    """The module itself, on the device with every tensor that its parts hold, buffers or not."""
+    for part in module.modules():
+        for name, value in vars(part).items():
+            if torch.is_tensor(value):
+                vars(part)[name] = value.to(device)
+    return module.to(device)
 
 
 def walk(*values: object) -> str:

@@ -20,7 +20,7 @@ from torch.nn.parameter import is_lazy
 from ddrlib.errors import DDRError, did_you_mean, guarded, optional
 from ddrlib.zoo.basicsr import msrresnet
 from ddrlib.zoo.descriptor import Descriptor
-from ddrlib.zoo.identity import package
+from ddrlib.zoo.identity import moved, package
 from ddrlib.zoo.image_network import SIDES, Brought, Call
 from ddrlib.zoo.onnx_file import read_onnx
 from ddrlib.zoo.weights import fill, read_weights, unwrapped
@@ -29,7 +29,7 @@ _importing = RLock()
 
 
 def bring(descriptor: Descriptor) -> Brought:
-    """The module with its weights, in float32 and evaluation mode, frozen.
+    """The module with its weights, on the CPU, in float32 and evaluation mode, frozen.
 
     Raises DDRError where it cannot be made.
     """
@@ -134,7 +134,7 @@ def _bare(module: Any, factory: str) -> nn.Module:
 
 
 def _freeze(module: nn.Module) -> None:
-    module.float().eval()
+    moved(module, "cpu").float().eval()
     for weight in module.parameters():
         if not is_lazy(weight):  # those that a first pass will make have none yet
             weight.requires_grad_(False)
