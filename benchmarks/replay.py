@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=60, help="of each turn")
     options = parser.parse_args()
     device = resolve_device("cuda")
+    torch.backends.cudnn.allow_tf32 = False  # as in `ddr train`
     configs = {config.name: config for config in read_configs(ROOT / "configs" / "campaign.yaml")}
     config = replace(configs[options.run], critic_warmup=1)
     report = Report("replay", f"Iterations of a training on one {torch.cuda.get_device_name()}")

@@ -95,6 +95,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
     device = resolve_device(options.device)
+    torch.backends.cudnn.allow_tf32 = False  # as in `ddr train`
     size = options.size or ("paper" if device.type == "cuda" else "reduced")
     report = Report("training", "Iterations of a training with a pixel loss")
     loops = {}

@@ -264,14 +264,6 @@ def test_devices():
         resolve_device("gpu")
 
 
-@pytest.mark.parametrize("device", ["auto", "cuda"])
-def test_what_a_gpu_calls_float32_is(device, monkeypatch):
-    monkeypatch.setattr(features.torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    assert resolve_device(device).type == "cuda"
-    assert not torch.backends.cudnn.allow_tf32
-
-
 def test_a_gpu_that_is_not_there_is_said(monkeypatch):
     monkeypatch.setattr(features.torch.cuda, "is_available", lambda: False)
     with pytest.raises(DDRError, match="no GPU on this machine"):

@@ -718,6 +718,17 @@ def campaign_file(folder, photos):
     return path
 
 
+def test_what_a_gpu_calls_float32_is(photos, tmp_path, monkeypatch):
+    """Not TF32, while something is trained."""
+    seen = []
+    monkeypatch.setattr(
+        campaign, "train", lambda *_, **__: seen.append(torch.backends.cudnn.allow_tf32) or True
+    )
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    campaign.train_from_config(campaign_file(tmp_path, photos), device="cpu", folder=tmp_path)
+    assert set(seen) == {False} and torch.backends.cudnn.allow_tf32
+
+
 def test_a_campaign_trains_what_is_missing(config, photos, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(loop.train, "__defaults__", (None, tmp_path / "w"))
     path = campaign_file(tmp_path, photos)

@@ -70,15 +70,16 @@
     }
   }
 
-  // Where a line may break: within a long name after "_" and before a capital; not within a date, an
-  // interval, a number and its unit or its power, nor between "Table" and its number.
+  // Where a line may break: within a long name after "_" and before a capital; not within a date, a short
+  // word with a hyphen, an interval, a number and its unit or its power, nor between "Table" and its number.
   const NAMES = '.ddr-long, table.table :is(td, th), section[id$="where-the-photographs-come-from"] li';
   const LONG = /\S{13,}/g;
   const JOINT = /(?<=_)|(?<=\p{Ll})(?=\p{Lu})/u;
   const WHOLE = new RegExp(
     "(" +
       [
-        String.raw`\d{4}-\d\d-\d\d`,
+        String.raw`\d{4}-\d\d-\d\d(?: \d\d:\d\d)?`,
+        String.raw`(?<![\p{L}\d-])\p{L}{1,7}-\p{L}{1,7}(?![\p{L}\d-])`,
         String.raw`\[-?[\d.,]+, -?[\d.,]+\]`,
         String.raw`[\d.,]+ (?:× 10[⁺⁻⁰¹²³⁴-⁹]+|(?:s|ms|dB|[kMG]B|minutes|pixels)(?![\p{L}\d]))`,
         String.raw`\d+ × \d+`,

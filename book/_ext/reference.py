@@ -74,8 +74,8 @@ def is_field(app, what, name, obj, skip, options) -> bool | None:
 
 
 def as_python(app, what, name, obj, options, signature: str | None, returns: str | None):
-    """Signatures that Sphinx can read, to shorten and link the types: "<factory>" is no Python."""
-    return signature and signature.replace("<factory>", "..."), returns
+    """Signatures that Sphinx can read, to shorten and link the types: "<function f>" is no Python."""
+    return signature and re.sub(r"<(?:factory|function [^,]*)>", "...", signature), returns
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -39,8 +39,10 @@ def advantage(found: pd.DataFrame, method: str, other: str) -> Interval:
     ----------
     found
         As `Trial.few_shot` or `Trial.zero_shot` gives it, or some of its rows.
-    method, other
-        Methods in it.
+    method
+        One of the methods in it.
+    other
+        The one that it is compared with.
 
     Returns
     -------

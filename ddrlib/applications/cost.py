@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ddrlib.applications.blind import truth_for
 from ddrlib.degrade.degradation import clean
 from ddrlib.features.extraction import resolve_device
+from ddrlib.features.forward import true_float32
 from ddrlib.zoo.identity import copied
 from ddrlib.zoo.network import Network
 
@@ -64,7 +65,8 @@ def compare_costs(
     device = resolve_device(device)
     modules = [copied(network.module, device) for network in networks]
     image = torch.rand(1, 3, side, side, device=device)
-    turns = [[_milliseconds(module, image) for module in modules] for _ in range(1 + runs)]
+    with true_float32():  # as they are run everywhere else
+        turns = [[_milliseconds(module, image) for module in modules] for _ in range(1 + runs)]
     return [
         Cost(
             trained=sum(weight.numel() for weight in module.parameters()),

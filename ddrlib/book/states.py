@@ -22,7 +22,7 @@ _SCRIPT = re.compile(
 def with_light_states(page: str, site: Path) -> str:
     """The page with the large buffers of its widgets moved into files of the site.
 
-    There is no "<" left in what remains: "<!--<script>" there would hide the rest of the page.
+    There is no `<` left in what remains: `<!--<script>` there would hide the rest of the page.
     """
 
     def light(found: re.Match) -> str:

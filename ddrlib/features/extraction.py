@@ -20,10 +20,7 @@ from ddrlib.zoo.network import Network
 
 
 def resolve_device(device: str | torch.device = "auto") -> torch.device:
-    """The device meant by "auto" (a GPU where there is one), "cpu" or "cuda"; else DDRError.
-
-    From then on float32 convolutions on a GPU are float32, not TF32.
-    """
+    """The device meant by "auto" (a GPU where there is one), "cpu" or "cuda"; else DDRError."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -32,8 +29,6 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
         raise DDRError(f"there is no device {device!r}; choose auto, cpu or cuda") from None
     if resolved.type == "cuda" and not torch.cuda.is_available():
         raise DDRError("device cuda: PyTorch finds no GPU on this machine; choose auto or cpu")
-    if resolved.type == "cuda":  # where less will do, it is bfloat16
-        torch.backends.cudnn.allow_tf32 = False
     return resolved
 
 

@@ -75,7 +75,7 @@ def in_parallel(
     as it is and where it is; one that cannot be copied is used itself. A second thread waits until
     the first has left: precision is a setting of the whole process.
     """
-    with _one_at_a_time, _copies(module, device) as copies, _true_float32():
+    with _one_at_a_time, _copies(module, device) as copies, true_float32():
         idle: SimpleQueue[nn.Module] = SimpleQueue()
         for copy in copies:
             idle.put(copy)
@@ -127,7 +127,8 @@ def _copies(module: nn.Module, device: torch.device) -> Iterator[list[nn.Module]
 
 
 @contextmanager
-def _true_float32() -> Iterator[None]:
+def true_float32() -> Iterator[None]:
+    """Within it, float32 on a GPU is float32, not TF32, and the same in every pass."""
     precision = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:

@@ -75,8 +75,16 @@ class EmbeddedLayer(Layer):
 
     Attributes
     ----------
-    name, dim, gram, n, degradations
-        As a `Layer` has them.
+    name : str
+        As the network calls the layer.
+    dim : int
+        How many values the layer gives for an image.
+    gram : ndarray
+        (N, N), the centred Gram matrix.
+    n : int
+        The number of contents.
+    degradations : tuple of str
+        All different.
     embeddings : ndarray
         (seeds, N, 2), the projections with the seeds 0 to `seeds` - 1.
     """

@@ -1,6 +1,6 @@
 """SRGA: how far a network's features of degraded images lie from those of clean ones.
 
-The index of Liu et al., *Evaluating the Generalization Ability of Super-Resolution Networks* (IEEE
+The index of Liu et al., "Evaluating the Generalization Ability of Super-Resolution Networks" (IEEE
 TPAMI 2023), as their published script computes it: principal component scores of each set of
 features, fitted by a generalised Gaussian; the divergence of the two, on a logarithmic scale.
 Smaller means better generalisation; 0 means that the two fits are the same.

@@ -15,6 +15,8 @@ from ddrlib.measure.intervals import Interval
 from ddrlib.plots.palette import INK, MARKERS, PALETTE, PAPER, SHARES
 from ddrlib.plots.panels import grid, legend, literal
 
+LOWEST = 0.1  # of a point whose name fits below it
+
 
 def where_they_sort(
     panels: Mapping[str, tuple[Sequence[float], Sequence[float]]],
@@ -51,16 +53,18 @@ def where_they_sort(
                 label=group,
             )
         for name, (x, y) in controls.items():
-            ax.scatter([x], [y], marker="x", color=INK, s=40)
+            ax.scatter([x], [y], marker="x", color=INK, s=40, zorder=4)
+            above = y < LOWEST  # where there is no room below
             ax.annotate(
                 literal(name),
                 (x, y),
-                (-5, -3),
+                (-5, 3 if above else -3),
                 textcoords="offset points",
                 ha="right",
-                va="top",
-                fontsize="x-small",
-                path_effects=[withStroke(linewidth=2, foreground=PAPER)],
+                va="bottom" if above else "top",
+                fontsize="small",
+                zorder=5,
+                path_effects=[withStroke(linewidth=3, foreground=PAPER)],
             )
         ax.plot([0, 1], [0, 1], color="0.7", linewidth=1, zorder=0)
         ax.set(xlabel="component of content", xlim=(-0.03, 1), ylim=(-0.03, 1))

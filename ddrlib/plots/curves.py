@@ -61,7 +61,8 @@ def _draw_chi(ax: Axes, measurement: Measurement) -> None:
             "markersize": 5,
             "capsize": 3,
         }
-        ax.errorbar(depth, [c.mean for c in chi], yerr=[c.sd for c in chi], **look)
+        below = [min(c.sd, c.mean) for c in chi]  # CHI is never less than 0
+        ax.errorbar(depth, [c.mean for c in chi], yerr=[below, [c.sd for c in chi]], **look)
     ax.set_yscale("symlog", linthresh=1)
     ax.set_xticks(depth, [])
     ax.grid(axis="x", visible=False)
@@ -188,8 +189,14 @@ def response_curves(table: pd.DataFrame, measure: str, x: str, row: str, column:
     table
         With an `Interval` in the column `measure`, the columns network and training, and those that
         the other arguments name.
-    measure, x, row, column
-        Names of columns: what is drawn upwards, what across, and by what the panels are divided.
+    measure
+        The column that is drawn upwards.
+    x
+        The column that is drawn across.
+    row
+        The column by which rows of panels are divided.
+    column
+        The column by which columns of panels are divided.
 
     Returns
     -------

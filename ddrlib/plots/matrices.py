@@ -86,16 +86,16 @@ def layer_maps(tables: Mapping[str, pd.DataFrame], label: str) -> Figure:
     Returns
     -------
     Figure
-        With one colour bar, at the right.
+        With one colour bar, below.
     """
     fig, axes = grid([""], list(tables), (5.0, 3.2), sharey=True)
     highest = max(table.to_numpy().max() for table in tables.values())
     for ax, table in zip(axes[0], tables.values(), strict=True):
-        last = ax is axes[0, -1]
-        matrix(ax, table, vmin=0, vmax=highest, cbar=last, cbar_kws={"label": label})
+        matrix(ax, table, vmin=0, vmax=highest)
         ax.tick_params(axis="x", rotation=45)
         ax.set(ylabel="")
         ax.invert_yaxis()
+    _bar_below(fig, axes, label)
     return fig
 
 
@@ -148,6 +148,11 @@ def gain_maps(gains: pd.DataFrame) -> Figure:
     for ax, table in zip(axes[0], tables.values(), strict=True):
         matrix(ax, table, vmin=-largest, vmax=largest, **look)
         ax.set(xlabel="noise (of 255)", ylabel="blur (HR pixels)" if ax is axes[0, 0] else "")
-    colours = axes[0, 0].collections[0]
-    fig.colorbar(colours, ax=axes, label="gain (dB)", location="bottom", shrink=0.8, aspect=40)
+    _bar_below(fig, axes, "gain (dB)")
     return fig
+
+
+def _bar_below(fig: Figure, axes: np.ndarray, label: str) -> None:
+    """One colour bar for all panels, wherever a page puts them."""
+    colours = axes[0, 0].collections[0]
+    fig.colorbar(colours, ax=axes, label=label, location="bottom", shrink=0.8, aspect=40)

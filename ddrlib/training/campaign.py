@@ -6,6 +6,8 @@ import fnmatch
 import time
 from pathlib import Path
 
+import torch
+
 from ddrlib.errors import DDRError, did_you_mean, out_of_memory
 from ddrlib.features.extraction import resolve_device
 from ddrlib.files import DATA
@@ -47,7 +49,10 @@ def train_from_config(
             print(f"{config.name}: paper size, left for a GPU (or --only {config.name})")
         else:
             try:
-                if not train(config, target, folder=folder, deadline=deadline):
+                # Without TF32: where less than float32 will do, a configuration says bfloat16.
+                with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+                    ended = train(config, target, folder=folder, deadline=deadline)
+                if not ended:
                     return
             except (DDRError, MemoryError, RuntimeError) as error:
                 failures.append(_in_words(error, config.name))

@@ -44,17 +44,17 @@ function fillOptions(select, names, chosen) {
   select.disabled = names.length < 2;
 }
 
-// A slider over named stops, which shows and speaks the name instead of the number.
+// A slider over named stops, which speaks the name instead of the number, and shows it or what is shorter.
 function stops(onchange) {
   const input = element("input", { type: "range", min: 0, step: 1 });
   const output = element("output", { "aria-hidden": "true" }); // aria-valuetext says it
   input.addEventListener("input", () => onchange(Number(input.value)));
-  const show = (names, chosen) => {
+  const show = (names, chosen, shown = names[chosen]) => {
     input.max = names.length - 1;
     input.value = chosen;
     input.disabled = names.length < 2;
     input.setAttribute("aria-valuetext", names[chosen]);
-    output.textContent = names[chosen];
+    output.textContent = shown;
   };
   return { input, output, show };
 }

@@ -88,7 +88,7 @@ class ReplayWidget {
   draw(moving) {
     const { stops: all, state, trainings } = this;
     const words = all.map((iteration) => (iteration ? `${iteration.toLocaleString("en")} iterations` : "before training"));
-    this.iteration.show(words, state.stop);
+    this.iteration.show(words, state.stop, all[state.stop].toLocaleString("en"));
     this.layer.show(this.layers, state.layer);
     trainings.forEach((training) => training.show(all[state.stop], state.layer, moving));
     this.drawCurves();
