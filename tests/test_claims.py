@@ -49,8 +49,15 @@ def test_a_chapter_knows_its_verdicts(monkeypatch):
 
 def test_the_criterion_is_seen_and_opens_on_the_figures(monkeypatch):
     page, _ = show(monkeypatch, holds=True, criterion="a > b")
-    folded = "<summary><strong>Criterion:</strong> a &gt; b</summary><p>n = 3</p></details>"
+    folded = (
+        "<summary><strong>Criterion:</strong> a &gt; b</summary><p><span>n = 3</span></p></details>"
+    )
     assert folded in page
+
+
+def test_figures_stand_one_below_the_other():
+    item = claims.Claim("s", [True], "", "a > 1, 2; b [0, 1]").as_html()
+    assert "<p><span>a &gt; 1, 2;</span> <span>b [0, 1]</span></p>" in item
 
 
 def test_the_book_lists_all_claims_and_nothing_else(monkeypatch, tmp_path):
@@ -83,7 +90,10 @@ def test_claims_of_many_chapters_are_listed_with_their_verdict_and_where_they_we
     folded, opened = claims.as_list(chosen), claims.as_list(chosen, opened=True)
     assert folded.count(f"<li>{found.as_html()}</li>") == 2, "as in the chapters"
     assert ">Partly supported: 1 of 2</p><p>a &lt; b</p>" in folded
-    assert "<details><summary><strong>Criterion:</strong> none</summary><p>n = 3</p>" in folded
+    assert (
+        "<details><summary><strong>Criterion:</strong> none</summary><p><span>n = 3</span></p>"
+        in folded
+    )
     assert opened.count("<details open>") == 2 and "04_c.html" not in folded
     assert '<a href="04_c.html">Chapter&nbsp;4</a>' in opened and ">The&nbsp;atlas</a>" in opened
 

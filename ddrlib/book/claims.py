@@ -242,8 +242,10 @@ def _admonition(
 
 
 def _folded(criterion: str, evidence: str, opened: bool) -> str:
-    """A criterion that opens on the evidence, as HTML."""
+    """A criterion that opens on the evidence, as HTML: a line for each of its parts."""
+    parts = evidence.replace("; ", ";\n").splitlines()
+    lines = " ".join(f"<span>{escape(part)}</span>" for part in parts)
     return (
         f"<details{' open' * opened}><summary><strong>Criterion:</strong> {escape(criterion or 'none')}"
-        f"</summary><p>{escape(evidence)}</p></details>"
+        f"</summary><p>{lines}</p></details>"
     )
