@@ -62,6 +62,16 @@ def test_the_page_shows_every_benchmark():
     assert {path.stem for path in (FOLDER / "results").glob("*.json")} == scripts - {"harness"}
 
 
+@pytest.mark.parametrize("path", sorted((FOLDER / "results").glob("*.json")), ids=lambda p: p.stem)
+def test_stored_ratios_are_those_of_the_seconds_beside_them(path):
+    firsts: dict[str, dict] = {}
+    for row in json.loads(path.read_text())["rows"]:
+        first = firsts.setdefault(row["what"], row)
+        for time_, ratio in (("seconds", "clock"), ("CPU seconds", "CPU")):
+            if row[time_] is not None:
+                assert row[f"times the first ({ratio})"] == pytest.approx(row[time_] / first[time_])
+
+
 def frame(file: str, name: str):
     """The stack in a function of that name in a file of that name."""
     code = f"import sys\ndef {name}():\n    return sys._getframe()\nfound = {name}()"
