@@ -70,11 +70,12 @@
     }
   }
 
-  // Where a line may break: within a long name after "_" and before a capital; not within a date, a short
+  // Where a line may break: within a long name after "_", "." and "/" and before a capital; not within a date, a short
   // word with a hyphen, an interval, a number and its unit or its power, nor between "Table" and its number.
-  const NAMES = '.ddr-long, table.table :is(td, th), section[id$="where-the-photographs-come-from"] li';
+  const NAMES =
+    '.ddr-long, table.table :is(td, th), section[id$="where-the-photographs-come-from"] li, p code, dd code';
   const LONG = /\S{13,}/g;
-  const JOINT = /(?<=_)|(?<=\p{Ll})(?=\p{Lu})/u;
+  const JOINT = /(?<=_)|(?<=\p{Ll}[./])(?=\p{L})|(?<=\p{Ll})(?=\p{Lu})/u;
   const WHOLE = new RegExp(
     "(" +
       [

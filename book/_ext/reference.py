@@ -11,6 +11,8 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+MARKED = re.compile(r"`+([^`]+)`+|([*|\\]|_(?!\w))")
+ENTRY = re.compile(r" +(\S+) {2,}(\S.*)")
 AUTOMODULE = ".. automodule:: {name}\n   :members:\n   :member-order: bysource"
 
 
@@ -50,12 +52,23 @@ def as_plain_text(app, what, name, obj, options, lines: list[str]) -> None:
     for i, block in enumerate(blocks):
         in_sections |= bool(re.search(r"^-{3,}$", block, re.MULTILINE))
         if block.startswith(" ") and not in_sections:
-            blocks[i] = f"::\n\n{block}"
+            blocks[i] = _listed(block) or f".. code-block:: text\n\n{block}"
         elif not block.startswith(">>>"):
-            blocks[i] = re.sub(r"`+([^`]+)`+|([*|\\]|_(?!\w))", _marked, block)
+            blocks[i] = MARKED.sub(_marked, block)
             if not in_sections and not re.match(r"[-*\d]", block):
                 blocks[i] = re.sub(r"\n +", "\n", blocks[i])
     lines[:] = "\n\n".join(blocks).splitlines()
+
+
+def _listed(block: str) -> str:
+    """A table of names, each with what it is on one line, as a list; "" for what is no such table."""
+    entries = [ENTRY.fullmatch(line) for line in block.splitlines()]
+    if not all(entries):
+        return ""
+    return "\n".join(
+        f"``{name}``\n    {MARKED.sub(_marked, what)}"
+        for name, what in map(re.Match.groups, entries)
+    )
 
 
 def _marked(match: re.Match[str]) -> str:

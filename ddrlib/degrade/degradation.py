@@ -1,7 +1,10 @@
 """From high resolution to degraded low resolution: degradations as values and as text.
 
-    HR image -> HR-side steps -> antialiased bicubic x1/4 -> LR-side steps -> LR image
-               (blur4)                                      (noise20, jpeg30)
+    HR image
+      -> HR-side steps, such as blur4
+      -> antialiased bicubic x1/4
+      -> LR-side steps, such as noise20, jpeg30
+      -> LR image
 
 A low-resolution image is 8-bit at every stage, as files are: after the downsampling and after each
 LR-side step it is clamped to [0, 1] and rounded to a multiple of 1/255.
