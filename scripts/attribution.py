@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from itertools import groupby
 
-from ddrlib.data.credits import licence
+from ddrlib.data.credits import in_words
 from ddrlib.files import DATA
 
 PHOTOS = DATA / "photos"
@@ -62,14 +62,13 @@ def readable(text: str) -> str:
 
 
 def _licence(text: str) -> str:
-    """A licence as photos.tsv writes it ("CC-BY-SA-4.0"), with a link where it is a known one."""
-    creative = re.fullmatch(r"CC-([A-Z-]+)-(\d\.\d)", text)
+    """A licence in words ("CC BY-SA 4.0"), with a link where it is a known one."""
+    creative = re.fullmatch(r"CC ([A-Z-]+) (\d\.\d)", text)
     if creative:
-        kind, version = creative[1].lower(), creative[2]
         return (
-            f"[CC {creative[1]} {version}](https://creativecommons.org/licenses/{kind}/{version}/)"
+            f"[{text}](https://creativecommons.org/licenses/{creative[1].lower()}/{creative[2]}/)"
         )
-    if text == "CC0-1.0":
+    if text == "CC0 1.0":
         return "[CC0 1.0](https://creativecommons.org/publicdomain/zero/1.0/)"
     return text
 
@@ -79,7 +78,7 @@ def _package(row: dict[str, str]) -> str:
 
 
 def _whose(row: dict[str, str]) -> tuple[str, str]:
-    return readable(row["author"]), readable(licence(row))
+    return readable(row["author"]), readable(in_words(row["licence"]))
 
 
 def _name(row: dict[str, str]) -> str:

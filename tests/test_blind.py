@@ -298,7 +298,7 @@ def test_the_viewer_shows_all_and_the_oracle_only_what_it_knows(truth):
     viewer.send = lambda message, buffers=None: sent.append(message)
     for text in ("blur1+noise3", "jpeg30", "nonsense"):
         request = {
-            "choice": {"photograph": "photograph 1", "blur": 0.0, "noise": 0.0},
+            "choice": {"photograph": "1", "blur": 0.0, "noise": 0.0},
             "text": text,
         }
         viewer._on_message(None, {"type": "compute", "request": request}, [])

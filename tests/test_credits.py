@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 
-from ddrlib.data.credits import credits
+from ddrlib.data.credits import credits, licence
 from ddrlib.data.photographs import load_patches
 from ddrlib.files import DATA
 
@@ -16,8 +16,19 @@ def test_every_shipped_photograph_has_its_author_and_licence():
     said = credits(patches.source)
     for source, text in zip(patches.source, said, strict=True):
         row = rows[f"eval/{source}"]
-        licence = row["licence"].replace("public-domain", "public domain")  # as English has it
-        assert text == f"{row['author']}, {licence}"
+        assert text == f"{row['author']}, {licence(row)}; reduced and cropped"
+        assert "-domain" not in text and "debian" not in text and "CC-" not in text
+
+
+def test_licences_in_words():
+    said = {
+        "CC-BY-SA-4.0": "CC BY-SA 4.0",
+        "CC-BY-2.0": "CC BY 2.0",
+        "CC0-1.0": "CC0 1.0",
+        "public-domain": "public domain",
+        "public-domain (unsplash.com, per debian/copyright)": "public domain",
+    }
+    assert {text: licence({"licence": text}) for text in said} == said
 
 
 def test_a_photograph_of_a_readers_own_has_none():

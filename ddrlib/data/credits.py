@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -13,12 +14,20 @@ from ddrlib.files import DATA
 def credits(sources: Iterable[str]) -> list[str]:
     """Author and licence of photographs with these names in `Patches.source`; "" for any other."""
     rows = (shipped().get(Path(source).name) for source in sources)
-    return [f"{row['author']}, {licence(row)}" if row else "" for row in rows]
+    return [f"{row['author']}, {licence(row)}; reduced and cropped" if row else "" for row in rows]
 
 
 def licence(row: Mapping[str, str]) -> str:
-    """The licence in a row of the table, in words; as packages have it, it is "public-domain"."""
-    return row["licence"].replace("public-domain", "public domain")
+    """The licence in a row of the table, in words, without what is noted of its source."""
+    return in_words(row["licence"]).partition(" (")[0]
+
+
+def in_words(text: str) -> str:
+    """A licence as packages have it, such as "public-domain" or "CC-BY-SA-4.0", in words."""
+    creative = re.fullmatch(r"CC(0|-[A-Z-]+)-(\d\.\d)", text)
+    if creative:
+        return f"CC{creative[1].replace('-', ' ', 1)} {creative[2]}"
+    return text.replace("public-domain", "public domain")
 
 
 @cache

@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ddrlib.plots.panels import grid, literal, matrix
 
@@ -114,7 +115,7 @@ def confusions(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """
     side = 0.42 * len(next(iter(tables.values()))) + 0.6
     fig, axes = grid(["type"], list(tables), (side, side), sharey=True)
-    written = {"annot": True, "fmt": ".0f", "annot_kws": {"size": "x-small"}}
+    written = {"annot": True, "fmt": ".0f", "annot_kws": {"size": "small"}}
     for ax, table in zip(axes[0], tables.values(), strict=True):
         matrix(ax, 100 * table, vmin=0, vmax=100, square=True, **written)
         ax.set(ylabel="type" if ax is axes[0, 0] else "")
@@ -155,4 +156,5 @@ def gain_maps(gains: pd.DataFrame) -> Figure:
 def _bar_below(fig: Figure, axes: np.ndarray, label: str) -> None:
     """One colour bar for all panels, wherever a page puts them."""
     colours = axes[0, 0].collections[0]
-    fig.colorbar(colours, ax=axes, label=label, location="bottom", shrink=0.8, aspect=40)
+    look: dict[str, Any] = {"location": "bottom", "shrink": 0.8, "aspect": 40}
+    fig.colorbar(colours, ax=axes, label=label, ticks=MaxNLocator(5), **look)

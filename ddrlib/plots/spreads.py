@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from ddrlib.measure.intervals import Interval
-from ddrlib.plots.palette import INK, MARKERS, PALETTE
+from ddrlib.plots.palette import INK, MARKERS, PALETTE, PAPER
 from ddrlib.plots.panels import grid, legend, literal, wrapped
 
 OF_SPLITS = ("pi", 95)  # bands and bars hold 95 % of the splits
@@ -122,13 +123,16 @@ def gain_bars(intervals: Mapping[str, Interval], gains: pd.DataFrame) -> Figure:
     return fig
 
 
+LOOKS = (("o", INK), ("o", PAPER), ("^", PAPER), ("D", INK), ("s", PAPER))  # marker and fill
+
+
 def trainings(values: pd.DataFrame, controls: Mapping[str, Mapping[str, float]]) -> Figure:
     """A dot for each training: rows are kinds of networks, panels are measures.
 
     Parameters
     ----------
     values
-        Columns kind, measure, value.
+        Columns kind, measure, value and group, of which each has a marker of its own.
     controls
         By measure: named values, drawn as lines that a network is held against.
 
@@ -142,7 +146,15 @@ def trainings(values: pd.DataFrame, controls: Mapping[str, Mapping[str, float]])
     for ax, measure in zip(axes[0], measures, strict=True):
         chosen = values[values.measure == measure]
         rows = chosen.kind.map(kinds.index)
-        ax.scatter(chosen.value, rows, color=INK, s=36, zorder=3)
+        for group, (marker, fill) in zip(values.group.unique(), LOOKS, strict=False):
+            here = chosen.group == group
+            look: dict[str, Any] = {
+                "marker": marker,
+                "facecolors": fill,
+                "edgecolors": INK,
+                "label": group,
+            }
+            ax.scatter(chosen.value[here], rows[here], s=36, zorder=3, **look)
         for k, (name, value) in enumerate(controls.get(measure, {}).items()):
             ax.axvline(value, color="grey", linestyle=("--", ":", "-.")[k % 3])
             ax.annotate(
@@ -160,4 +172,5 @@ def trainings(values: pd.DataFrame, controls: Mapping[str, Mapping[str, float]])
         ax.set_ylim(len(kinds) - 0.5, -0.5)
         room = 0.03 * np.ptp([0, *chosen.value])  # for half a dot
         ax.set_xlim(left=min(0, chosen.value.min()) - room)
+    legend(fig, axes[0, :1], columns=4)
     return fig

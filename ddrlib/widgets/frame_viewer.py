@@ -161,7 +161,7 @@ def restoration_frames(
 
     `degradation(*values)` is its text, for which `methods` gives what is shown of it.
     """
-    names = [f"photograph {number}" for number in range(1, len(patches) + 1)]
+    names = [str(number) for number in range(1, len(patches) + 1)]
 
     @cache  # all photographs in one batch, and each degradation once, however it is chosen
     def rows(text: str) -> list[list[Picture]]:
@@ -196,7 +196,7 @@ def restorations(
         decibels = {name: psnr(images, hr).tolist() for name, images in restored.items()}
         for i, row in enumerate(rows):
             row.append((f"low resolution{note}, {parse(degradation)}", lr[i]))
-            said = {name: f"{decibels[name][i]:.1f}\N{NO-BREAK SPACE}dB" for name in restored}
+            said = {name: f"{decibels[name][i]:.2f}\N{NO-BREAK SPACE}dB" for name in restored}
             if len(restored) > 1:
                 said[max(restored, key=lambda name: decibels[name][i])] += ", the best"
             row += [(f"{name}, {said[name]}", restored[name][i]) for name in restored]
