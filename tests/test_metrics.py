@@ -4,6 +4,7 @@ import math
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from scipy import stats
 from sklearn.metrics import calinski_harabasz_score, euclidean_distances
 from sklearn.neighbors import NearestNeighbors
 
+from ddrlib.book.tables import as_html
 from ddrlib.errors import DDRError
 from ddrlib.features.grams import gram
 from ddrlib.measure.intervals import Interval, bootstrap, mean_interval, over_seeds
@@ -300,6 +302,7 @@ def test_the_numbers_of_an_interval_have_equally_many_decimals():
     assert str(Interval(-0.0001, -0.0004, 0.0, 9)) == "0.000 [0.000, 0.000]"
     assert str(Interval(60.25, 7.125, 1570.4, 9)) == "60 [7, 1,570]"
     assert str(Interval(math.nan, 0.0, 1.0, 9)) == "nan [0, 1]"
+    assert str(Interval(4.0625, math.nan, math.nan, 3)) == "4.06", "too few for an interval"
 
 
 def components_by_hand(x: np.ndarray) -> tuple[float, float, float]:
@@ -364,3 +367,10 @@ def test_label_purity_of_labels_that_tell_and_of_labels_that_do_not():
 def test_a_design_that_is_not_balanced_is_refused(measure):
     with pytest.raises(DDRError, match="not balanced"):
         measure(gram(toy(4, 3, 1, 1, 1))[:11, :11], 4)
+
+
+def test_a_table_shows_a_value_alone_where_so_few_allow_no_interval():
+    table = pd.DataFrame({"SRGA": [Interval(4.0625, math.nan, math.nan, 3), Interval(3, 2, 4, 9)]})
+    page = as_html(table, "caption")
+    assert '<td class="ddr-numbers">4.06</td>' in page and "nan" not in page
+    assert '3.00 <span class="ddr-interval">[2.00, 4.00]</span>' in page

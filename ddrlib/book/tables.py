@@ -76,7 +76,8 @@ def _cell(cell: Any, digits: int) -> str:
             return f"{cell:,}"
         return f"{cell:z,.{digits}f}" if _numbers(cell) else escape(str(_plain(cell)))
     value, low, high = (f"{number:z,.{digits}f}" for number in (cell.value, cell.low, cell.high))
-    alone = getattr(cell, "n", 2) == 1  # of one training there is no spread
+    # Of one training there is no spread, of two or three contents no interval.
+    alone = getattr(cell, "n", 2) == 1 or math.isnan(cell.low)
     return value if alone else f'{value} <span class="ddr-interval">[{low}, {high}]</span>'
 
 

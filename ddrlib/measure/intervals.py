@@ -24,7 +24,8 @@ class Interval(NamedTuple):
     value : float
         That of all contents.
     low : float
-        Where the interval begins, in the unit of the value.
+        Where the interval begins, in the unit of the value; NaN where so few allow none, in which
+        case the value is printed alone.
     high : float
         Where it ends.
     n : int
@@ -37,8 +38,8 @@ class Interval(NamedTuple):
     n: int
 
     def __str__(self) -> str:
-        digits = decimals(*self[:3])
-        return f"{self.value:z,.{digits}f} [{self.low:z,.{digits}f}, {self.high:z,.{digits}f}]"
+        value, low, high = (f"{number:z,.{decimals(*self[:3])}f}" for number in self[:3])
+        return value if math.isnan(self.low) else f"{value} [{low}, {high}]"
 
 
 class Spread(Interval):
