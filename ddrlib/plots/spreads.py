@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import cycle
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -16,6 +17,7 @@ from ddrlib.measure.intervals import Interval
 from ddrlib.plots.palette import INK, MARKERS, PALETTE, PAPER
 from ddrlib.plots.panels import grid, legend, literal, wrapped
 
+LOOKS = (("o", INK), ("o", PAPER), ("^", PAPER), ("D", INK), ("s", PAPER))  # marker and fill
 OF_SPLITS = ("pi", 95)  # bands and bars hold 95 % of the splits
 LETTERS = 30  # in a line of a row's name
 
@@ -123,11 +125,8 @@ def gain_bars(intervals: Mapping[str, Interval], gains: pd.DataFrame) -> Figure:
     return fig
 
 
-LOOKS = (("o", INK), ("o", PAPER), ("^", PAPER), ("D", INK), ("s", PAPER))  # marker and fill
-
-
 def trainings(values: pd.DataFrame, controls: Mapping[str, Mapping[str, float]]) -> Figure:
-    """A dot for each training: rows are kinds of networks, panels are measures.
+    """A mark for each training: rows are kinds of networks, panels are measures.
 
     Parameters
     ----------
@@ -146,7 +145,7 @@ def trainings(values: pd.DataFrame, controls: Mapping[str, Mapping[str, float]])
     for ax, measure in zip(axes[0], measures, strict=True):
         chosen = values[values.measure == measure]
         rows = chosen.kind.map(kinds.index)
-        for group, (marker, fill) in zip(values.group.unique(), LOOKS, strict=False):
+        for group, (marker, fill) in zip(values.group.unique(), cycle(LOOKS)):
             here = chosen.group == group
             look: dict[str, Any] = {
                 "marker": marker,
