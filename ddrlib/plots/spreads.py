@@ -17,7 +17,7 @@ from ddrlib.measure.intervals import Interval
 from ddrlib.plots.palette import INK, MARKERS, PALETTE, PAPER
 from ddrlib.plots.panels import grid, legend, literal, wrapped
 
-LOOKS = (("o", INK), ("o", PAPER), ("^", PAPER), ("D", INK), ("s", PAPER))  # marker and fill
+LOOKS = (("o", INK), ("o", PAPER), ("^", PAPER), ("D", "grey"), ("s", PAPER))  # marker and fill
 OF_SPLITS = ("pi", 95)  # bands and bars hold 95 % of the splits
 LETTERS = 30  # in a line of a row's name
 
