@@ -113,7 +113,8 @@ class ReplayWidget {
     const high = Math.max(...psnr.flat());
     const low = Math.max(Math.min(...psnr.flat()), high - SHOWN);
     this.quality.show(psnr.map((line) => line.map((v) => (v - low) / (high - low || 1))), at,
-      `PSNR of held-out photographs over the iterations, from ${low.toFixed(1)} dB (or less) to ${high.toFixed(1)} dB.`, spoken(psnr, (v) => v.toFixed(1)), ["currentColor", "currentColor"]);
+      `PSNR of held-out photographs over the iterations, from ${low.toFixed(1)} dB (or less) to `
+      + `${high.toFixed(1)} dB.`, spoken(psnr, (v) => v.toFixed(1)), ["currentColor", "currentColor"]);
     const depth = trainings.map(({ about, shown }) => about.component_degradation[shown]);
     this.depth.show(scaled(depth), state.layer / Math.max(this.layers.length - 1, 1),
       `Component of degradation along depth at this iteration, 0 to ${percents(most)}: ${titles}.`, spoken(depth, percents));
