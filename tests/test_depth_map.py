@@ -39,11 +39,12 @@ def test_degradations_in_words(measurement):
     assert names == ["clean", "blurred", "noisy", "compressed", "blur2+noise10"]
 
 
-def test_points_are_the_first_two_principal_components(measurement):
+def test_points_of_the_last_block_are_its_first_two_principal_components(measurement):
     view = depth_map(measurement)
+    assert view.index["network"] == "toy"
     places = np.frombuffer(view.points, "<u2").reshape(4, 30, 2).astype(float)
-    scores = measurement.layers[0].scores[:, :2]
-    shown = places[0] - places[0].mean(axis=0)
+    scores = measurement[measurement.trunk[-1]].scores[:, :2]
+    shown = places[-1] - places[-1].mean(axis=0)
     true = scores - scores.mean(axis=0)
     ratio = np.linalg.norm(shown) / np.linalg.norm(true)
     np.testing.assert_allclose(shown, ratio * true, atol=2, err_msg="of 65,535, but for rounding")

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from ddrlib.plots.palette import INK, LINE, PAPER
 
 # What a page shows: the width in inches, and how far a figure may be scaled down to fit into it.
-COLUMN, PHONE = (7.0, 0.65), (3.7, 0.7)
+COLUMN, PHONE = (7.0, 0.8), (3.7, 0.7)
 DARK = {INK: "#e3e6ea", LINE: "#4a525b", PAPER: "#121212", "#000000": "#ffffff"}
 DARK |= {"#783018": "#c98a6b", "#7B2D8E".lower(): "#c08ad0"}  # too dark to be seen there
 # How much too wide a row may be to be pressed, not broken; three are broken into three, not into two and

@@ -11,11 +11,12 @@ import traitlets
 from ddrlib.degrade.degradation import parse
 from ddrlib.measure.measurement import Measurement
 from ddrlib.plots.palette import MARKERS, PALETTE
-from ddrlib.widgets.explorer_data import pack
+from ddrlib.widgets.explorer_data import align, plane, quantise
 from ddrlib.widgets.live import static
+from ddrlib.widgets.thumbnails import sheet, sheet_columns
+from ddrlib.zoo.names import plain_name
 
 WORDS = {"blur": "blurred", "noise": "noisy", "jpeg": "compressed", "jp2k": "compressed"}
-BYTES = 4  # of a point: two words of 16 bits
 
 
 class DepthMap(anywidget.AnyWidget):
@@ -47,16 +48,13 @@ def depth_map(measurement: Measurement, pictures: int = 4) -> DepthMap:
     DepthMap
         It opens at the last block.
     """
-    packed, samples = pack([measurement]), measurement.samples
-    names = [layer.name for layer in measurement.layers]
-    shown = list(dict.fromkeys([names[0], *measurement.trunk]))
-    views = len(packed.index["projections"])  # of a layer; the first is PCA
-    size = BYTES * len(samples.images)
-    starts = [views * names.index(name) * size for name in shown]
+    samples = measurement.samples
+    shown = list(dict.fromkeys([measurement.layers[0].name, *measurement.trunk]))
     contents = np.linspace(0, samples.n - 1, min(pictures, samples.n)).round().astype(int)
     index = {
+        "network": plain_name(measurement.network),
         "samples": len(samples.images),
-        "columns": packed.index["columns"],
+        "columns": sheet_columns(len(samples.images)),
         "degradation": samples.degradation.tolist(),
         "degradations": [
             {"name": _word(text), "colour": PALETTE[k % len(PALETTE)], "marker": MARKERS[k]}
@@ -72,8 +70,17 @@ def depth_map(measurement: Measurement, pictures: int = 4) -> DepthMap:
         ],
         "chance": f"{measurement[shown[0]].knn_chance:.0%}",
     }
-    points = b"".join(packed.coordinates[start : start + size] for start in starts)
-    return DepthMap(index=index, points=points, sheet=packed.sheets[0])
+    points = b"".join(quantise(places)[0].tobytes() for places in _places(measurement, shown))
+    return DepthMap(index=index, points=points, sheet=sheet(samples.images))
+
+
+def _places(measurement: Measurement, shown: Sequence[str]) -> list[np.ndarray]:
+    """The first two components of each layer: those of the last as they are, the others turned to it."""
+    *before, places = (plane(measurement[name].scores) for name in shown)
+    found = [places]
+    for earlier in reversed(before):
+        found.insert(0, align(earlier, found[0]))
+    return found
 
 
 def _word(text: str) -> str:

@@ -29,6 +29,7 @@ class DistortionGame(LiveWidget):
     types = traitlets.List(traitlets.Unicode()).tag(sync=True)
     states = traitlets.List(traitlets.Dict()).tag(sync=True)
     pictures = traitlets.List(traitlets.Bytes()).tag(sync=True)
+    opening = traitlets.Int().tag(sync=True)  # the number of the first picture
     live = traitlets.Unicode(LIVE).tag(sync=True)
 
     def __init__(
@@ -47,6 +48,7 @@ class DistortionGame(LiveWidget):
             types=list(types),
             states=list(states),
             pictures=[webp(_middle(image)) for image in images],
+            opening=_opening(states, images),
         )
 
     def __repr__(self) -> str:
@@ -122,6 +124,15 @@ def identification_viewer(
         return image, [(method, *found) for method, found in said.items()]
 
     return DistortionGame(pd.unique(labels.type), states, [images[k] for k in rows], answer)
+
+
+def _opening(states: Sequence[dict], images: Sequence[Tensor]) -> int:
+    """A picture that is easy to see: of those distorted most, the one nearest to a middle grey."""
+
+    def ease(k: int) -> tuple[float, float]:
+        return states[k]["level"], -abs(images[k].mean().item() - 0.5)
+
+    return max(range(len(states)), key=ease)
 
 
 def _middle(image: Tensor) -> Tensor:

@@ -150,7 +150,7 @@ def _projections(
                 else next(made)
                 for perplexity in perplexities
             ]
-            projections = [_plane(layer.scores), *maps]
+            projections = [plane(layer.scores), *maps]
             aligned = [align(*pair) for pair in zip(projections, before, strict=True)]
             yield from aligned
             before = [*aligned]
@@ -160,7 +160,7 @@ def _is_measured(measurement: Measurement, perplexity: float, seed: int) -> bool
     return perplexity == measurement.perplexity and seed < measurement.seeds
 
 
-def _plane(scores: np.ndarray) -> np.ndarray:
+def plane(scores: np.ndarray) -> np.ndarray:
     """The first two components (N, 2), the second 0 where there is only one."""
     return np.pad(scores[:, :2], ((0, 0), (0, 2 - min(scores.shape[1], 2))))
 

@@ -60,6 +60,12 @@ def test_nothing_is_given_away_before_the_guess(page):
     assert page.locator(".ddr-next").is_hidden()
 
 
+def test_it_opens_on_a_picture_that_is_easy_to_see(page):
+    """The third of the three is a middle grey; the others are darker."""
+    page.get_by_role("button", name="blur", exact=True).click()
+    assert verdict(page).startswith("Wrong: it is jpeg")
+
+
 def test_every_picture_once_and_the_score_counts(page):
     truths = set()
     for k in range(3):

@@ -21,8 +21,6 @@ function placesOf(points, samples, k) {
   ));
 }
 
-const extent = (values) => Math.max(...values) - Math.min(...values);
-
 // A picture of the sheet in a frame of its colour, cut out by a viewBox of its own.
 function pictureOf(sheet, columns, i, { colour }, side) {
   const [row, column] = [Math.floor(i / columns), i % columns];
@@ -38,12 +36,9 @@ function pictureOf(sheet, columns, i, { colour }, side) {
 
 function render({ model, el }) {
   const [index, points] = ["index", "points"].map((name) => model.get(name));
-  const { samples, degradation, degradations, layers, columns, chance } = index;
+  const { network, samples, degradation, degradations, layers, columns, chance } = index;
   const sheet = imageUrl(model.get("sheet"));
-  const upright = layers.map((_, k) => placesOf(points, samples, k));
-  const [across, along] = [0, 1].map((at) => extent(upright.at(-1).map((place) => place[at])));
-  const lying = along > across; // the page is wide: the last layer's longer side lies
-  const places = lying ? upright.map((each) => each.map(([x, y]) => [y, x])) : upright;
+  const places = layers.map((_, k) => placesOf(points, samples, k));
   let [layer, timer, width, height, side] = [layers.length - 1, 0, 0, 0, 0];
 
   const travelling = (of) => of.map(() => svgElement("g", { class: "ddr-dot" }));
@@ -85,9 +80,9 @@ function render({ model, el }) {
     dots.forEach((dot, i) => { dot.style.transform = `translate(${at(i).join("px, ")}px)`; });
     place(at);
     show(layers.map(({ title }) => title), k);
-    said.textContent = `${layers[k].purity} of the nearest neighbours of an image share its degradation; `
-      + `by chance ${chance} would.`;
-    map.setAttribute("aria-label", `Map of ${samples} images by what ${layers[k].title} makes of them: `
+    said.textContent = `${network}, ${layers[k].title}: ${layers[k].purity} of the nearest neighbours of an image `
+      + `share its degradation; by chance ${chance} would.`;
+    map.setAttribute("aria-label", `Map of ${samples} images by what ${layers[k].title} of ${network} makes of them: `
       + `${degradations.map(({ name }) => name).join(", ")}.`);
   }
 
@@ -131,7 +126,7 @@ function render({ model, el }) {
 
   el.append(widgetRoot(
     { class: "ddr ddr-depth" },
-    element("p", { class: "ddr-names" }, "Each mark is an image: ", ...names), map,
+    element("p", { class: "ddr-names" }, `Each mark is an image, as ${network} places it: `, ...names), map,
     element("div", { class: "ddr-row" }, button, labelled("Depth", input, output)), said,
   ));
   const watch = new ResizeObserver(fill);

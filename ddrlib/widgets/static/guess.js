@@ -5,7 +5,7 @@ function render({ model, el }) {
   const urls = pictures.map(imageUrl);
   const methods = states[0].said.map(([method]) => method);
   const score = { right: 0, of: 0 };
-  let [left, current, fresh] = [[], null, null];
+  let [left, current, fresh] = [[...states.keys()], null, null];
 
   const image = element("img", {});
   const answers = element("ul", { class: "ddr-answers" });
@@ -15,9 +15,9 @@ function render({ model, el }) {
   const chart = element("div", { class: "ddr-chart" });
 
   // Each picture once before any comes again.
-  function ask() {
+  function ask(k = left[Math.floor(Math.random() * left.length)]) {
+    left = left.filter((other) => other !== k);
     if (!left.length) left = [...states.keys()];
-    const k = left.splice(Math.floor(Math.random() * left.length), 1)[0];
     current = states[k];
     image.src = urls[k];
     image.alt = "A photograph that has been distorted: which way?";
@@ -92,7 +92,7 @@ function render({ model, el }) {
       },
     }),
   ));
-  ask();
+  ask(model.get("opening"));
   drawChart();
   return () => [...urls, fresh].forEach((url) => url && URL.revokeObjectURL(url));
 }

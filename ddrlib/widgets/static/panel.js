@@ -42,7 +42,8 @@ function insidePolygon(x, y, polygon) {
   return inside;
 }
 
-const number = (x) => (x === null ? "n/a" : Number(x.toPrecision(3)).toLocaleString("en", { maximumFractionDigits: 20 }));
+// Three digits, though never more than two decimals.
+const number = (x) => (x === null ? "n/a" : Number(x.toPrecision(3)).toLocaleString("en", { maximumFractionDigits: 2 }));
 const stillness = matchMedia("(prefers-reduced-motion: reduce)");
 
 // One scatter plot with its own network, layer and projection. What is pointed at, selected and

@@ -206,11 +206,11 @@ class AssumptionWidget {
   fillChart(cells, mark) {
     if (cells.length < GRID * GRID) {
       cells.push(decibels(this.restore(this.chart.told(cells.length)), this.part, this.side));
+      this.chart.show(cells);
       this.later = setTimeout(() => this.fillChart(cells, mark));
       return;
     }
     this.charted = mark;
-    this.chart.show(cells);
     this.chart.mark(this.truth, this.told);
   }
 

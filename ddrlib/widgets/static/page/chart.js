@@ -24,7 +24,7 @@ class AssumptionChart {
     this.svg.setAttribute("aria-label", "Being computed");
   }
 
-  // PSNR in dB of each square, row by row from the bottom left.
+  // PSNR in dB of each square, row by row from the bottom left; of the first ones while the others are computed.
   show(cells) {
     const { side } = this;
     const [low, high] = [Math.min(...cells), Math.max(...cells)];
@@ -39,7 +39,8 @@ class AssumptionChart {
     });
     this.svg.replaceChildren(...[0, 1].flatMap((k) => squares.map((square) => square[k])), svgElement("text", { x: 50, y: 107, ...WORD }, "told blur →"),
     svgElement("text", { x: -50, y: -4, transform: "rotate(-90)", ...WORD }, "told noise →"));
-    this.svg.setAttribute("aria-label", `PSNR over what the network is told, from ${low.toFixed(1)} to ${high.toFixed(1)} dB`);
+    this.svg.setAttribute("aria-label", cells.length < GRID * GRID ? "Being computed"
+      : `PSNR over what the network is told, from ${low.toFixed(1)} to ${high.toFixed(1)} dB`);
   }
 
   // An outline around the square nearest to the truth, a dashed one within that nearest to what is told.
