@@ -38,7 +38,7 @@ def where_they_sort(
     -------
     Figure
     """
-    fig, axes = grid(["component of degradation"], list(panels), (4.6, 4.2), sharey=True)
+    fig, axes = grid(["component of degradation"], list(panels), (3.8, 3.6), sharey=True)
     for ax, (content, degradation) in zip(axes[0], panels.values(), strict=True):
         for k, group in enumerate(dict.fromkeys(groups)):
             chosen = [i for i, each in enumerate(groups) if each == group]

@@ -132,10 +132,11 @@ def _copy_label(one: Axes, other: Axes) -> None:
 
 
 def _narrow(fig: Figure, legend: Any, width: float) -> None:
-    """Write the legend of a figure in as many columns as there is room for."""
+    """Write the legend of a figure in as many columns as there is room for, and fill its rows evenly."""
     texts = legend.get_texts()
     inches = max(text.get_window_extent().width for text in texts) / fig.dpi + 0.6
-    columns = max(min(int(width / inches), legend._ncols), 1)
+    rows = math.ceil(len(texts) / max(min(int(width / inches), legend._ncols), 1))
+    columns = math.ceil(len(texts) / rows)
     if columns != legend._ncols:
         names, size = [text.get_text() for text in texts], texts[0].get_fontsize()
         where: Any = "outside lower center" if legend._outside_loc else legend._loc

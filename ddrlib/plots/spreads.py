@@ -141,7 +141,7 @@ def trainings(values: pd.DataFrame, controls: Mapping[str, Mapping[str, float]])
         Its axes begin just before 0, or before the smallest value below.
     """
     measures, kinds = (list(dict.fromkeys(values[name])) for name in ("measure", "kind"))
-    fig, axes = grid([""], measures, (3.4, 0.42 * len(kinds) + 0.9), sharey=True)
+    fig, axes = grid([""], measures, (3.4, 0.5 * len(kinds) + 0.9), sharey=True)
     for ax, measure in zip(axes[0], measures, strict=True):
         chosen = values[values.measure == measure]
         rows = chosen.kind.map(kinds.index)
@@ -167,7 +167,8 @@ def trainings(values: pd.DataFrame, controls: Mapping[str, Mapping[str, float]])
                 va="bottom",
                 fontsize="x-small",
             )
-        ax.set_yticks(range(len(kinds)), [wrapped(kind, LETTERS) for kind in kinds])
+        names = [wrapped(kind, LETTERS) for kind in kinds]
+        ax.set_yticks(range(len(kinds)), names, fontsize="small")
         ax.set_ylim(len(kinds) - 0.5, -0.5)
         room = 0.03 * np.ptp([0, *chosen.value])  # for half a dot
         ax.set_xlim(left=min(0, chosen.value.min()) - room)
