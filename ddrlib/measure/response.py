@@ -28,7 +28,7 @@ from ddrlib.zoo.network import Network
 
 TRUNK = "last block"
 BEYOND = "the same, beyond the image"  # less what is linear in the input: `beyond`
-LAST = "last feature map"
+LAST = "last hidden layer"
 OUTPUT = "output"
 PLACES = (TRUNK, BEYOND, LAST, OUTPUT)
 
@@ -63,8 +63,8 @@ class Response:
         Returns
         -------
         DataFrame
-            Columns: network, degradation; SRGA at the last feature map; the components of
-            degradation in the trunk and of content in the last feature map, of reference and
+            Columns: network, degradation; SRGA at the last hidden layer; the components of
+            degradation in the trunk and of content in the last hidden layer, of reference and
             degradation together; PSNR and its loss, both in dB. Measures are `Interval`.
         """
         reference = self.samples.degradations[0]
@@ -93,7 +93,7 @@ def respond(network: Network, samples: Samples, device: str | torch.device = "au
     Parameters
     ----------
     network
-        Its trunk works at the size of the input. The last feature map, the layer before the output,
+        Its trunk works at the size of the input. The last hidden layer, the layer before the output,
         is the one that SRGA was made for.
     samples
         Of the network's scale; the first degradation is the reference.

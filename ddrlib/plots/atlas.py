@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 
 from ddrlib.measure.intervals import Interval
-from ddrlib.plots.palette import INK, MARKERS, PALETTE, PAPER, SHARES
+from ddrlib.plots.palette import INK, MARKERS, PALETTE, SHARES
 from ddrlib.plots.panels import grid, legend, literal
 
-LOWEST = 0.1  # of a point whose name fits below it
+CROSSES = ("x", "+", "1")  # of what is no network
 
 
 def where_they_sort(
@@ -52,23 +52,11 @@ def where_they_sort(
                 linewidths=0,
                 label=group,
             )
-        for name, (x, y) in controls.items():
-            ax.scatter([x], [y], marker="x", color=INK, s=40, zorder=4)
-            above = y < LOWEST  # where there is no room below
-            ax.annotate(
-                literal(name),
-                (x, y),
-                (-5, 3 if above else -3),
-                textcoords="offset points",
-                ha="right",
-                va="bottom" if above else "top",
-                fontsize="small",
-                zorder=5,
-                path_effects=[withStroke(linewidth=3, foreground=PAPER)],
-            )
+        for (name, (x, y)), marker in zip(controls.items(), cycle(CROSSES)):
+            ax.scatter([x], [y], marker=marker, color=INK, s=60, zorder=4, label=literal(name))
         ax.plot([0, 1], [0, 1], color="0.7", linewidth=1, zorder=0)
         ax.set(xlabel="component of content", xlim=(-0.03, 1), ylim=(-0.03, 1))
-    legend(fig, axes[0], columns=5)
+    legend(fig, axes[0], columns=4)
     return fig
 
 

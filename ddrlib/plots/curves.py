@@ -20,7 +20,7 @@ from ddrlib.plots.palette import INK, MARKERS, PALETTE, SHARES
 from ddrlib.plots.panels import Place, grid, grid_of, legend, literal, wrapped
 from ddrlib.zoo.names import plain_name
 
-MOST_NAMES, IN_THREE = 18, 13  # of layers under a panel, and where three share the width
+MOST_NAMES, IN_THREE = 18, 11  # of layers under a panel, and where three share the width
 BELOW = -0.15  # CHI is never less than 0, and a mark there is seen whole
 
 
@@ -41,7 +41,7 @@ def along_depth(measurements: Sequence[Measurement]) -> Figure:
         contents.
     """
     rows = ["CHI of the projection", "component of variance"]
-    fig, axes = grid(rows, [plain_name(m.network) for m in measurements], (4.2, 2.6), sharey="row")
+    fig, axes = grid(rows, [plain_name(m.network) for m in measurements], (4.2, 3.2), sharey="row")
     for (above, below), measurement in zip(axes.T, measurements, strict=True):
         _draw_chi(above, measurement)
         _draw_shares(below, measurement, MOST_NAMES if len(measurements) < 3 else IN_THREE)
