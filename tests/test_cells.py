@@ -35,11 +35,10 @@ def cell(*children: nodes.Node, tags: str = "") -> nodes.Element:
     return nodes.container("", *children, nb_element="cell_code", classes=["cell", *tags.split()])
 
 
-def numbered(cells, chapter: tuple, *found: nodes.Node) -> nodes.document:
-    document = new_document("page")
+def numbered(cells, name: str, *found: nodes.Node) -> nodes.document:
+    document = new_document(name)
     document += found
-    app = SimpleNamespace(env=SimpleNamespace(toc_secnumbers={"page": {"": chapter}}))
-    cells.number(app, document, "page")
+    cells.number(SimpleNamespace(), document, name)
     return document
 
 
@@ -49,7 +48,7 @@ def output(text: str) -> nodes.raw:
 
 def test_figures_and_tables_are_counted_apart(cells):
     shown = [output(FIGURE.format(name)) for name in "ab"] + [output(TABLE.format("c"))]
-    document = numbered(cells, (4,), *(cell(each) for each in shown))
+    document = numbered(cells, "04_page", *(cell(each) for each in shown))
     texts = [each.astext() for each in document.findall(nodes.raw)]
     assert "<strong>Figure 4.1.</strong> a</p>" in texts[0]
     assert "<strong>Figure 4.2.</strong> b</p>" in texts[1]
@@ -57,14 +56,14 @@ def test_figures_and_tables_are_counted_apart(cells):
 
 
 def test_a_page_without_a_number_counts_from_one(cells):
-    document = numbered(cells, (), cell(output(FIGURE.format("a"))))
+    document = numbered(cells, "page", cell(output(FIGURE.format("a"))))
     assert "<strong>Figure 1.</strong> a" in next(document.findall(nodes.raw)).astext()
 
 
 def test_code_that_shows_nothing_goes_under_the_next_bar(cells):
     document = numbered(
         cells,
-        (2,),
+        "02_page",
         cell(bar(cells, "n = 3"), tags="tag_parameters"),
         cell(bar(cells, "import numpy")),
         nodes.paragraph("", "words"),
@@ -85,7 +84,7 @@ def test_code_that_shows_nothing_goes_under_the_next_bar(cells):
 
 def test_a_bar_over_many_tables_names_the_first_and_the_last(cells):
     tables = "".join(TABLE.format(name) for name in "abcd")
-    document = numbered(cells, (2,), cell(bar(cells, "show()"), output(tables)))
+    document = numbered(cells, "02_page", cell(bar(cells, "show()"), output(tables)))
     (found,) = filter(cells.is_bar, document.findall(nodes.Element))
     assert found["prompt_show"] == "Code: tables 2.1 to 2.4"
 
@@ -95,6 +94,6 @@ def test_only_words_that_are_too_long_for_a_phone_break(cells):
     table = TABLE.format("t").replace(
         "</table>", f"{row}<tr><td>a data/photos.tsv b</td></tr></table>"
     )
-    text = numbered(cells, (), cell(output(table))).astext()
+    text = numbered(cells, "page", cell(output(table))).astext()
     assert text.count("ddr-long") == 2
     assert '<th scope="row" class="ddr-long">04' in text and '<td class="ddr-long">a data/' in text

@@ -1,7 +1,7 @@
 """Cells of a page: figures and tables get numbers, and the bars over hidden code say what is below.
 
 A chapter shows a figure as HTML with an id ("figure-NAME", "table-NAME"; `ddrlib.book.provenance`). Its
-number is that of the chapter and of its place on the page: known here alone, where all pages are.
+number is that with which the name of the chapter's file begins, and of its place on the page.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ CAPTION = re.compile(r'(<p class="ddr-caption">|<caption>)')
 def number(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Write "Figure 4.2" in front of captions, and name the code that made it."""
     merge(doctree)
-    sections = app.env.toc_secnumbers.get(docname, {}).get("")
-    chapter = f"{sections[0]}." if sections else ""
+    numbered_name = re.match(r"(\d+)_", docname)
+    chapter = f"{int(numbered_name[1])}." if numbered_name else ""
     count: Counter[str] = Counter()
     for cell in filter(is_cell, list(doctree.findall(nodes.container))):
         made: list[str] = []

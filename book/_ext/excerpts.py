@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import re
+from html import unescape
 from pathlib import Path
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 
 INLINE = re.compile(r"</?(?:a|b|code|em|i|small|span|strong|sub|sup)\b[^>]*>")  # parts of words
@@ -28,12 +30,13 @@ def texts_of(doctree: nodes.document) -> dict[str, str]:
 
 def _words(node: nodes.Node) -> str:
     if isinstance(node, nodes.raw):
-        return f"{TAGS.sub(' ', INLINE.sub('', node.astext()))} "
+        return f"{unescape(TAGS.sub(' ', INLINE.sub('', node.astext())))} "
     if isinstance(node, nodes.literal_block):
         return ""
     if isinstance(node, nodes.Text):
         return node.astext()
-    within = "" if isinstance(node, nodes.TextElement) else " "
+    apart = isinstance(node, addnodes.desc_parameterlist) or not isinstance(node, nodes.TextElement)
+    within = " " if apart else ""
     return within.join(
         _words(child) for child in node.children if not isinstance(child, nodes.section)
     )

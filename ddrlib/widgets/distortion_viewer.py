@@ -127,10 +127,18 @@ def identification_viewer(
 
 
 def _opening(states: Sequence[dict], images: Sequence[Tensor]) -> int:
-    """A picture that is easy to see: of those distorted most, the one nearest to a middle grey."""
+    """A picture that is easy to see: of the photograph of most contrast, at a middle level."""
+    levels = sorted(state["level"] for state in states)
+    contrast: dict[str, float] = {}  # of the photographs, at their weakest level
+    for state, image in zip(states, images, strict=True):
+        if state["level"] == levels[0]:
+            found = contrast.get(state["reference"], 0.0)
+            contrast[state["reference"]] = max(found, image.std().item())
 
     def ease(k: int) -> tuple[float, float]:
-        return states[k]["level"], -abs(images[k].mean().item() - 0.5)
+        state = states[k]
+        away = abs(state["level"] - levels[len(levels) // 2])
+        return contrast.get(state["reference"], 0.0), -away
 
     return max(range(len(states)), key=ease)
 

@@ -37,7 +37,8 @@ class FrameViewer(LiveWidget):
     pictures of a combination, or none where it does not exist: a later axis then offers only what
     fits the choices before it. Where a kernel runs, `compute(choice, text)` gives the pictures of
     what the reader typed into the field labelled `live`; `choice` maps the axes to their values.
-    `whose` says of a value of the first axis whose photograph it is.
+    `whose` says of a value of the first axis whose photograph it is. It opens on the frame numbered
+    `opening`.
 
     DDRError where no combination has a picture.
     """
@@ -49,6 +50,7 @@ class FrameViewer(LiveWidget):
     pictures = traitlets.List(traitlets.Bytes()).tag(sync=True)
     live = traitlets.Unicode().tag(sync=True)
     whose = traitlets.Dict().tag(sync=True)
+    opening = traitlets.Int().tag(sync=True)
 
     def __init__(
         self,
@@ -57,6 +59,7 @@ class FrameViewer(LiveWidget):
         compute: Callable[[dict, str], Sequence[Picture]],
         live: str,
         whose: Mapping[str, str] | None = None,
+        opening: int = 0,
     ) -> None:
         pictures: dict[bytes, int] = {}  # frames often share a picture: each is stored once
         shown = [
@@ -79,6 +82,7 @@ class FrameViewer(LiveWidget):
             pictures=list(pictures),
             live=live,
             whose=dict(whose or {}),
+            opening=opening,
         )
 
     def __repr__(self) -> str:
@@ -175,7 +179,10 @@ def restoration_frames(
         return restorations(patches.images[k : k + 1], text, methods(text))[0]
 
     whose = dict(zip(names, credits(patches.source), strict=True))
-    return FrameViewer({"photograph": names, **axes}, frame, compute, live, whose)
+    middle = (
+        len(_combinations(axes.values())) // 2
+    )  # of the first photograph: neither clean nor the worst
+    return FrameViewer({"photograph": names, **axes}, frame, compute, live, whose, middle)
 
 
 def restorations(

@@ -126,7 +126,7 @@ function render({ model, el }) {
 
   el.append(widgetRoot(
     { class: "ddr ddr-depth" },
-    element("p", { class: "ddr-names" }, `Each mark is an image, as ${network} places it: `, ...names), map,
+    element("p", { class: "ddr-names" }, `Each mark is an image, as ${network} places it:`, element("span", {}, ...names)), map,
     element("div", { class: "ddr-row" }, button, labelled("Depth", input, output)), said,
   ));
   const watch = new ResizeObserver(fill);

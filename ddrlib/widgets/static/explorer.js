@@ -3,7 +3,7 @@
 
 const THUMBNAIL = 32; // pixels of the page, times the zoom
 const SHOWN = 240; // selected thumbnails drawn at most
-const FILM_STEP = 1300; // milliseconds a layer
+const [FILM, FILM_STEP] = [15000, 1300]; // milliseconds: of the film, and of a layer at most
 
 class Explorer {
   constructor(model, el, data) {
@@ -205,7 +205,7 @@ class Explorer {
       step += 1;
       if (step > steps) this.pause();
     };
-    this.timer = setInterval(advance, FILM_STEP);
+    this.timer = setInterval(advance, Math.min(FILM_STEP, FILM / steps));
     this.play.textContent = "⏸ Pause the layers";
     advance();
   }

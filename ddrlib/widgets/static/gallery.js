@@ -76,7 +76,7 @@ function render({ model, el }) {
   const urls = new Map();
   const stored = (k) => urls.get(k) ?? urls.set(k, imageUrl(pictures[k])).get(k);
   let fresh = [];
-  let choice = frames[0].at;
+  let choice = frames[model.get("opening")].at;
   let places = choice.map(() => 0);
 
   const row = element("div", { class: "ddr-pictures" });

@@ -185,7 +185,8 @@ class AssumptionWidget {
 
   sentence() {
     const lost = this.best - this.now;
-    const cost = this.honest ? "It is told the truth."
+    const honest = STEPS.every(({ key }) => this.told[key] === this.truth[key]);
+    const cost = honest ? "It is told the truth."
       : Math.abs(lost) < 0.05 ? "The lie costs nothing."
         : lost > 0 ? `The lie costs ${lost.toFixed(1)} dB.` : `The lie gains ${(-lost).toFixed(1)} dB.`;
     return `The photograph: ${inWords(this.truth)}. The network is told: ${inWords(this.told)}. ${cost}`;
