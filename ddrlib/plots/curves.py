@@ -41,7 +41,7 @@ def along_depth(measurements: Sequence[Measurement]) -> Figure:
         contents.
     """
     rows = ["CHI of the projection", "component of variance"]
-    fig, axes = grid(rows, [plain_name(m.network) for m in measurements], (4.2, 3.2), sharey="row")
+    fig, axes = grid(rows, [plain_name(m.network) for m in measurements], (4.2, 3.6), sharey="row")
     for (above, below), measurement in zip(axes.T, measurements, strict=True):
         _draw_chi(above, measurement)
         _draw_shares(below, measurement, MOST_NAMES if len(measurements) < 3 else IN_THREE)
@@ -86,8 +86,18 @@ def _named(names: Sequence[str], most: int) -> list[int]:
     for step in range(1, len(names) + 1):
         named = [k for row in rows for k in row[::-step][::-1]]
         if len(named) <= most:
-            return named
+            return _apart(named, rows, -(-len(names) // (most + most // 2)))
     return list(range(len(names)))[:: -(-len(names) // most)]
+
+
+def _apart(named: Sequence[int], rows: Sequence[Sequence[int]], gap: int) -> list[int]:
+    """Those at least `gap` layers from one another: the first, the last and numbered blocks before others."""
+    numbered = [k for row in rows if len(row) > 1 for k in row if k in named]
+    kept: list[int] = []
+    for k in dict.fromkeys([named[0], named[-1], *numbered[::-1], *named]):
+        if all(abs(k - other) >= gap for other in kept):
+            kept.append(k)
+    return sorted(kept)
 
 
 def _with_band(
