@@ -105,6 +105,6 @@ def test_the_page_of_all_claims_has_every_chapter_that_makes_some_under_its_titl
     expected = []
     for chapter, cells in chapters.items():
         if any(re.search(r"^ *claim\($", cell.source, re.MULTILINE) for cell in cells):
-            title = "" if chapter in claims.UNNUMBERED else f": {titles()[chapter]}"
+            title = "" if chapter in claims.BY_NAME else f": {titles()[chapter]}"
             expected += [f"## [{claims.name(chapter)}]({chapter}){title}", f'listed("{chapter}")']
     assert len(expected) > 20 and [cell.source for cell in listing[3:]] == expected

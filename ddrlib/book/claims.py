@@ -24,7 +24,7 @@ SUPPORTED, PARTLY, NOT_SUPPORTED, NOT_TESTED = VERDICTS = (
 # The colours of the admonitions; "not tested" has none.
 CSS_CLASSES = dict(zip(VERDICTS, ("tip", "note", "warning", ""), strict=True))
 KEPT = {"statement", "verdict", "title", "criterion", "evidence"}
-UNNUMBERED = {"13_atlas": "The atlas"}
+BY_NAME = {"13_atlas": "The atlas"}  # what the text calls it
 
 
 @dataclass(frozen=True)
@@ -180,9 +180,9 @@ def name(chapter: str) -> str:
     Returns
     -------
     str
-        "Chapter 4"; "The atlas" for the one without a number.
+        "Chapter 4"; "The atlas" for that one.
     """
-    return UNNUMBERED.get(chapter, f"Chapter {int(chapter[:2])}")
+    return BY_NAME.get(chapter, f"Chapter {int(chapter[:2])}")
 
 
 def place(chapter: str) -> str:

@@ -151,6 +151,7 @@ def gallery(
         lambda kind, degree: f"{kind}{degree:g}" if degree else "clean",
         lambda text: methods,
         "any degradation, such as blur1.5+noise10+jpeg50",
+        opening=len(next(iter(degradations.values()))) - 1,  # the strongest of the first kind
     )
 
 
@@ -160,10 +161,12 @@ def restoration_frames(
     degradation: Callable[..., str],
     methods: Callable[[str], Mapping[str, Method]],
     live: str,
+    opening: int,
 ) -> FrameViewer:
     """A photograph, and on further axes a degradation: what methods make of it.
 
-    `degradation(*values)` is its text, for which `methods` gives what is shown of it.
+    `degradation(*values)` is its text, for which `methods` gives what is shown of it. It opens on the
+    first photograph, in the frame numbered `opening`.
     """
     names = [str(number) for number in range(1, len(patches) + 1)]
 
@@ -179,10 +182,7 @@ def restoration_frames(
         return restorations(patches.images[k : k + 1], text, methods(text))[0]
 
     whose = dict(zip(names, credits(patches.source), strict=True))
-    middle = (
-        len(_combinations(axes.values())) // 2
-    )  # of the first photograph: neither clean nor the worst
-    return FrameViewer({"photograph": names, **axes}, frame, compute, live, whose, middle)
+    return FrameViewer({"photograph": names, **axes}, frame, compute, live, whose, opening)
 
 
 def restorations(

@@ -71,4 +71,5 @@ def restoration_viewer(
         lambda blur, noise: str(blur_then_noise(blur, noise)),
         methods,
         LIVE,
+        opening=(len(blurs) - 1) * len(noises),  # the strongest blur, the least noise
     )

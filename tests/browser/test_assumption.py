@@ -201,8 +201,11 @@ def test_a_view_as_a_link_and_as_a_picture(page, browser):
 
 def test_start_again(page):
     page.get_by_role("button", name="Start again").click()
-    page.get_by_text("It is told the truth.").wait_for()
-    assert value(page, "The network is told blur") == value(page, "The photograph is blur") == 2
+    page.get_by_text("The network is told: blur 4.00.").wait_for()
+    assert (value(page, "The photograph is blur"), value(page, "The network is told blur")) == (
+        2,
+        4,
+    )
 
 
 def test_a_slider_move_takes_a_moment_only(page):

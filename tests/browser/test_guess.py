@@ -24,14 +24,14 @@ TYPES = ["blur", "noise", "jpeg"]
 def page(browser, tmp_path):
     states = [
         {
-            "reference": "photograph 1",
+            "reference": f"photograph {k}",
             "type": kind,
             "level": 3,
             "said": [("always blur", "blur", 2.0), ("all right", kind, 3.2)],
         }
-        for kind in TYPES
+        for k, kind in enumerate(TYPES)
     ]
-    images = [torch.full((3, 32, 32), k / 4) for k in range(3)]
+    images = [(k / 2 * torch.linspace(0, 1, 32)).expand(3, 32, 32) for k in range(3)]
     game = DistortionGame(TYPES, states, images, lambda reference, text: (images[0], []))
     context = browser.new_context(viewport={"width": 800, "height": 700}, offline=True)
     page = context.new_page()
@@ -61,7 +61,7 @@ def test_nothing_is_given_away_before_the_guess(page):
 
 
 def test_it_opens_on_a_picture_that_is_easy_to_see(page):
-    """The third of the three is a middle grey; the others are darker."""
+    """The third of the three has the most contrast."""
     page.get_by_role("button", name="blur", exact=True).click()
     assert verdict(page).startswith("Wrong: it is jpeg")
 
@@ -105,7 +105,7 @@ def test_a_kernel_distorts_as_told(page):
     page.evaluate("reply({type: 'pong'})")
     page.get_by_role("textbox").fill("blur2")
     page.get_by_role("button", name="Compute").click()
-    assert page.evaluate("sent[1].request") == {"reference": "photograph 1", "text": "blur2"}
+    assert page.evaluate("sent[1].request") == {"reference": "photograph 2", "text": "blur2"}
     message = to_json({"type": "result", "said": [["all right", "blur", 1.5]]})
     page.evaluate(f"reply({message}, ['{b64encode(webp(torch.zeros(3, 8, 8))).decode()}'])")
     assert page.locator(".ddr-answers li").all_inner_texts() == ["all right: blur, level 1.5"]

@@ -120,6 +120,7 @@ def problem(page) -> str:
 
 
 def test_the_one_moves_the_other_does_not(page):
+    slide(page, "Blur", 0)
     assert moved(page) == [0, 0]
     slide(page, "Blur", 4)
     by_blur = moved(page)
@@ -133,6 +134,7 @@ def test_the_one_moves_the_other_does_not(page):
 
 
 def test_each_slider_changes_input_features_and_outputs(page):
+    slide(page, "Blur", 0)
     before = pictures(page)
     for label, value in (("Blur", 2), ("Noise", 20), ("JPEG", 70)):
         slide(page, label, value)
@@ -273,6 +275,7 @@ def test_a_twelve_megapixel_photograph_taken_upright(page):
         "phone.jpg, reduced to 256 × 341 pixels"
         in page.locator(".ddr-whole ~ .ddr-note").inner_text()
     )
+    slide(page, "Blur", 0)
     assert moved(page) == [0, 0] and problem_is_empty(page)
 
 

@@ -206,14 +206,14 @@ class Explorer {
       if (step > steps) this.pause();
     };
     this.timer = setInterval(advance, Math.min(FILM_STEP, FILM / steps));
-    this.play.textContent = "⏸ Pause the layers";
+    this.play.textContent = "Pause the layers";
     advance();
   }
 
   pause() {
     clearInterval(this.timer);
     this.timer = null;
-    this.play.textContent = "▶ Play the layers";
+    this.play.textContent = "Play the layers";
   }
 
   // ------------------------------------------------------------------------------------- live

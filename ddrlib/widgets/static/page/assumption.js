@@ -36,8 +36,8 @@ class AssumptionWidget {
     this.side = this.index.size * this.index.scale;
     this.grain = makeGrain(3 * this.index.size ** 2);
     this.truth = { blur: 2, noise: 0 };
-    this.told = { blur: 2, noise: 0 };
-    this.honest = true; // told follows the truth until the reader moves it
+    this.told = { blur: 4, noise: 0 }; // at first a lie, to show what it does
+    this.honest = false; // if so, told follows the truth until the reader moves it
     this.chosen = 0;
     this.ready = []; // networks and their guides, from when they are first chosen
     this.schedule = oncePerFrame(() => this.update());
@@ -88,7 +88,7 @@ class AssumptionWidget {
       element("div", { class: "ddr-columns" }, this.table(networks.length > 1),
         compact ? "" : element("figure", { class: "ddr-chart" }, this.chart.svg, element("figcaption", {},
           "PSNR of this frame over what the network is told: across, blur from 0 to 4; upwards, noise from 0 to 20. "
-          + "Lighter is better. Outlined: the square nearest to the truth; dashed: to what it is told."))),
+          + "Lighter is better, and 6 dB below the best is darkest. Outlined: the square nearest to the truth; dashed: to what it is told."))),
       element("div", { class: "ddr-row ddr-actions" },
         button("Link to this view", () => this.link()), button("Save as picture", () => this.save()),
         button("Start again", () => this.reset())),
@@ -244,7 +244,8 @@ class AssumptionWidget {
 
   reset() {
     Object.assign(this.truth, { blur: 2, noise: 0 });
-    this.honest = true;
+    Object.assign(this.told, { blur: 4, noise: 0 });
+    this.honest = false;
     this.choose(0);
     this.picker.choose(0);
   }

@@ -1,6 +1,7 @@
 // The quality of what a network restores, over everything that it can be told: a grid of blurs and noises.
 
 const GRID = 5; // assumptions on each axis
+const RANGE = 6; // decibels below the best, from which a square is as dark as can be: one scale for all guides
 const DARK = 0.32; // up to this share of the way to the lightest, white is read better than black
 const WORD = { "font-size": 6, "text-anchor": "middle", fill: "currentColor" };
 
@@ -30,7 +31,7 @@ class AssumptionChart {
     const [low, high] = [Math.min(...cells), Math.max(...cells)];
     const squares = cells.map((v, i) => {
       const [x, y] = [(i % GRID) * side, 100 - side - Math.floor(i / GRID) * side];
-      const light = (v - low) / (high - low || 1);
+      const light = between(1 - (high - v) / RANGE, 0, 1);
       return [
         svgElement("rect", { x, y, width: side, height: side, fill: `hsl(205 60% ${(25 + 60 * light).toFixed(0)}%)` }),
         svgElement("text", { x: x + side / 2, y: y + side / 2 + 2, "font-size": 5.5, "text-anchor": "middle",

@@ -6,7 +6,7 @@ const SLIDERS = [
   // From mild to strong, as the others: 0 is none, 1 is quality 95, 95 is quality 1.
   { key: "jpeg", label: "JPEG", max: 95, step: 1, say: (v) => (v ? `quality ${96 - v}` : "none") },
 ];
-const START = { blur: 0, noise: 0, jpeg: 0, depth: Infinity, other: 1 };
+const START = { blur: 3, noise: 0, jpeg: 0, depth: Infinity, other: 1 }; // blurred, to show what that does
 const HASH = "#photograph=";
 const QUIET = 700; // milliseconds without a change after which screen readers are told
 

@@ -1,0 +1,130 @@
+"""Points that a paper makes, each with a plain verdict from the claims that decide about it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from html import escape
+
+from ddrlib.book.claims import NOT_SUPPORTED, NOT_TESTED, PARTLY, SUPPORTED, place
+
+Test = tuple[str, str]  # a chapter, and the key of one of its claims
+ANSWERS = {
+    SUPPORTED: "Yes",
+    PARTLY: "In part",
+    NOT_SUPPORTED: "Not shown",
+    "contradicted": "Contradicted",
+    NOT_TESTED: "Not tested",
+}
+OVERALL = {(): "Not tested", (SUPPORTED,): "Reproduced", (NOT_SUPPORTED,): "Not reproduced"}
+
+
+@dataclass(frozen=True)
+class Point:
+    """What a paper says, and the claims that test it.
+
+    Attributes
+    ----------
+    said : str
+        The point in one sentence.
+    deciding : mapping
+        The claims that decide about it, by chapter and key; each with where or how it tests the point,
+        in the words of the verdict.
+    others : mapping
+        By chapter: keys of further claims that bear on it, or patterns of keys such as "order-*".
+    universal : collection
+        Of the deciding claims, those that a single counterexample refutes: where such a one is not
+        supported, the point is contradicted.
+    """
+
+    said: str
+    deciding: Mapping[Test, str]
+    others: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    universal: Collection[Test] = ()
+
+    def verdict(self, claims: Iterable[Mapping[str, str]]) -> str:
+        """Whether it was reproduced, and where it was and was not.
+
+        Parameters
+        ----------
+        claims
+            Those of a run, as `ddrlib.book.claims.claims` gives them. One that is missing was not tested.
+
+        Returns
+        -------
+        str
+            HTML: one bold sentence, then a sentence for each verdict.
+        """
+        verdicts = {(claim["chapter"], claim["key"]): claim["verdict"] for claim in claims}
+        where: dict[str, list[str]] = {verdict: [] for verdict in ANSWERS}
+        for test, label in self.deciding.items():
+            verdict = verdicts.get(test, NOT_TESTED)
+            refuted = verdict == NOT_SUPPORTED and test in self.universal
+            where["contradicted" if refuted else verdict].append(label)
+        tested = tuple(
+            verdict for verdict, labels in where.items() if labels and verdict != NOT_TESTED
+        )
+        lines = (
+            f"{ANSWERS[verdict]}: {'; '.join(labels)}."
+            for verdict, labels in where.items()
+            if labels
+        )
+        overall = OVERALL.get(tested, "Reproduced in part")
+        return f"<strong>{overall}.</strong> {escape(' '.join(lines))}"
+
+    def tests(self, claims: Iterable[Mapping[str, str]]) -> list[Mapping[str, str]]:
+        """The claims that bear on it, chapter by chapter.
+
+        Parameters
+        ----------
+        claims
+            Those of a run.
+
+        Returns
+        -------
+        list
+            Of the claims, those that decide first.
+        """
+        wanted: dict[str, list[str]] = {}
+        for chapter, key in self.deciding:
+            wanted.setdefault(chapter, []).append(key)
+        for chapter, keys in self.others.items():
+            wanted.setdefault(chapter, []).extend(keys)
+        claims = list(claims)
+        return [
+            claim
+            for chapter, keys in wanted.items()
+            for claim in claims
+            if claim["chapter"] == chapter and any(fnmatch(claim["key"], key) for key in keys)
+        ]
+
+
+def as_list(points: Iterable[Point], claims: Sequence[Mapping[str, str]]) -> str:
+    """Points as a numbered list, each with its verdict and, folded, the claims that test it.
+
+    Parameters
+    ----------
+    points
+        In the order of the list.
+    claims
+        Those of a run, as `ddrlib.book.claims.claims` gives them.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    items = (
+        f"<li><em>{escape(point.said)}</em><br>{point.verdict(claims)}{_folded(point.tests(claims))}</li>"
+        for point in points
+    )
+    return f'<ol class="ddr-points">{"".join(items)}</ol>'
+
+
+def _folded(claims: Iterable[Mapping[str, str]]) -> str:
+    lines = (
+        f"<p>{place(claim['chapter'])}: {escape(claim['statement'])} <strong>{claim['title']}.</strong></p>"
+        for claim in claims
+    )
+    return f"<details><summary>The claims that test it</summary>{''.join(lines)}</details>"

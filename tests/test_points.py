@@ -1,0 +1,76 @@
+"""A point of a paper is as reproduced as the claims that decide about it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ddrlib.book.points import Point, as_list
+
+A, B = ("02_first", "a"), ("04_second", "b")
+
+
+def run(**verdicts: str) -> list[dict]:
+    """Claims of two chapters with these verdicts."""
+    return [
+        {
+            "chapter": {"a": "02_first"}.get(key, "04_second"),
+            "key": key,
+            "verdict": verdict,
+            "title": verdict.capitalize(),
+            "statement": f"{key} < 1",
+        }
+        for key, verdict in verdicts.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "said"),
+    [
+        ("supported", "supported", "<strong>Reproduced.</strong> Yes: here; there."),
+        (
+            "not supported",
+            "not supported",
+            "<strong>Not reproduced.</strong> Not shown: here; there.",
+        ),
+        ("not tested", "not tested", "<strong>Not tested.</strong> Not tested: here; there."),
+        (
+            "not supported",
+            "supported",
+            "<strong>Reproduced in part.</strong> Yes: there. Not shown: here.",
+        ),
+        (
+            "not tested",
+            "supported",
+            "<strong>Reproduced.</strong> Yes: there. Not tested: here.",
+        ),
+        (
+            "partly supported",
+            "partly supported",
+            "<strong>Reproduced in part.</strong> In part: here; there.",
+        ),
+    ],
+)
+def test_a_verdict_follows_from_those_of_its_claims(a, b, said):
+    assert Point("It is.", {A: "here", B: "there"}).verdict(run(a=a, b=b)) == said
+
+
+def test_a_counterexample_contradicts():
+    point = Point("All are.", {A: "here", B: "everywhere"}, universal={B})
+    said = point.verdict(run(a="supported", b="not supported"))
+    assert said == "<strong>Reproduced in part.</strong> Yes: here. Contradicted: everywhere."
+    assert "Contradicted" not in point.verdict(run(a="not supported", b="supported"))
+
+
+def test_a_claim_that_the_run_did_not_make_was_not_tested():
+    assert (
+        Point("It is.", {A: "here"}).verdict([]) == "<strong>Not tested.</strong> Not tested: here."
+    )
+
+
+def test_further_claims_are_listed_by_pattern_and_escaped():
+    point = Point("x & y", {A: "here"}, {"04_second": ["b*"]})
+    found = run(a="supported", b1="not tested", b2="supported", c="supported")
+    assert [claim["key"] for claim in point.tests(found)] == ["a", "b1", "b2"]
+    html = as_list([point], found)
+    assert "x &amp; y" in html and "a &lt; 1" in html and "c &lt; 1" not in html
+    assert '<a href="02_first.html">Chapter&nbsp;2</a>' in html
