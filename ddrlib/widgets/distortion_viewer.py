@@ -127,7 +127,7 @@ def identification_viewer(
 
 
 def _opening(states: Sequence[dict], images: Sequence[Tensor]) -> int:
-    """A picture that is easy to see: of the photograph of most contrast, at a middle level."""
+    """A picture that is easy to see: of the photograph of most contrast, at a middle level, the crispest."""
     levels = sorted(state["level"] for state in states)
     contrast: dict[str, float] = {}  # of the photographs, at their weakest level
     for state, image in zip(states, images, strict=True):
@@ -135,10 +135,10 @@ def _opening(states: Sequence[dict], images: Sequence[Tensor]) -> int:
             found = contrast.get(state["reference"], 0.0)
             contrast[state["reference"]] = max(found, image.std().item())
 
-    def ease(k: int) -> tuple[float, float]:
+    def ease(k: int) -> tuple[float, float, float]:
         state = states[k]
         away = abs(state["level"] - levels[len(levels) // 2])
-        return contrast.get(state["reference"], 0.0), -away
+        return contrast.get(state["reference"], 0.0), -away, images[k].std().item()
 
     return max(range(len(states)), key=ease)
 
