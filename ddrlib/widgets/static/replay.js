@@ -75,14 +75,14 @@ class ReplayWidget {
       if (this.state.stop === this.stops.length - 1) this.pause();
     };
     this.timer = setInterval(advance, STEP);
-    this.play.textContent = "⏸ Pause";
+    this.play.textContent = "Pause";
     advance();
   }
 
   pause() {
     clearInterval(this.timer);
     this.timer = null;
-    this.play.textContent = "▶ Play the training";
+    this.play.textContent = "Play the training";
   }
 
   draw(moving) {
