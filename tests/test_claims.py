@@ -50,7 +50,7 @@ def test_a_chapter_knows_its_verdicts(monkeypatch):
 def test_the_criterion_is_seen_and_opens_on_the_figures(monkeypatch):
     page, _ = show(monkeypatch, holds=True, criterion="a > b")
     folded = (
-        "<summary><strong>Criterion:</strong> a &gt; b</summary><p><span>n = 3</span></p></details>"
+        "<summary><strong>Criterion:</strong> <span>a &gt; b</span></summary><p><span>n = 3</span></p></details>"
     )
     assert folded in page
 
@@ -91,7 +91,7 @@ def test_claims_of_many_chapters_are_listed_with_their_verdict_and_where_they_we
     assert folded.count(f"<li>{found.as_html()}</li>") == 2, "as in the chapters"
     assert ">Partly supported: 1 of 2</p><p>a &lt; b</p>" in folded
     assert (
-        "<details><summary><strong>Criterion:</strong> none</summary><p><span>n = 3</span></p>"
+        "<details><summary><strong>Criterion:</strong> <span>none</span></summary><p><span>n = 3</span></p>"
         in folded
     )
     assert opened.count("<details open>") == 2 and "04_c.html" not in folded

@@ -246,6 +246,6 @@ def _folded(criterion: str, evidence: str, opened: bool) -> str:
     parts = evidence.replace("; ", ";\n").splitlines()
     lines = " ".join(f"<span>{escape(part)}</span>" for part in parts)
     return (
-        f"<details{' open' * opened}><summary><strong>Criterion:</strong> {escape(criterion or 'none')}"
-        f"</summary><p>{lines}</p></details>"
+        f"<details{' open' * opened}><summary><strong>Criterion:</strong> <span>{escape(criterion or 'none')}"
+        f"</span></summary><p>{lines}</p></details>"
     )

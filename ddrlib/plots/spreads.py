@@ -141,7 +141,7 @@ def trainings(values: pd.DataFrame, controls: Mapping[str, Mapping[str, float]])
         Its axes begin just before 0, or before the smallest value below.
     """
     measures, kinds = (list(dict.fromkeys(values[name])) for name in ("measure", "kind"))
-    fig, axes = grid([""], measures, (3.4, 0.5 * len(kinds) + 0.9), sharey=True)
+    fig, axes = grid([""], measures, (3.4, 0.46 * len(kinds) + 0.9), sharey=True)
     for ax, measure in zip(axes[0], measures, strict=True):
         chosen = values[values.measure == measure]
         rows = chosen.kind.map(kinds.index)

@@ -127,7 +127,7 @@ def identification_viewer(
 
 
 def _opening(states: Sequence[dict], images: Sequence[Tensor]) -> int:
-    """A picture that is easy to see: of the photograph of most contrast, at a middle level, the crispest."""
+    """A picture that is easy to see: of the photograph of most contrast, at a middle level, the one that keeps it."""
     levels = sorted(state["level"] for state in states)
     contrast: dict[str, float] = {}  # of the photographs, at their weakest level
     for state, image in zip(states, images, strict=True):
@@ -138,7 +138,8 @@ def _opening(states: Sequence[dict], images: Sequence[Tensor]) -> int:
     def ease(k: int) -> tuple[float, float, float]:
         state = states[k]
         away = abs(state["level"] - levels[len(levels) // 2])
-        return contrast.get(state["reference"], 0.0), -away, images[k].std().item()
+        most = contrast.get(state["reference"], 0.0)
+        return most, -away, -abs(images[k].std().item() - most)
 
     return max(range(len(states)), key=ease)
 
