@@ -49,9 +49,7 @@ def test_a_chapter_knows_its_verdicts(monkeypatch):
 
 def test_the_criterion_is_seen_and_opens_on_the_figures(monkeypatch):
     page, _ = show(monkeypatch, holds=True, criterion="a > b")
-    folded = (
-        "<summary><strong>Criterion:</strong> <span>a &gt; b</span></summary><p><span>n = 3</span></p></details>"
-    )
+    folded = "<summary><strong>Criterion:</strong> <span>a &gt; b</span></summary><p><span>n = 3</span></p></details>"
     assert folded in page
 
 

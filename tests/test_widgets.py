@@ -121,9 +121,7 @@ def test_gallery_shows_what_degrade_and_the_network_give(patches, network):
     best = max(
         (2, 1), key=lambda k: float(shown[k][0].split(", ")[1].removesuffix("\N{NO-BREAK SPACE}dB"))
     )
-    assert [caption.endswith(", the best") for caption, *_ in shown] == [
-        k == best for k in range(4)
-    ]
+    assert [caption.endswith(", best") for caption, *_ in shown] == [k == best for k in range(4)]
     assert [caption.split(",")[0] for caption, *_ in shown] == [
         "low resolution",
         "bicubic",

@@ -14,7 +14,9 @@ from sphinx.application import Sphinx
 PAGE = "404"
 BASE = """<script>document.head.append(Object.assign(document.createElement("base"), {
   href: location.pathname.replace(/(.*\\/)(api|figures|_static|_sources)\\/.*|[^/]*$/, "$1"),
-}));</script>"""
+}));
+addEventListener("DOMContentLoaded", () => document.querySelectorAll('a[href^="#"]').forEach(
+  (link) => { link.href = location.pathname + link.getAttribute("href"); }));</script>"""
 BODY = """<section><h1>No such page</h1>
 <p>This address leads to no page of the book: the page may have been renamed, or the address mistyped. Here
 are all pages; or <a href="search.html">search</a> for a word.</p>{}</section>"""

@@ -264,6 +264,6 @@ def against_loss(table: pd.DataFrame) -> Figure:
         )
         ax.set_xlabel(wrapped(place[0]), fontsize="small")
         ax.set_ylabel("")
-    legend(fig, axes.values(), columns=2)  # one of colours, one of markers
+    legend(fig, axes.values(), columns=6, without=("training", "degradation"))
     fig.supylabel("loss of PSNR (dB)", fontsize="medium")
     return fig

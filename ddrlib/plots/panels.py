@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from textwrap import fill
 from typing import Any
 
@@ -76,13 +76,19 @@ def grid_of(
 
 
 def legend(
-    fig: Figure, axes: Iterable[Axes], place: str = "outside lower center", columns: int = 3
+    fig: Figure,
+    axes: Iterable[Axes],
+    place: str = "outside lower center",
+    columns: int = 3,
+    without: Collection[str] = (),
 ) -> None:
-    """One legend for all panels, in the place of their own."""
+    """One legend for all panels, in the place of their own; `without` entries that are none, as headings."""
     entries: dict[str, Artist] = {}
     for ax in axes:
         entries |= {
-            label: handle for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
+            label: handle
+            for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
+            if label not in without
         }
         if own := ax.get_legend():
             own.remove()

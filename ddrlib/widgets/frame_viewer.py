@@ -205,6 +205,6 @@ def restorations(
             row.append((f"low resolution{note}, {parse(degradation)}", lr[i]))
             said = {name: f"{decibels[name][i]:.2f}\N{NO-BREAK SPACE}dB" for name in restored}
             if len(restored) > 1:
-                said[max(restored, key=lambda name: decibels[name][i])] += ", the best"
+                said[max(restored, key=lambda name: decibels[name][i])] += ", best"
             row += [(f"{name}, {said[name]}", restored[name][i]) for name in restored]
     return [[*row, ("truth", truth)] for row, truth in zip(rows, hr, strict=True)]

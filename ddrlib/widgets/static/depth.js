@@ -54,7 +54,7 @@ function render({ model, el }) {
   function fill() {
     map.classList.remove("ddr-moves");
     width = map.clientWidth || 640;
-    height = Math.max(190, Math.min(0.5 * width, 330));
+    height = Math.max(180, Math.min(0.5 * width, 310));
     map.setAttribute("viewBox", `0 0 ${width} ${height}`);
     map.style.height = `${height}px`;
     side = Math.min(width / 12, height / Math.ceil(pictures.length / 2) - 4, 44);
@@ -80,8 +80,8 @@ function render({ model, el }) {
     dots.forEach((dot, i) => { dot.style.transform = `translate(${at(i).join("px, ")}px)`; });
     place(at);
     show(layers.map(({ title }) => title), k);
-    said.textContent = `${network}, ${layers[k].title}: ${layers[k].purity} of the nearest neighbours of an image `
-      + `share its degradation; by chance ${chance} would.`;
+    said.textContent = `${layers[k].purity} of the nearest neighbours of an image share its degradation; `
+      + `by chance ${chance} would.`;
     map.setAttribute("aria-label", `Map of ${samples} images by what ${layers[k].title} of ${network} makes of them: `
       + `${degradations.map(({ name }) => name).join(", ")}.`);
   }
