@@ -129,11 +129,11 @@ def identification_viewer(
 def _opening(states: Sequence[dict], images: Sequence[Tensor]) -> int:
     """A picture that is easy to see: of the photograph of most contrast, at a middle level, the one that keeps it."""
     levels = sorted(state["level"] for state in states)
-    contrast: dict[str, float] = {}  # of the photographs, at their weakest level
+    weakest: dict[str, list[float]] = {}  # the contrasts of each photograph at the weakest level
     for state, image in zip(states, images, strict=True):
         if state["level"] == levels[0]:
-            found = contrast.get(state["reference"], 0.0)
-            contrast[state["reference"]] = max(found, image.std().item())
+            weakest.setdefault(state["reference"], []).append(image.std().item())
+    contrast = {reference: float(np.median(found)) for reference, found in weakest.items()}
 
     def ease(k: int) -> tuple[float, float, float]:
         state = states[k]
