@@ -4,6 +4,7 @@ const STEPS = [
   { key: "blur", label: "Blur", max: 4, step: 0.05, say: (v) => (v ? `${v.toFixed(2)} pixels` : "none") },
   { key: "noise", label: "Noise", max: 20, step: 0.25, say: (v) => (v ? `${v} of 255` : "none") },
 ];
+const START = { truth: { blur: 2, noise: 0 }, told: { blur: 4, noise: 0 } }; // a lie, to show what it does
 const HASH = "#assumption=";
 const BORDER = 4; // pixels that PSNR leaves out, as everywhere in the book
 const PAUSE = 700; // milliseconds without a change after which the chart is filled and the sentence spoken
@@ -35,8 +36,8 @@ class AssumptionWidget {
     this.index = model.get("index");
     this.side = this.index.size * this.index.scale;
     this.grain = makeGrain(3 * this.index.size ** 2);
-    this.truth = { blur: 2, noise: 0 };
-    this.told = { blur: 4, noise: 0 }; // at first a lie, to show what it does
+    this.truth = { ...START.truth };
+    this.told = { ...START.told };
     this.honest = false; // if so, told follows the truth until the reader moves it
     this.chosen = 0;
     this.ready = []; // networks and their guides, from when they are first chosen
@@ -243,8 +244,8 @@ class AssumptionWidget {
   }
 
   reset() {
-    Object.assign(this.truth, { blur: 2, noise: 0 });
-    Object.assign(this.told, { blur: 4, noise: 0 });
+    Object.assign(this.truth, START.truth);
+    Object.assign(this.told, START.told);
     this.honest = false;
     this.choose(0);
     this.picker.choose(0);
