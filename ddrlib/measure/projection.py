@@ -34,3 +34,19 @@ def pca(gram: np.ndarray, n_components: int = 50) -> np.ndarray:
     largest = np.abs(vectors).argmax(axis=0)
     signs = np.sign(vectors[largest, np.arange(vectors.shape[1])])
     return vectors * signs * np.sqrt(values)
+
+
+def plane(scores: np.ndarray) -> np.ndarray:
+    """The first two components, for a map.
+
+    Parameters
+    ----------
+    scores
+        Of `pca`, a row for each image, a column for each component.
+
+    Returns
+    -------
+    ndarray
+        (N, 2); the second column is 0 where there is one component only.
+    """
+    return np.pad(scores[:, :2], ((0, 0), (0, 2 - min(scores.shape[1], 2))))

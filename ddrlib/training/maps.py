@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ddrlib.errors import DDRError
+from ddrlib.measure.projection import plane
 from ddrlib.zoo.cards import NETWORKS
 
 
@@ -30,7 +31,7 @@ class TrainingMaps:
     def add(self, iteration: int, scores: dict[str, np.ndarray]) -> None:
         """Keep the scores (N, components) of each layer at an iteration."""
         self.layers = list(scores)
-        planes = [_plane(rows) for rows in scores.values()]
+        planes = [_scaled(plane(rows)) for rows in scores.values()]
         self.points[iteration] = torch.from_numpy(np.stack(planes).astype(np.float16))
 
     def bytes(self) -> bytes:
@@ -40,15 +41,14 @@ class TrainingMaps:
             file,
             layers=np.array(self.layers),
             iterations=np.array(list(self.points), np.int64),
-            points=np.stack([plane.numpy() for plane in self.points.values()]),
+            points=np.stack([planes.numpy() for planes in self.points.values()]),
         )
         return file.getvalue()
 
 
-def _plane(scores: np.ndarray) -> np.ndarray:
-    """The first two components (N, 2), 0 where there are fewer, the largest value 1."""
-    plane = np.pad(scores[:, :2], ((0, 0), (0, 2 - min(scores.shape[1], 2))))
-    return plane / (np.abs(plane).max() or 1.0)
+def _scaled(points: np.ndarray) -> np.ndarray:
+    """The points, their largest coordinate 1."""
+    return points / (np.abs(points).max() or 1.0)
 
 
 def path_of_maps(name: str, folder: Path = NETWORKS) -> Path:

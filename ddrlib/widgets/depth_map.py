@@ -10,8 +10,9 @@ import traitlets
 
 from ddrlib.degrade.degradation import parse
 from ddrlib.measure.measurement import Measurement
+from ddrlib.measure.projection import plane
 from ddrlib.plots.palette import MARKERS, PALETTE
-from ddrlib.widgets.explorer_data import align, plane, quantise
+from ddrlib.widgets.explorer_data import align, quantise
 from ddrlib.widgets.live import static
 from ddrlib.widgets.thumbnails import sheet, sheet_columns
 from ddrlib.zoo.names import plain_name

@@ -19,6 +19,7 @@ from ddrlib.errors import DDRError
 from ddrlib.measure.embedded import EmbeddedLayer
 from ddrlib.measure.measurement import Measurement
 from ddrlib.measure.metrics import calinski_harabasz
+from ddrlib.measure.projection import plane
 from ddrlib.measure.tsne import tsne_each, usable_perplexity
 from ddrlib.plots.palette import MARKERS, PALETTE, SHARES
 from ddrlib.widgets.thumbnails import photograph_name, sheet, sheet_columns
@@ -158,11 +159,6 @@ def _projections(
 
 def _is_measured(measurement: Measurement, perplexity: float, seed: int) -> bool:
     return perplexity == measurement.perplexity and seed < measurement.seeds
-
-
-def plane(scores: np.ndarray) -> np.ndarray:
-    """The first two components (N, 2), the second 0 where there is only one."""
-    return np.pad(scores[:, :2], ((0, 0), (0, 2 - min(scores.shape[1], 2))))
 
 
 def align(points: np.ndarray, reference: np.ndarray | None) -> np.ndarray:
