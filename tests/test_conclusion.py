@@ -1,0 +1,38 @@
+"""The conclusion says what the verdicts of a run bear out, and nothing else."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ddrlib.book.conclusion import SENTENCES, conclusion
+from ddrlib.files import ROOT
+
+
+def run(verdicts) -> list[dict]:
+    return [
+        {"chapter": chapter, "key": key, "verdict": verdict}
+        for (chapter, key), verdict in verdicts.items()
+    ]
+
+
+def test_without_verdicts_nothing_is_concluded():
+    assert conclusion([]) == ""
+
+
+@pytest.mark.parametrize(("sentence", "tests"), SENTENCES)
+def test_a_sentence_stands_only_while_each_of_its_verdicts_does(sentence, tests):
+    assert conclusion(run(tests)) == f"**In short.** {sentence}"
+    for test in tests:
+        others = {**tests, test: "partly supported"}
+        assert conclusion(run(others)) == ""
+        del others[test]
+        assert conclusion(run(others)) == ""
+
+
+@pytest.mark.parametrize("chapter, key", sorted({test for _, tests in SENTENCES for test in tests}))
+def test_every_claim_behind_it_is_one_of_its_chapter(chapter, key):
+    cells = json.loads((ROOT / "book" / f"{chapter}.ipynb").read_text("utf-8"))["cells"]
+    source = "".join("".join(cell["source"]) for cell in cells)
+    assert f'"{key}"' in source or (key.startswith("merge-") and '"merge-' in source)
