@@ -145,7 +145,7 @@ def serve(descriptor: int, packages: Iterable[str]) -> None:
     for package in packages:
         import_module(package)
     connection = Connection(descriptor)
-    with suppress(EOFError):
+    with suppress(EOFError, ConnectionError):
         while True:
             request = json.loads(connection.recv_bytes())
             running, held = os.pipe()  # the kernel alone holds the second: its end is seen
