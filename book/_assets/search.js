@@ -21,4 +21,15 @@
     }
     return Promise.resolve({ text: () => Promise.resolve(main.outerHTML) });
   };
+
+  // Sphinx cuts an excerpt out by characters; here it begins and ends with a whole word.
+  document.addEventListener("DOMContentLoaded", () => {
+    if (typeof Search === "undefined") return; // on a page without the search
+    const cut = Search.makeSearchSummary;
+    Search.makeSearchSummary = (...asked) => {
+      const excerpt = cut(...asked);
+      if (excerpt) excerpt.textContent = excerpt.textContent.replace(/^\.\.\.\S*\s/, "… ").replace(/\s\S*\.\.\.$/, " …");
+      return excerpt;
+    };
+  });
 })();

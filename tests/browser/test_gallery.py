@@ -94,6 +94,17 @@ def test_degrees_belong_to_their_type(page):
     assert captions(page)[0] == "jpeg 30" and degree.is_disabled(), "else the nearest place"
 
 
+def test_a_picture_that_is_clicked_goes_to_the_right_of_the_line(page):
+    right = control(page, "combobox", "Right of it")
+    assert right.input_value() == "1"  # the last but one
+    page.locator(".ddr-pictures button").nth(2).click()
+    assert right.input_value() == "2"
+    control(page, "slider", "degree").press("ArrowRight")
+    assert right.input_value() == "2", "it stays through another choice"
+    page.emulate_media(media="print")
+    assert page.locator(".ddr-pictures img").first.is_visible()
+
+
 def test_text_alternatives(page):
     assert page.locator(".ddr-pictures img").first.get_attribute("alt") == (
         "blur 0.5 (photograph sea, degradation blur, degree 0.5)"

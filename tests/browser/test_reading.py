@@ -79,6 +79,10 @@ def test_search_shows_what_it_found(visit):
     excerpt.nth(5).wait_for()
     excerpts = excerpt.all_inner_texts()
     assert any("degradation" in text.lower() for text in excerpts)
+    texts = page.evaluate("Object.values(DDR_TEXTS).flatMap((page) => Object.values(page)).join(' ')")
+    words = set(texts.split())
+    for text in excerpts:  # whole words at both ends
+        assert {*text.strip("… ").split()[:1], *text.strip("… ").split()[-1:]} <= words
 
 
 def test_a_figure_is_enlarged_and_closed_again(visit):

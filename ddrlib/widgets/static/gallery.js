@@ -28,9 +28,11 @@ function axisControl(name, numeric, onchange) {
   return { root: labelled(name, select), show: (options, place) => fillOptions(select, options, place) };
 }
 
-function figure([caption, picture], url, context) {
+// A picture of the row: a click puts it to the right of the line.
+function figure([caption, picture], url, context, onclick) {
   const image = element("img", { src: url(picture), alt: `${caption} (${context})` });
-  return element("figure", {}, image, element("figcaption", {}, caption));
+  const title = "Put it to the right of the line";
+  return element("figure", {}, element("button", { type: "button", title, onclick }, image), element("figcaption", {}, caption));
 }
 
 // Two pictures of a row, large: which ones, the reader says; where they meet, a slider does.
@@ -58,15 +60,23 @@ function comparison() {
 
   const root = element(
     "div", { class: "ddr-compare" }, stage,
-    element("div", { class: "ddr-row" }, labelled("Left of the line", selects[0]), labelled("Right of it", selects[1])),
+    element(
+      "div", { class: "ddr-row" },
+      labelled("Left of the line", selects[0]), labelled("Right of it", selects[1]),
+      element("p", { class: "ddr-note" }, "Or click a picture: it goes to the right of the line."),
+    ),
   );
+  const choose = (k) => {
+    chosen[1] = k;
+    draw();
+  };
   const show = (pictures) => {
     root.hidden = pictures.length < 2;
     shown = pictures;
     if (!root.hidden) draw();
   };
   move();
-  return { root, show };
+  return { root, show, choose };
 }
 
 function render({ model, el }) {
@@ -84,7 +94,7 @@ function render({ model, el }) {
   const spoken = element("p", { class: "ddr-hidden", "aria-live": "polite" });
   const credit = element("p", { class: "ddr-note" });
   const show = (items, url, context) => {
-    row.replaceChildren(...items.map((item) => figure(item, url, context)));
+    row.replaceChildren(...items.map((item, k) => figure(item, url, context, () => large.choose(k))));
     large.show(items.map(([caption, k]) => ({ caption, url: url(k) })));
     spoken.textContent = `${context}: ${items.map(([caption]) => caption).join("; ")}`;
   };
