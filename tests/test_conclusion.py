@@ -21,9 +21,9 @@ def test_without_verdicts_nothing_is_concluded():
     assert conclusion([]) == ""
 
 
-@pytest.mark.parametrize(("sentence", "tests"), SENTENCES)
-def test_a_sentence_stands_only_while_each_of_its_verdicts_does(sentence, tests):
-    assert conclusion(run(tests)) == f"**In short.** {sentence}"
+@pytest.mark.parametrize(("topic", "sentence", "tests"), SENTENCES)
+def test_a_sentence_stands_only_while_each_of_its_verdicts_does(topic, sentence, tests):
+    assert conclusion(run(tests)) == f"**{topic}.** {sentence}"
     for test in tests:
         others = {**tests, test: "partly supported"}
         assert conclusion(run(others)) == ""
@@ -31,7 +31,17 @@ def test_a_sentence_stands_only_while_each_of_its_verdicts_does(sentence, tests)
         assert conclusion(run(others)) == ""
 
 
-@pytest.mark.parametrize("chapter, key", sorted({test for _, tests in SENTENCES for test in tests}))
+def test_sentences_about_one_thing_stand_together():
+    everything = {test: verdict for *_, tests in SENTENCES for test, verdict in tests.items()}
+    paragraphs = conclusion(run(everything)).split("\n\n")
+    topics = list(dict.fromkeys(topic for topic, *_ in SENTENCES))
+    assert [paragraph.split(".** ")[0] for paragraph in paragraphs] == [f"**{t}" for t in topics]
+    assert sum(sentence in " ".join(paragraphs) for _, sentence, _ in SENTENCES) == len(SENTENCES)
+
+
+@pytest.mark.parametrize(
+    "chapter, key", sorted({test for *_, tests in SENTENCES for test in tests})
+)
 def test_every_claim_behind_it_is_one_of_its_chapter(chapter, key):
     cells = json.loads((ROOT / "book" / f"{chapter}.ipynb").read_text("utf-8"))["cells"]
     source = "".join("".join(cell["source"]) for cell in cells)

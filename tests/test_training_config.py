@@ -102,7 +102,9 @@ def test_the_shipped_campaign_has_all_networks_of_the_book():
     ]
     trained = ("blur", "noise", "blurnoise")
     pairs += [f"srresnet-{gr}-{kind}" for gr in ("wgr", "wogr") for kind in trained]
-    pairs += [f"guided-{guide}" for guide in ("ddr", "ddr-style", "random", "learned", "oracle")]
+    guides = ("ddr", "random", "learned")
+    pairs += [f"guided-{guide}{how}" for guide in guides for how in ("", "-style")]
+    pairs.append("guided-oracle")
     reduced = {f"{pair}-reduced-s{seed}" for pair in [*pairs, "srresnet-skip"] for seed in range(3)}
     middle = {f"{kind}-{gr}-paper-20k-s0" for kind in ("srresnet", "gan") for gr in ("wgr", "wogr")}
     assert set(names) >= reduced | middle | set(pairs)

@@ -1,4 +1,4 @@
-"""The book in one paragraph, each sentence as far as the verdicts of a run bear it out."""
+"""The book in four paragraphs, each sentence as far as the verdicts of a run bear it out."""
 
 from __future__ import annotations
 
@@ -6,32 +6,37 @@ from collections.abc import Iterable, Mapping
 
 from ddrlib.book.claims import NOT_SUPPORTED, SUPPORTED
 
-FIXED, ONE, WHY = (
-    "01_photographs_and_degradations",
-    "02_degradation_representations",
-    "04_what_makes_ddr",
-)
+FIXED, ONE = "01_photographs_and_degradations", "02_degradation_representations"
+WHY = "04_what_makes_ddr"
 TYPES, WIDER = "07_distortion_identification", "08_generalization"
 GUIDE, ATLAS = "09_guided_blind_sr", "13_atlas"
 
-# A sentence, and the verdicts that it puts into plain words, by chapter and key of the claim.
-SENTENCES: tuple[tuple[str, Mapping[tuple[str, str], str]], ...] = (
+# What a sentence is about; the sentence; and the verdicts that it puts into plain words, by chapter and
+# key of the claim.
+SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     (
+        "The finding",
         (
-            "A super-resolution network that has seen only clean photographs can sort images by degradation in its deep layers, "
-            "and it has learned to: with random weights it does not."
+            "A super-resolution network that has seen only clean photographs can sort images by degradation in its deep layers; "
+            "with random weights it does not, so this is learned."
         ),
         {(ONE, "sorts"): SUPPORTED, (ONE, "random"): SUPPORTED},
     ),
     (
-        "So do most published networks trained on clean images, in one layer or another; that most published networks of any training do is not shown.",
+        "The finding",
+        (
+            "Most published networks trained on clean images have such a layer; that most published networks of any training "
+            "have one is not shown."
+        ),
         {(ATLAS, "most-clean"): SUPPORTED, (ATLAS, "most"): NOT_SUPPORTED},
     ),
     (
+        "The finding",
         "Part of this is unremarkable: blur removes fine structure, noise adds it, and a fixed filter sees that, too.",
         {(FIXED, "filter"): SUPPORTED},
     ),
     (
+        "Why",
         (
             "In SRResNet the skip decides how plainly the degradation shows, not whether it is there: without the skip, the "
             "image covers it."
@@ -39,6 +44,7 @@ SENTENCES: tuple[tuple[str, Mapping[tuple[str, str], str]], ...] = (
         {(WHY, "skip"): SUPPORTED, (WHY, "dominance"): SUPPORTED, (WHY, "beneath"): SUPPORTED},
     ),
     (
+        "Against the paper",
         (
             "Contrary to the paper, training on blur and noise does not make the trunk forget them, and how strongly the trunk "
             "sorts does not tell how badly a network generalises."
@@ -51,6 +57,7 @@ SENTENCES: tuple[tuple[str, Mapping[tuple[str, str], str]], ...] = (
         },
     ),
     (
+        "What it is good for",
         (
             "The features are useful within limits: they identify a distortion better than those of an untrained network, though "
             "not better than a classifier's at every number of examples."
@@ -58,6 +65,7 @@ SENTENCES: tuple[tuple[str, Mapping[tuple[str, str], str]], ...] = (
         {(TYPES, "random"): SUPPORTED, (TYPES, "classifier"): NOT_SUPPORTED},
     ),
     (
+        "What it is good for",
         (
             "They guide a blind network better than an untrained guide does; that they beat a guide trained for the purpose is "
             "not shown."
@@ -68,7 +76,7 @@ SENTENCES: tuple[tuple[str, Mapping[tuple[str, str], str]], ...] = (
 
 
 def conclusion(claims: Iterable[Mapping[str, str]]) -> str:
-    """What a run found, in one paragraph.
+    """What a run found, in a few paragraphs.
 
     Parameters
     ----------
@@ -82,9 +90,8 @@ def conclusion(claims: Iterable[Mapping[str, str]]) -> str:
         sentence puts into words.
     """
     verdicts = {(claim["chapter"], claim["key"]): claim["verdict"] for claim in claims}
-    said = [
-        sentence
-        for sentence, tests in SENTENCES
-        if all(verdicts.get(test) == verdict for test, verdict in tests.items())
-    ]
-    return f"**In short.** {' '.join(said)}" if said else ""
+    said: dict[str, list[str]] = {}
+    for topic, sentence, tests in SENTENCES:
+        if all(verdicts.get(test) == verdict for test, verdict in tests.items()):
+            said.setdefault(topic, []).append(sentence)
+    return "\n\n".join(f"**{topic}.** {' '.join(sentences)}" for topic, sentences in said.items())

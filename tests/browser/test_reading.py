@@ -79,7 +79,9 @@ def test_search_shows_what_it_found(visit):
     excerpt.nth(5).wait_for()
     excerpts = excerpt.all_inner_texts()
     assert any("degradation" in text.lower() for text in excerpts)
-    texts = page.evaluate("Object.values(DDR_TEXTS).flatMap((page) => Object.values(page)).join(' ')")
+    texts = page.evaluate(
+        "Object.values(DDR_TEXTS).flatMap((page) => Object.values(page)).join(' ')"
+    )
     words = set(texts.split())
     for text in excerpts:  # whole words at both ends
         assert {*text.strip("… ").split()[:1], *text.strip("… ").split()[-1:]} <= words
