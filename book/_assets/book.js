@@ -79,7 +79,7 @@
   const WHOLE = new RegExp(
     "(" +
       [
-        String.raw`\d{4}-\d\d-\d\d`,
+        String.raw`\d{4}-\d\d-\d\d(?: \d\d:\d\d)?`,
         String.raw`(?<![\p{L}\d-])\p{L}{1,7}-\p{L}{1,7}(?![\p{L}\d-])`,
         String.raw`\[-?[\d.,]+, -?[\d.,]+\]`,
         String.raw`[\d.,]+ (?:× 10[⁺⁻⁰¹²³⁴-⁹]+|(?:s|ms|dB|[kMG]B|minutes|pixels)(?![\p{L}\d]))`,

@@ -151,3 +151,35 @@ def test_nothing_is_shipped_that_no_page_loads():
     for page in HTML.glob("*.html"):
         text = page.read_text("utf-8")
         assert "mathjax" not in text, page.name
+
+
+def test_a_term_is_explained_where_it_stands(visit):
+    page = visit(HTML / "04_what_makes_ddr.html").page
+    term = page.locator('.bd-article a[href="glossary.html#term-trunk"]').first
+    told = page.get_by_role("tooltip")
+    term.hover()
+    assert told.inner_text().startswith("The blocks of a super-resolution network")
+    box, link = told.bounding_box(), term.bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 1280
+    assert box["y"] >= link["y"] + link["height"] or box["y"] + box["height"] <= link["y"]
+    assert term.get_attribute("aria-describedby") == told.get_attribute("id")
+    page.keyboard.press("Escape")
+    assert told.count() == 0 and term.get_attribute("aria-describedby") is None
+    term.focus()
+    assert told.is_visible()
+
+
+def test_the_first_tap_on_a_term_explains_it_and_the_second_follows_it(browser):
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, offline=True
+    )
+    page = context.new_page()
+    page.goto((HTML / "04_what_makes_ddr.html").as_uri())
+    term = page.locator('.bd-article a[href="glossary.html#term-trunk"]').first
+    term.tap()
+    assert page.get_by_role("tooltip").is_visible() and "04_what" in page.url
+    box = page.get_by_role("tooltip").bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 390
+    term.tap()
+    page.wait_for_url("**/glossary.html#term-trunk")
+    context.close()
