@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from ddrlib.plots.palette import MARKERS, PALETTE, SHARES
+from ddrlib.plots.palette import INK, MARKERS, OTHERS, PALETTE, SHARES, UNLEARNED
+from ddrlib.plots.rendering import DARK
+
+NETWORKS = [INK, OTHERS, UNLEARNED]
 
 # What is left of linear RGB: Machado, Oliveira and Fernandes 2009, table 1, severity 1.
 VISION = {
@@ -40,7 +43,15 @@ def seen(colour: str, vision: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("vision", VISION)
-@pytest.mark.parametrize("colours, apart", [(PALETTE, 10), (list(SHARES.values()), 25)])
+@pytest.mark.parametrize(
+    "colours, apart",
+    [
+        (PALETTE, 10),
+        (list(SHARES.values()), 25),
+        ([*NETWORKS, *PALETTE[:3]], 10),
+        ([DARK[colour] for colour in NETWORKS], 10),
+    ],
+)
 def test_all_pairs_are_told_apart(colours, apart, vision):
     """In CIEDE2000; 2.3 is a just noticeable difference."""
     seen_colours = [seen(colour, vision) for colour in colours]

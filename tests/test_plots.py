@@ -25,7 +25,18 @@ from ddrlib.measure.intervals import Interval
 from ddrlib.measure.measurement import Measurement
 from ddrlib.measure.metrics import VarianceSplit
 from ddrlib.plots import atlas, curves, maps, matrices, spreads
-from ddrlib.plots.palette import INK, SHARES
+from ddrlib.plots.palette import (
+    CONTROLS,
+    INK,
+    KINDS,
+    MARKERS,
+    NETWORKS,
+    PALETTE,
+    PAPER,
+    SHARES,
+    TRAINED_ON,
+    looks_of,
+)
 from ddrlib.plots.rendering import for_pages
 
 
@@ -132,7 +143,11 @@ def test_growth_averages_over_training_seeds():
     assert to_hex(ax.lines[0].get_color()) == INK
 
 
-def test_what_is_measured_has_its_colour_and_networks_their_dash():
+def is_open(line):
+    return to_hex(line.get_markerfacecolor()) == PAPER
+
+
+def test_what_is_measured_has_its_colour_and_networks_their_mark():
     kinds, measure = ["with skip", "without skip"], "component_degradation"
     rows = [
         {"iteration": i, "layer": "b", "measure": measure, "value": i / 10, "network": kind}
@@ -141,8 +156,9 @@ def test_what_is_measured_has_its_colour_and_networks_their_dash():
     ]
     ax = curves.growth(pd.DataFrame(rows), {"component": (measure, "b")}).axes[0]
     one, other = (line for line in ax.lines if len(line.get_xdata()))
-    assert to_hex(one.get_color()) == to_hex(other.get_color()) == SHARES["degradation"].lower()
-    assert one.is_dashed() != other.is_dashed()
+    purple = SHARES["degradation"].lower()
+    assert to_hex(one.get_color()) == to_hex(other.get_color()) == purple
+    assert to_hex(one.get_markerfacecolor()) == purple and is_open(other)
 
 
 def test_pictures_are_shown_row_by_row():
@@ -191,10 +207,11 @@ def test_response_curves_draw_the_first_of_each_kind_with_its_interval():
     fig = curves.response_curves(pd.DataFrame(rows), "SRGA", "degree", "family", "kind")
     (ax,) = fig.axes
     assert [list(line.get_ydata()) for line in ax.lines] == [[0, 12], [0, 8], [0, 4]]
-    assert [line.get_marker() == "None" for line in ax.lines] == [False, True, False]
+    assert [line.get_marker() == "none" for line in ax.lines] == [False, True, False]
     bands = [band.get_paths()[0].vertices for band in ax.collections]
     assert len(bands) == 2 and (bands[0][:, 1].min(), bands[0][:, 1].max()) == (-0.5, 12.5)
     assert labels(ax) == ["clean", "blur"]
+    assert fig.legends[0].get_title().get_text() == "trained on"
 
 
 def test_against_loss_has_a_dot_for_each_network_and_degradation():
@@ -215,12 +232,21 @@ def test_against_loss_has_a_dot_for_each_network_and_degradation():
             ("blur", "blur4", 0.5),
         ]
     ]
-    fig = curves.against_loss(pd.DataFrame(rows))
+    fig = curves.against_loss(pd.DataFrame(rows), ["clean", "blur4", "noise20"])
     for ax in fig.axes:
-        assert ax.collections[0].get_offsets().tolist() == [[1, 10], [2, 20], [0.5, 5]]
+        dots = [line.get_xydata().tolist()[0] for line in ax.lines]
+        assert dots == [[1, 10], [2, 20], [0.5, 5]]
+        assert [line.get_marker() for line in ax.lines] == ["s", "^", "s"], "as in the maps"
+        assert [line.get_fillstyle() for line in ax.lines] == ["full", "full", "left"]
     assert [ax.get_xlabel() for ax in fig.axes[::2]] == ["SRGA", "component"]
     assert [ax.get_title() for ax in fig.axes] == ["with skip", "without skip", "", ""]
-    assert {"clean", "blur", "blur4", "noise20"} <= set(labels(fig.axes[0]))
+    keys = {
+        key.get_title().get_text(): [text.get_text() for text in key.get_texts()]
+        for key in fig.legends
+    }
+    assert keys == {"trained on": ["clean", "blur"], "shown": ["blur4", "noise20"]}
+    for_pages(fig)  # where both are written anew
+    assert {key.get_title().get_text() for key in fig.legends} == keys.keys()
 
 
 def test_distance_curves_draw_both_measures_by_distance_and_controls_dashed():
@@ -230,13 +256,22 @@ def test_distance_curves_draw_both_measures_by_distance_and_controls_dashed():
             components=lambda: by_steps, neighbours=lambda: by_steps, knn_chance=0.4
         )
 
-    fig = curves.distance_curves(
-        {("net", "blur"): found(3), ("pixels", "blur"): found(1)}, ["pixels"]
-    )
+    fig = curves.distance_curves({("DAT-light", "blur"): found(3), ("pixels", "blur"): found(1)})
     above, below = fig.axes
     assert [list(line.get_ydata()) for line in above.lines] == [[3, 6], [1, 2]]
-    assert [line.get_linestyle() for line in above.lines] == ["-", "--"]
-    assert list(below.lines[-1].get_ydata()) == [0.4, 0.4] and labels(above) == ["net", "pixels"]
+    assert [line.is_dashed() for line in above.lines] == [False, True]
+    assert list(below.lines[-1].get_ydata()) == [0.4, 0.4]
+    assert labels(above) == ["DAT-light", "pixels", "chance"]
+    assert below.get_title() == "neighbours of the\nsame degree", "its axis begins at 0"
+
+
+def test_an_axis_says_where_it_begins():
+    by_steps = {1: Interval(0.7, 0.53, 0.9, 9)}
+    found = SimpleNamespace(
+        components=lambda: by_steps, neighbours=lambda: by_steps, knn_chance=0.6
+    )
+    below = curves.distance_curves({("DAT-light", "blur"): found}).axes[1]
+    assert below.get_ylim()[0] == pytest.approx(0.5) and "from 0.5" in below.get_title()
 
 
 def test_degree_series_joins_the_means_of_the_degrees_in_order():
@@ -247,6 +282,7 @@ def test_degree_series_joins_the_means_of_the_degrees_in_order():
     assert ax.collections[0].get_offsets().tolist() == xy.tolist()
     assert ax.lines[0].get_xydata().tolist() == [[3, 4], [11, 12]]
     assert {text.get_text(): text.xy for text in ax.texts} == {"clean": (3, 4), "blur4": (11, 12)}
+    assert labels(ax) == ["clean", "blur4"]
 
 
 def test_a_far_image_does_not_press_a_series_together():
@@ -315,7 +351,9 @@ def named_figures(measurement):
     yield curves.response_curves(
         pd.DataFrame([{**row, "SRGA": interval}]), "SRGA", "degree", "family", "kind"
     )
-    yield curves.against_loss(pd.DataFrame([{**loss, "value": 1.0, "loss of PSNR": 2.0}]))
+    yield curves.against_loss(
+        pd.DataFrame([{**loss, "value": 1.0, "loss of PSNR": 2.0}]), ["clean", NAME]
+    )
     yield spreads.few_shots(pd.DataFrame([split]), 0.1)
     yield spreads.degree_orders(pd.DataFrame([split]))
     yield spreads.gain_bars({NAME: interval}, gains)
@@ -345,12 +383,30 @@ def test_where_networks_sort_has_a_point_for_each_and_a_cross_for_each_control()
         "best": ([0.1, 0.2, 0.3], [0.6, 0.5, 0.4]),
         "mean": ([0.5, 0.5, 0.5], [0.1, 0.2, 0.3]),
     }
-    fig = atlas.where_they_sort(panels, ["clean", "blind", "clean"], {"pixels": (0.9, 0.0)})
+    fig = atlas.where_they_sort(
+        panels, ["clean", "blind", "clean"], {"pixels": (0.9, 0.0)}, {1: "this"}
+    )
     best, mean = fig.axes
-    points = {c.get_label(): c.get_offsets().tolist() for c in best.collections}
+    points = {line.get_label(): line.get_xydata().tolist() for line in best.lines}
     assert points["clean"] == [[0.1, 0.6], [0.3, 0.4]] and points["blind"] == [[0.2, 0.5]]
-    assert [0.9, 0.0] in [c.get_offsets().tolist()[0] for c in mean.collections]
-    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["clean", "blind", "pixels"]
+    assert [0.9, 0.0] in [line.get_xydata().tolist()[0] for line in mean.lines]
+    trained, other = fig.legends
+    assert trained.get_title().get_text() == "trained on" and labels(best) == ["clean", "blind"]
+    assert [text.get_text() for text in other.get_texts()] == ["pixels"]
+    assert [(text.get_text(), *text.xy) for text in best.texts] == [("this", 0.2, 0.5)]
+
+
+def test_names_of_networks_cover_no_point_and_no_other_name():
+    x, y = np.random.default_rng(0).random((2, 40)) ** 2
+    named = {k: f"network-{k}" for k in (0, 7, 21, 33)}
+    fig = atlas.where_they_sort({"best": (x, y)}, ["clean"] * 40, {"pixels": (0.9, 0.0)}, named)
+    fig.canvas.draw()
+    (ax,) = fig.axes
+    # of the letters alone: the lines to the points would belong to the others' boxes
+    boxes = [matplotlib.text.Text.get_window_extent(text) for text in ax.texts]
+    assert len(boxes) > 2 and not any(one.overlaps(two) for one, two in combinations(boxes, 2))
+    places = ax.transData.transform(np.column_stack([x, y]))
+    assert not any(box.contains(*place) for box in boxes for place in places)
 
 
 def test_components_listed_puts_the_most_sorting_of_a_group_first():
@@ -362,10 +418,14 @@ def test_components_listed_puts_the_most_sorting_of_a_group_first():
         },
         index=list(values),
     )
-    fig = atlas.components_listed(rows, ["x", "y", "x"])
+    fig = atlas.components_listed(rows, ["x", "y", "x"], {"high-pass filter": 0.4})
     (ax,) = fig.axes
-    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["X", "c", "a", "Y", "b"]
-    assert ax.lines[0].get_xdata().tolist() == pytest.approx([0.65, 0.75])
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["c", "a", "b"]
+    heads = [text for text in ax.texts if text.get_fontweight() == "bold"]
+    assert [head.get_text() for head in heads] == ["x, 2", "y, 1"]
+    assert [text.get_text() for text in ax.texts if text not in heads] == ["high-pass filter"]
+    assert list(ax.lines[-1].get_xdata()) == [0.4, 0.4] and ax.lines[-1].is_dashed()
+    assert ax.lines[1].get_xdata().tolist() == pytest.approx([0.65, 0.75])
     assert [text.get_text() for text in fig.legends[0].get_texts()] == ["degradation", "content"]
 
 
@@ -392,3 +452,127 @@ def test_numbers_in_a_matrix_can_be_read_on_every_colour():
             sns.utils.relative_luminance(x) + 0.05 for x in (to_rgb(text.get_color()), face[:3])
         ]
         assert max(lights) / min(lights) >= 4.5
+
+
+# Looks
+
+
+def test_no_network_and_no_control_has_the_colour_of_a_degradation_or_of_a_factor():
+    shown = {colour.lower() for colour in (*PALETTE, *SHARES.values())}
+    for name, look in (KINDS | NETWORKS | CONTROLS | looks_of(["one", "other"])).items():
+        assert look.colour.lower() not in shown, name
+
+
+def test_what_networks_were_trained_on_has_no_mark_of_an_image():
+    assert not {look.marker for look in TRAINED_ON.values()} & set(MARKERS[:4])
+
+
+@pytest.mark.parametrize("looks", [NETWORKS | CONTROLS, KINDS, TRAINED_ON])
+def test_looks_are_told_apart_without_colour(looks):
+    signs = [(look.marker, look.fill) for look in looks.values()]
+    assert len(set(signs)) == len(signs)
+
+
+def test_names_that_the_book_does_not_know_get_looks_of_their_own():
+    names = ["SRResNet with skip", "a", "b", "RRDN, random weights", "RDN, random weights"]
+    looks = looks_of(names)
+    assert list(looks) == names and len(set(looks.values())) == 5
+    assert looks["RRDN, random weights"] == KINDS["random weights"]
+
+
+def look_of(artist):
+    face = to_hex(artist.get_markerfacecolor())
+    return to_hex(artist.get_color()), str(artist.get_marker()), face
+
+
+def test_a_network_has_one_look_in_every_figure():
+    names = ["SRResNet without skip", "SRResNet with skip", "BRISQUE"]
+    splits = [
+        {"method": name, "type": "blur", "shots": shots, "accuracy": 0.5, "rho": 0.5, "split": 0}
+        for name in names
+        for shots in (1, 2)
+    ]
+    by_steps = {1: Interval(0.5, 0.4, 0.6, 9), 2: Interval(0.5, 0.4, 0.6, 9)}
+    pair = SimpleNamespace(components=lambda: by_steps, neighbours=lambda: by_steps, knn_chance=0.5)
+    figures = [
+        curves.distance_curves({(name, "blur"): pair for name in names[::-1]}),
+        spreads.few_shots(pd.DataFrame(splits), 0.1),
+        spreads.degree_orders(pd.DataFrame(splits)),
+    ]
+    drawn = []
+    for fig in figures:
+        entries = dict(zip(labels(fig.axes[0]), fig.legends[0].legend_handles, strict=True))
+        drawn.append({name: look_of(entries[name]) for name in names})
+    assert drawn[0] == drawn[1] == drawn[2]
+    assert len(set(drawn[0].values())) == 3
+
+
+# Ways of training
+
+
+def ways():
+    values = {"with skip": 0.3, "without skip": 0.1}
+    rows = [
+        {"kind": way, "measure": measure, "value": value + k / 100, "group": group}
+        for measure in ("component", "beyond")
+        for way in ("pixel loss", "perceptual")
+        for group, value in values.items()
+        for k in range(2)
+    ]
+    rows += [{"kind": "DAT-light", "measure": "component", "value": 0.4, "group": "published"}]
+    return pd.DataFrame(rows)
+
+
+def test_trainings_with_and_without_skip_share_a_row_and_are_joined():
+    fig = spreads.trainings(ways(), {"component": {"high-pass filter": 0.35}})
+    ax = fig.axes[0]
+    rows = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert rows == ["pixel loss", "perceptual", "DAT-light"]
+    assert labels(ax) == ["with skip", "without skip", "published"]
+    named = {line.get_label(): line for line in ax.lines}
+    assert is_open(named["without skip"]) and not is_open(named["with skip"])
+    assert named["with skip"].get_ydata().tolist() == [0, 0, 1, 1]
+    joined = [line for line in ax.lines if line.get_label().startswith("_")][:2]
+    assert [list(line.get_xdata()) for line in joined] == [pytest.approx([0.1, 0.31])] * 2
+
+
+def test_trainings_name_their_controls_above_and_have_three_ticks():
+    fig = spreads.trainings(ways(), {"component": {"high-pass filter": 0.35}})
+    for_pages(fig)  # ends with the layout of a phone
+    fig.canvas.draw()
+    for ax in fig.axes:
+        low, high = ax.get_xlim()
+        assert sum(low <= tick <= high for tick in ax.get_xticks()) >= 3
+    ax = fig.axes[0]
+    (text,) = ax.texts
+    assert text.get_window_extent().y0 >= ax.get_window_extent().y1
+    assert not text.get_window_extent().overlaps(ax.title.get_window_extent())
+
+
+def test_the_legend_of_what_is_long_on_a_phone_stands_above(measurement):
+    fig = curves.along_depth([measurement] * 3)
+    for_pages(fig)  # ends with the layout of a phone
+    fig.canvas.draw()
+    legend = fig.legends[0].get_window_extent()
+    assert legend.y0 >= max(ax.get_window_extent().y1 for ax in fig.axes)
+
+
+def test_letters_can_be_read_on_a_phone():
+    """9 px or more, where a phone of 390 px leaves 355 of them to a figure."""
+    square = pd.DataFrame(np.eye(4), list("abcd"), list("abcd"))
+    cells = pd.MultiIndex.from_product([[0, 1], [0.0, 4.0], [0.0, 20.0]])
+    gains = pd.DataFrame({"a": 0.5}, cells.set_names(["seed", "blur", "noise"]))
+    points = np.random.default_rng(0).standard_normal((8, 2))
+    degrees = ["blur (HR pixels)", "noise (of 255)"]
+    figures = [
+        matrices.heatmap(square, "share"),
+        matrices.gain_maps(gains),
+        matrices.confusions({"a": square}),
+        matrices.pair_maps({"a": square}, "share"),
+        maps.embedding_maps(dict.fromkeys("abc", points), dict.fromkeys(degrees, np.arange(8))),
+        spreads.trainings(ways(), {"component": {"high-pass filter": 0.35}}),
+    ]
+    for fig in figures:
+        scale = min(355 / (for_pages(fig)["narrow"].width * 96), 1)
+        texts = [text for text in fig.findobj(matplotlib.text.Text) if text.get_text()]
+        assert min(text.get_fontsize() for text in texts) * scale * 96 / 72 > 9

@@ -16,11 +16,13 @@ from matplotlib.figure import Figure
 from ddrlib.measure.intervals import Interval
 from ddrlib.measure.measurement import Measurement
 from ddrlib.measure.pairs import Pairs
-from ddrlib.plots.palette import INK, MARKERS, PALETTE, SHARES
-from ddrlib.plots.panels import Place, grid, grid_of, legend, literal, wrapped
+from ddrlib.plots.palette import INK, MARKERS, SHARES, Look, looks_of
+from ddrlib.plots.panels import Place, grid, grid_of, key, legend, literal, wrapped
 from ddrlib.zoo.names import plain_name
 
 MOST_NAMES, IN_THREE = 18, 11  # of layers under a panel, and where three share the width
+ABOVE = "outside upper center"  # for what is long on a phone: its legend is read first
+APART = 0.15  # inches around a panel of which the outermost ticks have long names
 BELOW = -0.15  # CHI is never less than 0, and a mark there is seen whole
 
 
@@ -47,7 +49,7 @@ def along_depth(measurements: Sequence[Measurement]) -> Figure:
         _draw_shares(below, measurement, MOST_NAMES if len(measurements) < 3 else IN_THREE)
     for above in axes[0]:  # once all are drawn: a limit ends the scaling of all that share the axis
         above.set_ylim(bottom=BELOW)
-    legend(fig, axes[1, :1])
+    legend(fig, axes[1, :1], ABOVE)
     return fig
 
 
@@ -72,7 +74,8 @@ def _draw_shares(ax: Axes, measurement: Measurement, most: int) -> None:
     depth = np.arange(len(measurement.layers))
     for factor, marker in (("degradation", "o"), ("content", "s"), ("rest", "^")):
         shares = [getattr(layer.variance, factor) for layer in measurement.layers]
-        _with_band(ax, depth, shares, SHARES[factor], marker, factor, markersize=5)
+        look = {"color": SHARES[factor], "marker": marker, "markersize": 5}
+        _with_band(ax, depth, shares, factor, look)
     ax.set_ylim(-0.02, 1)
     names = [layer.name for layer in measurement.layers]
     named = _named(names, most)
@@ -104,15 +107,13 @@ def _with_band(
     ax: Axes,
     x: Sequence[float] | np.ndarray,
     intervals: Sequence[Interval],
-    colour: str,
-    marker: str,
     label: str,
-    **look: Any,
+    look: Mapping[str, Any],
 ) -> None:
     """A line of values in the band of their intervals."""
     value, low, high, _ = zip(*intervals, strict=True)
-    ax.plot(x, value, color=colour, marker=marker, label=label, **look)
-    ax.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+    ax.plot(x, value, label=label, **look)
+    ax.fill_between(x, low, high, color=look["color"], alpha=0.2, linewidth=0)
 
 
 def growth(logs: pd.DataFrame, panels: Mapping[str, tuple[str, str]]) -> Figure:
@@ -129,40 +130,35 @@ def growth(logs: pd.DataFrame, panels: Mapping[str, tuple[str, str]]) -> Figure:
     Returns
     -------
     Figure
-        Networks differ by dash and marker; the colour is that of what is measured. Lines are means
-        over training seeds, bands run from the smallest to the largest. The iteration axis is
-        logarithmic beyond 10, so that iteration 0, the random network, has a place.
+        Networks differ by their marks, with the skip filled; the colour is that of what is
+        measured. Lines are means over training seeds, bands run from the smallest to the largest. The
+        iteration axis is logarithmic beyond 10, so that iteration 0, the random network, has a place.
     """
     fig, axes = grid(["", ""], [""] * -(-len(panels) // 2), (4.5, 2.8), sharex=True)
+    looks = looks_of(logs.network)
     for ax, (title, (measure, layer)) in zip(axes.flat, panels.items(), strict=False):
-        sns.lineplot(
-            logs[(logs.measure == measure) & (logs.layer == layer)],
-            x="iteration",
-            y="value",
-            style="network",
-            markers=True,
-            color=SHARES.get(measure.rpartition("_")[2], INK),
-            errorbar=("pi", 100),
-            ax=ax,
-        )
+        chosen = logs[(logs.measure == measure) & (logs.layer == layer)]
+        colour = SHARES.get(measure.rpartition("_")[2], INK)
+        for network, look in looks.items():
+            one, drawn = chosen[chosen.network == network], look.line(colour)
+            axis = {"x": "iteration", "y": "value", "errorbar": ("pi", 100)}
+            sns.lineplot(one, **axis, label=network, ax=ax, **drawn)
         ax.set_xscale("symlog", linthresh=10)
-        ax.set(title=title, ylabel="")
+        ax.set(title=title, xlabel="iteration", ylabel="")
         if measure.startswith("chi"):
             ax.set_yscale("symlog", linthresh=1)
             ax.set_ylim(bottom=BELOW)
-    legend(fig, axes.flat[: len(panels)])
+    legend(fig, axes.flat[: len(panels)], ABOVE)
     return fig
 
 
-def distance_curves(pairs: Mapping[Place, Pairs], controls: Sequence[str] = ()) -> Figure:
+def distance_curves(pairs: Mapping[Place, Pairs]) -> Figure:
     """How well two degrees are told apart against the steps between them.
 
     Parameters
     ----------
     pairs
         By (what was measured, kind of degradation).
-    controls
-        Those of what was measured that are drawn dashed.
 
     Returns
     -------
@@ -172,22 +168,23 @@ def distance_curves(pairs: Mapping[Place, Pairs], controls: Sequence[str] = ()) 
         intervals over contents.
     """
     sources, kinds = (list(dict.fromkeys(names)) for names in zip(*pairs, strict=True))
-    measures = ["component of degradation", "neighbours of the same degree"]
+    looks = {name: look.line() for name, look in looks_of(sources).items()}
+    least = min(p.low for found in pairs.values() for p in found.neighbours().values())
+    start = max(np.floor(10 * least) / 10, 0)
+    begins = f"\n(axis from {start:.1f})" if start else ""
+    measures = ["component of degradation", f"neighbours of the same degree{begins}"]
     fig, axes = grid(kinds, measures, (3.2, 2.1), sharex=True, sharey="col")
     for (source, kind), found in pairs.items():
-        k = sources.index(source)
-        for ax, by_steps in zip(
-            axes[kinds.index(kind)], (found.components(), found.neighbours()), strict=True
-        ):
-            look = {"linestyle": "--" if source in controls else "-"}
-            _with_band(
-                ax, list(by_steps), list(by_steps.values()), PALETTE[k], MARKERS[k], source, **look
-            )
+        both = found.components(), found.neighbours()
+        for ax, by_steps in zip(axes[kinds.index(kind)], both, strict=True):
+            _with_band(ax, list(by_steps), list(by_steps.values()), source, looks[source])
             ax.set_xticks(list(by_steps))
-        axes[kinds.index(kind), 1].axhline(found.knn_chance, color="grey", linestyle=":")
+    for kind, ax in zip(kinds, axes[:, 1], strict=True):
+        ax.axhline(pairs[sources[0], kind].knn_chance, color="grey", linestyle=":", label="chance")
+    axes[0, 1].set_ylim(start, 1.03)
     for ax in axes[-1]:
         ax.set_xlabel("steps apart")
-    legend(fig, axes[:1, 0])
+    legend(fig, axes[0])
     return fig
 
 
@@ -211,27 +208,28 @@ def response_curves(table: pd.DataFrame, measure: str, x: str, row: str, column:
     Returns
     -------
     Figure
-        One colour for each way of training. Of the networks of a panel trained alike the first is
+        One look for each way of training. Of the networks of a panel trained alike the first is
         drawn with its intervals, the others thinly.
     """
     panels = dict(list(table.groupby([row, column], sort=False)))
     fig, axes = grid_of(panels, (3.3, 2.4), sharey="row", sharex="col")
-    ways = list(dict.fromkeys(table.training))
+    fig.set_layout_engine("constrained", w_pad=APART)
+    looks = {way: look.line() for way, look in looks_of(table.training).items()}
     for place, part in panels.items():
-        firsts = set(part.drop_duplicates("training").network)
+        ax, firsts = axes[place], set(part.drop_duplicates("training").network)
         for (way, network), line in part.groupby(["training", "network"], sort=False):
-            ax, k = axes[place], ways.index(way)
             if network in firsts:
-                _with_band(ax, line[x], line[measure], PALETTE[k], MARKERS[k], way)
+                _with_band(ax, line[x], line[measure], way, looks[way])
             else:
-                ax.plot(line[x], [v.value for v in line[measure]], color=PALETTE[k], linewidth=0.8)
-            ax.tick_params(axis="x", labelsize="small")
-    legend(fig, axes.values(), columns=4)
+                thin = looks[way] | {"marker": "none", "linewidth": 0.8}
+                ax.plot(line[x], [v.value for v in line[measure]], **thin)
+        ax.tick_params(axis="x", labelsize="small")
+    legend(fig, axes.values(), ABOVE, columns=4, title="trained on")
     fig.supylabel(literal(measure), fontsize="medium")
     return fig
 
 
-def against_loss(table: pd.DataFrame) -> Figure:
+def against_loss(table: pd.DataFrame, shown: Sequence[str]) -> Figure:
     """The loss of PSNR against measures.
 
     Parameters
@@ -239,31 +237,27 @@ def against_loss(table: pd.DataFrame) -> Figure:
     table
         One row for each network, degradation and measure, with the columns family, measure,
         training, degradation, value and "loss of PSNR" (dB).
+    shown
+        The degradations in the order of the book's maps, which gives each its mark.
 
     Returns
     -------
     Figure
-        A row per measure, a column per family of networks: colours are ways of training, markers
-        degradations.
+        A row per measure, a column per family of networks: colours and the filling of marks are ways
+        of training, shapes degradations.
     """
     panels = dict(list(table.groupby(["measure", "family"], sort=False)))
     fig, axes = grid_of(panels, (3.2, 2.6), sharex="row", sharey=True)
+    fig.set_layout_engine("constrained", w_pad=APART)
+    looks, shapes = looks_of(table.training), dict(zip(shown, MARKERS, strict=False))
     for place, part in panels.items():
-        ax = axes[place]
-        sns.scatterplot(
-            part,
-            x="value",
-            y="loss of PSNR",
-            hue="training",
-            style="degradation",
-            ax=ax,
-            palette=dict(zip(table.training.unique(), PALETTE, strict=False)),
-            hue_order=table.training.unique(),
-            style_order=table.degradation.unique(),
-            s=50,
-        )
-        ax.set_xlabel(wrapped(place[0]), fontsize="small")
-        ax.set_ylabel("")
-    legend(fig, axes.values(), columns=6, without=("training", "degradation"))
+        for (way, degradation), dots in part.groupby(["training", "degradation"], sort=False):
+            look = looks[way]._replace(marker=shapes[degradation]).mark()
+            axes[place].plot(dots.value, dots["loss of PSNR"], **look, markersize=7.5)
+        axes[place].set_xlabel(wrapped(place[0]), fontsize="small")
+        axes[place].set_ylabel("")
+    used = {name: Look(INK, shapes[name]) for name in shown if name in set(table.degradation)}
+    key(fig, looks, ABOVE, columns=4, title="trained on")
+    key(fig, used, "outside lower center", title="shown")
     fig.supylabel("loss of PSNR (dB)", fontsize="medium")
     return fig

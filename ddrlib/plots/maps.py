@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from torch import Tensor
@@ -14,8 +16,8 @@ from torch import Tensor
 from ddrlib.measure.intervals import decimals
 from ddrlib.measure.layer import Layer
 from ddrlib.measure.measurement import Measurement
-from ddrlib.plots.palette import PAPER
-from ddrlib.plots.panels import RAMP, Place, grid, grid_of, legend, literal, points, shaded
+from ddrlib.plots.palette import PAPER, Look
+from ddrlib.plots.panels import RAMP, Place, grid, grid_of, key, legend, literal, points, shaded
 from ddrlib.zoo.names import plain_name
 
 OUTER = 0.03  # of the points at each end of an axis that may lie outside a frame
@@ -90,20 +92,28 @@ def degree_series(series: Mapping[Place, Layer]) -> Figure:
     -------
     Figure
         A panel for each; small dots are images, large ones the means of a degree, joined in order,
-        the first and the last of which are named. The outermost images are left out of the frame.
+        the first and the last of which are named, and all of them in the key. The outermost images
+        are left out of the frame.
     """
     fig, axes = grid_of(series, (3.2, 2.4))
+    steps = max(len(layer.degradations) for layer in series.values())
+    colours = RAMP(np.linspace(0, 1, steps))
     for place, layer in series.items():
         ax, xy = axes[place], layer.scores[:, :2]
-        shaded(ax, xy, layer.degradation)
+        shaded(ax, xy, layer.degradation).set_clim(0, steps - 1)
         means = xy.reshape(len(layer.degradations), layer.n, 2).mean(axis=1)
         x, y = means.T
         ax.plot(x, y, color="black", linewidth=1)
-        ax.scatter(x, y, c=range(len(x)), cmap=RAMP, s=70, edgecolors="black", zorder=3)
+        ax.scatter(x, y, c=colours[: len(x)], s=70, edgecolors="black", zorder=3)
         _frame(ax, xy, means)
         for end, inner in ((0, 1), (-1, -2)):
             up = means[end][1] >= means[inner][1]
             _name(ax, literal(layer.degradations[end]), means[end], up)
+    orders = [layer.degradations for layer in series.values()]
+    alike = (filter(None, dict.fromkeys(step)) for step in zip_longest(*orders))
+    names = [", ".join(map(literal, step)) for step in alike]
+    looks = {name: Look(to_hex(c), "o") for name, c in zip(names, colours, strict=True)}
+    key(fig, looks, "outside lower center", columns=2)
     return fig
 
 
@@ -149,6 +159,10 @@ def embedding_maps(maps: Mapping[str, np.ndarray], degrees: Mapping[str, np.ndar
         A column per method, a row with its colour bar per kind of degree.
     """
     fig, axes = grid([""] * len(degrees), list(maps), (3.1, 2.7))
+    for ax in axes[0]:
+        ax.title.set_fontsize(
+            "medium"
+        )  # colour bars widen the figure, and a phone makes it smaller
     for line, (label, values) in zip(axes, degrees.items(), strict=True):
         for ax, xy in zip(line, maps.values(), strict=True):
             drawn = shaded(ax, xy, values)

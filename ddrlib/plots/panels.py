@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
@@ -15,8 +15,10 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
 
-from ddrlib.plots.palette import INK, LINE, MARKERS, PALETTE
+from ddrlib.plots.palette import INK, LINE, MARKERS, PALETTE, UNLEARNED, Look
 
 INKED = ("text.color", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color")
 LETTERS = 20  # in a line of a column's name, where three columns share a phone
@@ -80,24 +82,53 @@ def legend(
     axes: Iterable[Axes],
     place: str = "outside lower center",
     columns: int = 3,
-    without: Collection[str] = (),
+    title: str = "",
 ) -> None:
-    """One legend for all panels, in the place of their own; `without` entries that are none, as headings."""
+    """One legend for all panels, in the place of their own."""
     entries: dict[str, Artist] = {}
     for ax in axes:
-        entries |= {
-            label: handle
-            for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
-            if label not in without
-        }
+        handles, labels = ax.get_legend_handles_labels()
+        entries |= dict(zip(labels, handles, strict=True))
         if own := ax.get_legend():
             own.remove()
-    names = [literal(label) for label in entries]
-    look: dict[str, Any] = {"loc": place, "ncols": min(len(names), columns), "fontsize": "small"}
     # Dots of a map are too small to tell their colours apart.
-    for handle in fig.legend([*entries.values()], names, **look).legend_handles:
+    for handle in _write(fig, entries, place, columns, title).legend_handles:
         if isinstance(handle, PathCollection):
             handle.set(sizes=[40], alpha=1)
+
+
+def key(
+    fig: Figure, looks: Mapping[str, Look], place: str, columns: int = 3, title: str = ""
+) -> None:
+    """A legend of marks, of which several may explain one figure."""
+    entries = {name: Line2D([], [], **look.mark()) for name, look in looks.items()}
+    _write(fig, entries, place, columns, title)
+
+
+def _write(
+    fig: Figure, entries: Mapping[str, Artist], place: str, columns: int, title: str
+) -> Legend:
+    names = [literal(label) for label in entries]
+    look: dict[str, Any] = {"loc": place, "ncols": min(len(names), columns), "fontsize": "small"}
+    look |= {"title": title, "title_fontsize": "small"} if title else {}
+    return fig.legend([*entries.values()], names, **look)
+
+
+def name_line(ax: Axes, name: str, value: float) -> None:
+    """A dashed line upwards at a value, its name above the panel and within its width."""
+    left, right = sorted(ax.get_xlim())
+    across = (value - left) / (right - left)
+    ax.axvline(value, color=UNLEARNED, linestyle="--", zorder=1)
+    ax.annotate(
+        literal(name),
+        (value, 1),
+        (0, 2),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        ha="left" if across < 0.25 else "right" if across > 0.75 else "center",
+        va="bottom",
+        fontsize="small",
+    )
 
 
 def points(ax: Axes, xy: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> None:

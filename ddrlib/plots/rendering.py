@@ -17,11 +17,12 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ddrlib.plots.palette import INK, LINE, PAPER
+from ddrlib.plots.palette import INK, LINE, OTHERS, PAPER, UNLEARNED
 
 # What a page shows: the width in inches, and how far a figure may be scaled down to fit into it.
 COLUMN, PHONE = (7.0, 0.8), (3.7, 0.7)
 DARK = {INK: "#e3e6ea", LINE: "#4a525b", PAPER: "#121212", "#000000": "#ffffff"}
+DARK |= {OTHERS: "#ff8095", UNLEARNED: "#a9b3bd"}
 DARK |= {"#783018": "#c98a6b", "#7B2D8E".lower(): "#c08ad0"}  # too dark to be seen there
 # How much too wide a row may be to be pressed, not broken; three are broken into three, not into two and
 # one, and of four or more side by side one more is pressed in where that saves a block.
@@ -112,7 +113,7 @@ def _arrange(
     if blocks == 1 < columns or any(ax.images for ax in panels.values()):
         height *= min(width / natural, 1)  # panels keep their shape
     fig.set_size_inches(width if blocks > 1 else min(natural, width), height)
-    for legend in fig.legends:
+    for legend in [*fig.legends]:  # which one that is written anew leaves
         _narrow(fig, legend, width)
 
 
@@ -139,6 +140,8 @@ def _narrow(fig: Figure, legend: Any, width: float) -> None:
     columns = math.ceil(len(texts) / rows)
     if columns != legend._ncols:
         names, size = [text.get_text() for text in texts], texts[0].get_fontsize()
-        where: Any = "outside lower center" if legend._outside_loc else legend._loc
+        outside = legend._outside_loc  # "upper" or "lower", None within the figure
+        where: Any = f"outside {outside} center" if outside else legend._loc
+        title = {"title": legend.get_title().get_text(), "title_fontsize": size}
         legend.remove()
-        fig.legend(legend.legend_handles, names, loc=where, ncols=columns, fontsize=size)
+        fig.legend(legend.legend_handles, names, loc=where, ncols=columns, fontsize=size, **title)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import cycle
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from ddrlib.measure.intervals import Interval
-from ddrlib.plots.palette import INK, MARKERS, PALETTE, PAPER
-from ddrlib.plots.panels import grid, legend, literal, wrapped
+from ddrlib.plots.palette import INK, UNLEARNED, looks_of
+from ddrlib.plots.panels import grid, key, legend, literal, name_line, wrapped
 
-LOOKS = (("o", INK), ("o", PAPER), ("^", PAPER), ("D", "grey"), ("s", PAPER))  # marker and fill
-OF_SPLITS = ("pi", 95)  # bands and bars hold 95 % of the splits
-LETTERS = 30  # in a line of a row's name
+OF_SPLITS, LOW, HIGH = ("pi", 95), 0.025, 0.975  # bands and bars hold 95 % of the splits
+BESIDE = 0.7  # of the distance between two types, for the methods of one
+LETTERS = 40  # in a line of a row's name
 
 
 def few_shots(found: pd.DataFrame, chance: float) -> Figure:
@@ -39,18 +39,17 @@ def few_shots(found: pd.DataFrame, chance: float) -> Figure:
         A line per method; bands hold 95 % of the splits.
     """
     fig, ax = plt.subplots(figsize=(8, 5.2), layout="constrained")
-    sns.lineplot(
-        found,
-        x="shots",
-        y="accuracy",
-        hue="method",
-        style="method",
-        errorbar=OF_SPLITS,
-        ax=ax,
-        markers=MARKERS[: found.method.nunique()],
-        dashes=False,
-        err_kws={"alpha": 0.12},
-    )
+    for method, look in looks_of(found.method).items():
+        sns.lineplot(
+            found[found.method == method],
+            x="shots",
+            y="accuracy",
+            errorbar=OF_SPLITS,
+            err_kws={"alpha": 0.12},
+            label=method,
+            ax=ax,
+            **look.line(),
+        )
     ax.axhline(chance, color="grey", linestyle=":", label=f"chance, {chance:.0%}")
     shots = sorted(found.shots.unique())
     ax.set_xscale("log")
@@ -73,27 +72,27 @@ def degree_orders(found: pd.DataFrame) -> Figure:
     Returns
     -------
     Figure
-        A colour per method; bars hold 95 % of the splits.
+        A mark per method; bars hold 95 % of the splits.
     """
     fig, ax = plt.subplots(figsize=(9.5, 4.8), layout="constrained")
-    methods = found.method.nunique()
-    sns.pointplot(
-        found.assign(type=found.type.map(literal)),
-        x="type",
-        y="rho",
-        hue="method",
-        errorbar=OF_SPLITS,
-        dodge=0.55 if methods > 1 else False,
-        linestyle="none",
-        markers=MARKERS[:methods],
-        markersize=4,
-        err_kws={"linewidth": 1},
-        ax=ax,
-    )
+    looks, types = looks_of(found.method), found.type.unique()
+    for k, (method, look) in enumerate(looks.items()):
+        rho = found[found.method == method].groupby("type").rho
+        mean, low, high = (
+            x.reindex(types) for x in (rho.mean(), rho.quantile(LOW), rho.quantile(HIGH))
+        )
+        x = np.arange(len(types)) + BESIDE * (k - (len(looks) - 1) / 2) / len(looks)
+        bars: dict[str, Any] = {
+            "yerr": [mean - low, high - mean],
+            "elinewidth": 1,
+            "ecolor": look.colour,
+        }
+        ax.errorbar(x, mean, **bars, **look.mark(), markersize=5.5)
     ax.set(xlabel="", ylabel="Spearman's rho, predicted and true level")
-    ax.tick_params(axis="x", rotation=45)
+    ax.set_xticks(range(len(types)), [literal(name) for name in types], rotation=45)
     ax.set_ylim(top=1.02)
-    legend(fig, [ax])
+    ax.grid(axis="x", visible=False)
+    key(fig, looks, "outside lower center")
     return fig
 
 
@@ -114,10 +113,10 @@ def gain_bars(intervals: Mapping[str, Interval], gains: pd.DataFrame) -> Figure:
     """
     fig, ax = plt.subplots(figsize=(7.5, 0.8 + 0.5 * len(intervals)), layout="constrained")
     for row, (method, found) in enumerate(intervals.items()):
-        ax.plot([found.low, found.high], [row, row], color=PALETTE[0], linewidth=2)
-        ax.plot(found.value, row, "o", color=PALETTE[0], markersize=8)
+        ax.plot([found.low, found.high], [row, row], color=INK, linewidth=2)
+        ax.plot(found.value, row, "o", color=INK, markersize=8)
         seeds = gains[method].dropna().groupby("seed").mean()
-        ax.plot(seeds, np.full(len(seeds), row + 0.25), "|", color=PALETTE[1], markersize=9)
+        ax.plot(seeds, np.full(len(seeds), row + 0.25), "|", color=INK, markersize=9)
     ax.axvline(0, color="grey", linewidth=1)
     ax.set_yticks(range(len(intervals)), [literal(method) for method in intervals])
     ax.invert_yaxis()
@@ -126,51 +125,49 @@ def gain_bars(intervals: Mapping[str, Interval], gains: pd.DataFrame) -> Figure:
 
 
 def trainings(values: pd.DataFrame, controls: Mapping[str, Mapping[str, float]]) -> Figure:
-    """A mark for each training: rows are kinds of networks, panels are measures.
+    """A mark for each training: rows are ways of training, panels are measures.
 
     Parameters
     ----------
     values
-        Columns kind, measure, value and group, of which each has a marker of its own.
+        Columns kind (a row's name), measure, value and group, of which each has a look of its own
+        (`ddrlib.plots.palette.KINDS`).
     controls
         By measure: named values, drawn as lines that a network is held against.
 
     Returns
     -------
     Figure
-        Its axes begin just before 0, or before the smallest value below.
+        A thin line joins the groups of a row. Axes begin just before 0, or before the smallest value
+        below.
     """
     measures, kinds = (list(dict.fromkeys(values[name])) for name in ("measure", "kind"))
-    fig, axes = grid([""], measures, (3.4, 0.46 * len(kinds) + 0.9), sharey=True)
+    fig, axes = grid([""], measures, (3.4, 0.3 * len(kinds) + 0.9), sharey=True)
+    fig.set_layout_engine("constrained", h_pad=0.1)  # a title is not taken for the label above it
     for ax, measure in zip(axes[0], measures, strict=True):
         chosen = values[values.measure == measure]
-        rows = chosen.kind.map(kinds.index)
-        for group, (marker, fill) in zip(values.group.unique(), cycle(LOOKS)):
-            here = chosen.group == group
-            look: dict[str, Any] = {
-                "marker": marker,
-                "facecolors": fill,
-                "edgecolors": INK,
-                "label": group,
-            }
-            ax.scatter(chosen.value[here], rows[here], s=36, zorder=3, **look)
-        for k, (name, value) in enumerate(controls.get(measure, {}).items()):
-            ax.axvline(value, color="grey", linestyle=("--", ":", "-.")[k % 3])
-            ax.annotate(
-                literal(name),
-                (value, 0.01),
-                (-3, 0),
-                xycoords=("data", "axes fraction"),
-                textcoords="offset points",
-                rotation=90,
-                ha="right",
-                va="bottom",
-                fontsize="x-small",
-            )
-        names = [wrapped(kind, LETTERS) for kind in kinds]
-        ax.set_yticks(range(len(kinds)), names, fontsize="small")
+        _rows_of_marks(ax, chosen.assign(row=chosen.kind.map(kinds.index)))
+        ax.set_yticks(
+            range(len(kinds)), [wrapped(kind, LETTERS) for kind in kinds], fontsize="small"
+        )
         ax.set_ylim(len(kinds) - 0.5, -0.5)
+        ax.xaxis.set_major_locator(MaxNLocator(4, min_n_ticks=3))
         room = 0.03 * np.ptp([0, *chosen.value])  # for half a dot
         ax.set_xlim(left=min(0, chosen.value.min()) - room)
-    legend(fig, axes[0, :1], columns=4)
+        for name, value in controls.get(measure, {}).items():
+            name_line(ax, name, value)
+        if controls:
+            ax.set_title(ax.get_title(), fontsize="small", pad=18)  # above the names of lines
+    legend(fig, axes[0, :1], "outside upper center", columns=5)
     return fig
+
+
+def _rows_of_marks(ax: Axes, values: pd.DataFrame) -> None:
+    """Marks of all groups at their `row`."""
+    for row, several in values.groupby("row"):
+        if several.group.nunique() > 1:
+            ends = several.value.min(), several.value.max()
+            ax.plot(ends, [row, row], color=UNLEARNED, linewidth=1, zorder=1)
+    for group, look in looks_of(values.group).items():
+        here = values[values.group == group]
+        ax.plot(here.value, here.row, **look.mark(), label=group, zorder=3)
