@@ -127,7 +127,10 @@ def identification_viewer(
 
 
 def _opening(states: Sequence[dict], images: Sequence[Tensor]) -> int:
-    """A picture that is easy to see: of the photograph of most contrast, at a middle level, the one that keeps it."""
+    """A picture that is easy to see: of the photograph of most contrast, at a middle level, the one that keeps it.
+
+    The first photograph is left out where there are others: the chapter has just shown it in a figure.
+    """
     levels = sorted(state["level"] for state in states)
     weakest: dict[str, list[float]] = {}  # the contrasts of each photograph at the weakest level
     for state, image in zip(states, images, strict=True):
@@ -141,7 +144,8 @@ def _opening(states: Sequence[dict], images: Sequence[Tensor]) -> int:
         most = contrast.get(state["reference"], 0.0)
         return most, -away, -abs(images[k].std().item() - most)
 
-    return max(range(len(states)), key=ease)
+    others = [k for k, state in enumerate(states) if state["reference"] != states[0]["reference"]]
+    return max(others or range(len(states)), key=ease)
 
 
 def _middle(image: Tensor) -> Tensor:

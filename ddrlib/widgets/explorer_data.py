@@ -76,6 +76,7 @@ def pack(
                 "seeds": m.seeds,
                 "sheet": list(by_scale).index(m.samples.scale),
                 "layers": list(map(_figures, m.layers)),
+                "film": _film_end(m),
             }
             for m in measurements
         ],
@@ -90,6 +91,16 @@ def pack(
         "settings": _settings(samples, perplexity),
     }
     return Packed(index, b"".join(coordinates), [sheet(images) for images in by_scale.values()])
+
+
+def _film_end(measurement: Measurement) -> int:
+    """The number of the layer that a film through the network ends at: the last of its trunk.
+
+    Without a trunk it is the last but one, since the output sorts nothing.
+    """
+    layers = measurement.layers
+    trunk = [k for k, layer in enumerate(layers) if layer.name in measurement.trunk]
+    return trunk[-1] if trunk else max(len(layers) - 2, 0)
 
 
 def _alike(one: Measurement, other: Measurement) -> bool:

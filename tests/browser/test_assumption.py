@@ -114,6 +114,26 @@ def test_the_chart_holds_what_the_network_restores(page):
     assert cells[4] == pytest.approx(wanted, abs=0.06), "blur 4, no noise: bottom right"
 
 
+def test_the_chart_has_ticks_and_a_click_on_it_tells_the_network(page):
+    page.locator(".ddr-chart .ddr-mark").wait_for()
+    texts = page.locator(".ddr-chart text").evaluate_all("n => n.map((text) => text.textContent)")
+    ticks = [text for text in texts if text.isdigit()]
+    assert ticks == ["0", "1", "2", "3", "4", "0", "5", "10", "15", "20"]
+    places = page.locator(".ddr-chart text").evaluate_all(
+        "n => n.map((text) => text.getBoundingClientRect().y)"
+    )
+    noise = [y for text, y in zip(texts, places, strict=True) if text.isdigit()][5:]
+    assert noise == sorted(noise, reverse=True), "upwards"
+    squares = page.locator(".ddr-chart svg > rect")
+    for square, told in ((8, (3, 5)), (24, (4, 20))):
+        squares.nth(square).scroll_into_view_if_needed()
+        box = squares.nth(square).bounding_box()
+        middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        after(page, lambda middle=middle: page.mouse.click(*middle))
+        assert tuple(value(page, f"The network is told {k}") for k in ("blur", "noise")) == told
+        assert page.get_by_role("button", name="Tell the truth").is_enabled()
+
+
 def luminance(colour: str) -> float:
     """Of "rgb(r, g, b)", as WCAG defines it."""
     shares = np.array([int(part) for part in re.findall(r"\d+", colour)]) / 255
@@ -156,12 +176,15 @@ def cells(page, guide: str) -> list[str]:
 def test_another_guide_is_lied_to_with_an_image(page):
     """Its guide sees the photograph under another degradation, as in chapter 9."""
     page.get_by_role("button", name="Start again").click()
+    below = page.get_by_role("button", name="Tell the truth")
+    before = below.bounding_box()["y"]
     slide(page, "The photograph is blur", 3)
     page.get_by_text("choose it to see").wait_for()
     assert page.evaluate("window.read.length") == 1, "weights are read when they are needed"
     slide(page, "The network is told blur", 0)
     page.get_by_label("DDR", exact=True).check()
     page.get_by_text("Its guide sees the same photograph").wait_for()
+    assert below.bounding_box()["y"] == before, "the longer note moves nothing"
     page.wait_for_function("document.querySelectorAll('.ddr-costs td').length === 6")
     assert page.evaluate("window.read.length") == 2
     module, (original, lr) = load_network(GUIDED).module, (shown(page, 0), shown(page, 1))

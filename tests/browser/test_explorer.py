@@ -162,19 +162,53 @@ def test_second_panel_can_be_put_away(page):
     assert panel(page, "B").count() == 0 and panel(page, "A").is_visible()
 
 
-def test_film_plays_all_layers_and_stops(page):
+def test_a_colouring_that_divides_as_another_one_is_left_out(browser, tmp_path):
+    """Where each type has one degree and each content a photograph of its own."""
+    explorer = toys.toy_explorer()
+    labels = {label["name"]: label for label in explorer.index["labels"]}
+    labels["degree"]["codes"] = labels["degradation type"]["codes"]
+    labels["degree"]["names"] = ["clean", "blur4", "noise20"]
+    labels["photograph"]["codes"] = labels["content"]["codes"]
+    labels["photograph"]["names"] = [f"photo{k}" for k in range(toys.SIDE**2)]
+    page = browser.new_page()
+    page.goto(write_page(explorer, tmp_path / "page.html"))
+    page.wait_for_function("window.drawn")
+    choice = control(page, "combobox", "Colour by")
+    assert choice.locator("option").all_inner_texts() == ["degradation type", "content", "category"]
+    choice.select_option(label="category")
+    assert page.locator(".ddr-legend button").all_inner_texts() == ["sky", 'a "b", c']
+    page.close()
+
+
+@pytest.mark.parametrize("width, height", [(1280, 900), (390, 844)])
+def test_the_legend_is_in_view_together_with_the_map(page, width, height):
+    page.set_viewport_size({"width": width, "height": height})
+    control(page, "checkbox", "Two panels").uncheck()
+    play = page.get_by_role("button", name="Play the layers").bounding_box()
+    legend, whole = page.locator(".ddr-legend").bounding_box(), plot(page).bounding_box()
+    assert play["y"] < legend["y"] and legend["y"] + legend["height"] <= whole["y"]
+    assert whole["y"] + whole["height"] - play["y"] <= height
+    foot = page.get_by_role("button", name="Save SVG").bounding_box()
+    assert foot["y"] > page.get_by_text("How to use it").bounding_box()["y"]
+
+
+def test_film_plays_to_the_end_of_the_trunk_and_stops(page):
+    """Of a network without a trunk, to the last layer but one."""
     page.clock.install()
     film = page.get_by_role("button", name="Play the layers")
     seen = []
     film.click()
-    for _ in range(5):
+    for _ in range(3):
         seen.append([plot(page, k).get_attribute("aria-label").split(", ")[1] for k in "AB"])
         page.clock.run_for(1300)
-    assert seen == [["L0", "L0"], ["L1", "L0"], ["L2", "L1"], ["L3", "L1"], ["L4", "L1"]]
+    assert seen == [["L0", "L0"], ["L1", "L0"], ["L2", "L0"]]
     page.clock.run_for(5000)
-    assert film.is_visible() and "L4" in plot(page).get_attribute("aria-label")
+    assert film.is_visible() and "L2" in plot(page).get_attribute("aria-label")
+    width = film.bounding_box()["width"]
     film.click()
-    page.get_by_role("button", name="Pause the layers").click()
+    pause = page.get_by_role("button", name="Pause the layers")
+    assert pause.bounding_box()["width"] == width, "what stands beside it stays where it is"
+    pause.click()
     page.clock.run_for(5000)
     assert "L0" in plot(page).get_attribute("aria-label")
 
@@ -279,8 +313,20 @@ def test_lasso_selects_the_points_inside_in_both_panels(page):
         assert strong.count("M") == 12
     lasso(page, around(page, 256, 257), modifiers=["Shift"])
     assert selection(page) == [*block, 256, 257]
-    page.get_by_role("button", name="Clear selection").click()
-    assert selection(page) == [] and page.get_by_label("Selected patches").is_hidden()
+    faint = plot(page).locator("path[opacity]:not([opacity='0.85'])")
+    assert set(
+        faint.evaluate_all("n => n.map((path) => Number(path.getAttribute('opacity')))")
+    ) == {0.45}
+    whole, clear = plot(page), page.get_by_role("button", name="Clear selection").first
+    within, box = whole.bounding_box(), clear.bounding_box()
+    assert within["y"] <= box["y"] and box["y"] + box["height"] <= within["y"] + within["height"]
+    clear.click()
+    assert whole.evaluate("node => node === document.activeElement"), "the focus is not lost"
+    assert (
+        clear.is_hidden()
+        and selection(page) == []
+        and page.get_by_label("Selected patches").is_hidden()
+    )
 
 
 def test_a_triangle_is_not_its_box(page):

@@ -134,3 +134,48 @@ def test_live_only_where_a_kernel_answers(page):
     assert captions(page) == ["fresh"] and colours(page) == [[0, 0, 255]]
     control(page, "slider", "degree").press("ArrowRight")
     assert captions(page)[0] == "blur 1", "the stored frames are still there"
+
+
+def line(page):
+    """Where the line between the two pictures is drawn, in percent of the picture's width."""
+    return float(
+        page.locator(".ddr-stage").evaluate("n => parseFloat(n.style.getPropertyValue('--line'))")
+    )
+
+
+def test_the_line_is_dragged_on_the_picture(page):
+    stage, slider = page.locator(".ddr-stage"), control(page, "slider", "Line between the two")
+    box = stage.bounding_box()
+    assert slider.bounding_box() == box
+    at = lambda share: (box["x"] + share * box["width"], box["y"] + 0.3 * box["height"])
+    page.mouse.click(*at(0.2))
+    assert line(page) == 20
+    page.mouse.move(*at(0.9))
+    assert line(page) == 20, "nothing is held"
+    page.mouse.move(*at(0.2))
+    page.mouse.down()
+    page.mouse.move(*at(0.6), steps=4)
+    assert line(page) == 60
+    page.mouse.move(*at(0.75), steps=4)
+    page.mouse.up()
+    assert line(page) == 75
+    slider.press("ArrowLeft")
+    assert line(page) == 74
+    assert slider.evaluate("n => getComputedStyle(n).outlineStyle") == "solid", "the focus is seen"
+    assert slider.evaluate("n => getComputedStyle(n).opacity") == "1"
+
+
+def test_the_line_follows_a_finger(page):
+    box = page.locator(".ddr-stage").bounding_box()
+    client = page.context.new_cdp_session(page)
+
+    def touch(kind, *place):
+        points = [{"x": x, "y": y} for x, y in place]
+        client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    at = lambda share: (box["x"] + share * box["width"], box["y"] + 0.5 * box["height"])
+    touch("touchStart", at(0.3))
+    for share in (0.35, 0.4, 0.5, 0.6):
+        touch("touchMove", at(share))
+    touch("touchEnd")
+    assert line(page) == 60

@@ -58,12 +58,23 @@ def test_nothing_is_given_away_before_the_guess(page):
     alternative = page.locator("img").get_attribute("alt")
     assert not any(kind in alternative for kind in TYPES)
     assert page.locator(".ddr-next").is_hidden()
+    assert page.get_by_text("all right", exact=False).filter(visible=True).count() == 0
 
 
 def test_it_opens_on_a_picture_that_is_easy_to_see(page):
     """The third of the three has the most contrast."""
     page.get_by_role("button", name="blur", exact=True).click()
     assert verdict(page).startswith("Wrong: it is jpeg")
+
+
+def test_it_does_not_open_on_the_photograph_that_a_figure_shows():
+    """The first of the three has the most contrast, the second the most of the others."""
+    states = [
+        {"reference": f"photograph {k}", "type": "blur", "level": 3, "said": []} for k in range(3)
+    ]
+    images = [torch.linspace(0, 1 / (k + 1), 32).expand(3, 32, 32) for k in range(3)]
+    assert DistortionGame(TYPES, states, images, print).opening == 1
+    assert DistortionGame(TYPES, states[:1], images[:1], print).opening == 0, "there is no other"
 
 
 def test_every_picture_once_and_the_score_counts(page):
@@ -77,19 +88,38 @@ def test_every_picture_once_and_the_score_counts(page):
         assert (said[1] == "Right") == (said[2] == "blur")
         assert int(said[3]) == int("blur" in truths) and int(said[4]) == k + 1
         answers = page.locator(".ddr-answers li").all_inner_texts()
-        assert answers[0].startswith("✓" if said[2] == "blur" else "✗")
-        assert answers[1] == f"✓ all right: {said[2]}, level 3.2"
+        assert answers[0].endswith("(right)" if said[2] == "blur" else "(wrong)")
+        assert answers[1] == f"all right: {said[2]}, level 3.2 (right)"
         page.get_by_role("button", name="Next picture").click()
     assert truths == set(TYPES)
-    assert sorted(bars(page)) == [
-        ["all right", "3 of 3"],
-        ["always blur", "1 of 3"],
-        ["you", "1 of 3"],
-    ]
+    assert bars(page) == [["you", "1 of 3"], ["all right", "3 of 3"], ["always blur", "1 of 3"]]
+    first, second = page.locator(".ddr-bar span").all()[:2]
+    colour = "n => getComputedStyle(n).backgroundColor"
+    assert first.evaluate(colour) != second.evaluate(colour)
 
 
-def test_the_chart_is_there_from_the_start(page):
-    assert bars(page) == [["all right", "3 of 3"], ["always blur", "1 of 3"]]
+@pytest.mark.parametrize("width", [360, 800])
+def test_nothing_moves_between_the_rounds(page, width):
+    """And the methods' shares are seen after the first guess."""
+    page.set_viewport_size({"width": width, "height": 800})
+
+    def places() -> list:
+        parts = (".ddr-guess", ".ddr-row", ".ddr-next", ".ddr-chart", ".ddr-line:last-child")
+        return page.evaluate(
+            "parts => parts.map((part) => ({ ...document.querySelector(part).getBoundingClientRect().toJSON() }))",
+            list(parts),
+        )
+
+    methods = page.locator(".ddr-line", has_text="always blur")
+    assert methods.is_hidden() and page.locator(".ddr-line", has_text="you").is_visible()
+    before = places()
+    page.get_by_role("button", name="blur", exact=True).click()
+    assert places() == before and methods.is_visible()
+    assert page.locator(".ddr-next").evaluate("n => n === document.activeElement")
+    page.keyboard.press("Enter")
+    assert places() == before
+    first = page.get_by_role("button", name="blur", exact=True)
+    assert first.evaluate("n => n === document.activeElement"), "the next answer by keyboard"
 
 
 @pytest.mark.parametrize("width", [390, 800])

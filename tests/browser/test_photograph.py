@@ -181,6 +181,49 @@ def test_frame_by_keyboard_and_pointer(page):
     assert place == pytest.approx([64, 96], abs=1)
 
 
+def test_the_depth_is_in_view_together_with_the_maps(page):
+    page.set_viewport_size({"width": 1280, "height": 900})
+    depth, maps = page.locator(".ddr-depth").bounding_box(), page.locator(".ddr-map").all()
+    for box in (one.bounding_box() for one in maps):
+        assert depth["y"] + depth["height"] <= box["y"]
+        assert box["y"] + box["height"] - depth["y"] < 900
+    before = maps[0].bounding_box()
+    for step in (0, 4, 8):
+        slide(page, "Depth", step)
+        assert maps[0].bounding_box() == before, "what is looked at stays where it is"
+    page.set_viewport_size({"width": 680, "height": 1000})
+
+
+def test_a_finger_scrolls_beside_the_frame_and_drags_it(page):
+    """A touch that travels beside the frame is the page's; a tap calls the frame."""
+    frame, client = page.get_by_role("application"), page.context.new_cdp_session(page)
+    whole = page.locator(".ddr-whole")
+
+    def touch(*places: tuple[float, float]) -> None:
+        """From place to place on the photograph, in shares of its sides."""
+        page.evaluate("scrollTo(0, 0)")
+        box = whole.bounding_box()
+        for k, (x, y) in enumerate(places):
+            point = {"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]}
+            kind = "touchMove" if k else "touchStart"
+            client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
+        client.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    def place() -> list[int]:
+        return [int(n) for n in re.findall(r"\d+", frame.get_attribute("aria-label"))]
+
+    touch_action = "n => getComputedStyle(n).touchAction"
+    assert [n.evaluate(touch_action) for n in (whole, frame)] == ["pan-y", "none"]
+    assert place() == [64, 64]
+    touch((0.05, 0.9), (0.06, 0.7), (0.06, 0.5))
+    touch((0.05, 0.9), (0.3, 0.9))
+    assert place() == [64, 64], "a swipe leaves it"
+    touch((0.05, 0.95), (0.055, 0.95))
+    assert place() == [0, 128], "a tap calls it"
+    touch((0.2, 0.8), (0.3, 0.7), (0.45, 0.55))
+    assert place() == pytest.approx([64, 64], abs=2), "and it can be dragged"
+
+
 def test_every_shipped_photograph_has_its_credit(page):
     rows = [line.split("\t") for line in (DATA / "photos" / "photos.tsv").read_text().splitlines()]
     for title, name in SHIPPED.items():

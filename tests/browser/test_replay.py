@@ -106,8 +106,10 @@ def test_curves_follow_the_sliders(page):
 def test_it_plays_from_the_start_to_the_end(page):
     slide(page, "Iteration", 4)
     slider = page.get_by_role("slider", name="Iteration")
+    before = slider.bounding_box()
     page.get_by_role("button", name="Play the training").click()
     assert slider.input_value() == "0"
+    assert slider.bounding_box() == before, "the other word of the button moves nothing"
     page.wait_for_function("document.querySelector('input').value === '1'")
     page.get_by_role("button", name="Pause").click()
     slide(page, "Iteration", 3)

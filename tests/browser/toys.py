@@ -22,7 +22,7 @@ PLACES = np.array([[0, 0], [40, 0], [0, 40], [40, 40]])  # of the degradations' 
 
 
 def toy_explorer() -> Explorer:
-    """Two networks on 1,024 samples: "deep" with 5 layers, "shallow" with 2.
+    """Two networks on 1,024 samples: "deep" with 5 layers, a trunk of L1 and L2, "shallow" with 2.
 
     Layer by layer the degradations' grids move apart, from lying on one another to `PLACES`; t-SNE
     is PCA upside down, so that the two can be told apart.
@@ -60,7 +60,8 @@ def points(apart: float) -> np.ndarray:
 
 def _measurement(name: str, depth: int, samples: Samples) -> Measurement:
     layers = [_layer(f"L{i}", i / (depth - 1)) for i in range(depth)]
-    return Measurement(name, samples, 1, 30.0, layers, [])
+    trunk = ["L1", "L2"] if depth > 3 else []
+    return Measurement(name, samples, 1, 30.0, layers, trunk)
 
 
 def _layer(name: str, apart: float) -> SimpleNamespace:

@@ -33,6 +33,21 @@ const between = (v, low, high) => Math.min(Math.max(v, low), high);
 const percents = (v) => `${Math.round(100 * Math.max(v, 0))}%`;
 const button = (text, onclick) => element("button", { type: "button", onclick }, text);
 
+// Words of which one is seen, in the room of the longest: what stands beside them stays where it is.
+function alternatives(...words) {
+  const parts = words.map((word) => element("span", {}, word));
+  const show = (k) => parts.forEach((part, i) => { part.style.visibility = i === k ? "" : "hidden"; });
+  show(0);
+  return { root: element("span", { class: "ddr-alternatives" }, ...parts), show };
+}
+
+// A button that starts a film, and stops it while it `plays`.
+function filmButton(play, stop, onclick) {
+  const words = alternatives(play, stop);
+  const root = element("button", { type: "button", onclick }, words.root);
+  return { root, show: (plays) => words.show(plays ? 1 : 0) };
+}
+
 // A control inside its label: no ids, so that any number of widgets fits on a page.
 function labelled(text, ...controls) {
   return element("label", { class: "ddr-control" }, element("span", {}, text), ...controls);

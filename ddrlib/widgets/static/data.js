@@ -19,6 +19,7 @@ class Data {
     for (const { layers } of this.networks) {
       this.first.push(this.first.at(-1) + layers.length * this.projections.length);
     }
+    this.colourings = colouringsOf(this.labels);
     this.byName = Object.fromEntries(this.labels.map((labels) => [labels.name, labels]));
     this.colours = Object.fromEntries(this.labels.map(({ name }) => [name, coloursOf(this, name)]));
     this.kin = groupBy(Array(this.samples).keys(), (i) => this.byName[KIN].codes[i]);
@@ -58,6 +59,13 @@ class Data {
     return `${this.label("degree", sample)}: ${this.label("photograph", sample)} `
       + `(${this.label("category", sample)}), content ${this.label("content", sample)}`;
   }
+}
+
+// The names of the labels, without those that divide the samples as an earlier one does: photographs
+// do as contents where each has one. Codes are given in the order of the samples, so equal parts have equal codes.
+function colouringsOf(labels) {
+  const alike = (one, other) => one.codes.every((code, i) => code === other.codes[i]);
+  return labels.filter((one, k) => !labels.slice(0, k).some((other) => alike(one, other))).map(({ name }) => name);
 }
 
 function mix(from, to, share) {

@@ -1,7 +1,7 @@
 // A map of images in the layers of a network: a mark each, and beside the map the pictures of some.
 
 const THUMBNAIL = 32; // pixels of one in the sheet
-const FRAME_MS = 1100; // of a layer, when it plays
+const [FRAME_MS, FILM_MS] = [500, 9500]; // of a layer at most, when it plays, and of all of them
 const EDGE = 10; // pixels free around the map, and beside the pictures
 
 // Outlines of radius 1, under matplotlib's names.
@@ -46,7 +46,7 @@ function render({ model, el }) {
   const map = svgElement("svg", { role: "img" }, ...lines, ...dots, ...pictures);
   const said = element("p", { "aria-live": "polite" });
   const { input, output, show } = stops((k) => { stop(); move(k); });
-  const button = element("button", { type: "button", onclick: () => (timer ? stop() : play()) }, "Play");
+  const film = filmButton("Play", "Pause", () => (timer ? stop() : play()));
   const names = degradations.map((each) => element(
     "span", {}, svgElement("svg", { viewBox: "-1.4 -1.4 2.8 2.8" }, shapeOf(each, 1)), each.name,
   ));
@@ -86,12 +86,20 @@ function render({ model, el }) {
       + `${degradations.map(({ name }) => name).join(", ")}.`);
   }
 
+  // Which of the pictures are on the left of the map in layer `k`: half of them.
+  function leftOf(k) {
+    const across = (at) => places[k][index.pictures[at]][0];
+    const order = [...index.pictures.keys()].sort((a, b) => across(a) - across(b));
+    return new Set(order.slice(0, Math.ceil(order.length / 2)));
+  }
+
   // The pictures stand left and right of the map, each on the side and at about the height of its mark,
-  // to which a line leads.
+  // to which a line leads. In the film they stay on the side where they end.
   function place(at) {
-    const marks = index.pictures.map((i, k) => [...at(i), k]).sort((a, b) => a[0] - b[0]);
-    const half = Math.ceil(marks.length / 2);
-    [[marks.slice(0, half), 1], [marks.slice(half), -1]].forEach(([column, inwards]) => {
+    const leftmost = leftOf(timer ? layers.length - 1 : layer);
+    const marks = index.pictures.map((i, k) => [...at(i), k]);
+    [1, -1].forEach((inwards) => {
+      const column = marks.filter((_, k) => leftmost.has(k) === inwards > 0);
       column.sort((a, b) => a[1] - b[1]).forEach(([x, y, k], row) => {
         const [edge, from] = [EDGE + side / 2, (height * (row + 0.5)) / column.length];
         const beside = inwards > 0 ? edge : width - edge;
@@ -112,22 +120,22 @@ function render({ model, el }) {
   function stop() {
     clearInterval(timer);
     timer = 0;
-    button.textContent = "Play";
+    film.show(false);
   }
 
   function play() {
-    button.textContent = "Pause";
-    move(0);
+    film.show(true);
     timer = setInterval(() => {
       move(layer + 1);
       if (layer === layers.length - 1) stop();
-    }, FRAME_MS);
+    }, Math.min(FRAME_MS, FILM_MS / layers.length));
+    move(0);
   }
 
   el.append(widgetRoot(
     { class: "ddr ddr-depth" },
-    element("p", { class: "ddr-names" }, `Each mark is an image, as ${network} places it:`, element("span", {}, ...names)), map,
-    element("div", { class: "ddr-row" }, button, labelled("Depth", input, output)), said,
+    element("p", { class: "ddr-names" }, `Images in ${network}, first two principal components:`, element("span", {}, ...names)), map,
+    element("div", { class: "ddr-row" }, film.root, labelled("Depth", input, output)), said,
   ));
   const watch = new ResizeObserver(fill);
   watch.observe(map.parentElement);

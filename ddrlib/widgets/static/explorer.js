@@ -25,12 +25,9 @@ class Explorer {
     this.compare = element("input", { type: "checkbox", onchange: () => this.setPanels() });
     this.compare.checked = this.model.get("compares");
     this.colours = element("select", {
-      onchange: (event) => this.colourBy(this.data.labels[event.target.value].name),
+      onchange: (event) => this.colourBy(this.data.colourings[event.target.value]),
     });
-    this.play = element("button", {
-      type: "button", onclick: () => (this.timer ? this.pause() : this.start()),
-    });
-    const save = (text, action) => element("button", { type: "button", onclick: action }, text);
+    this.play = filmButton("Play the layers", "Pause the layers", () => (this.timer ? this.pause() : this.start()));
     this.legend = element("div", { class: "ddr-legend", role: "group", "aria-label": "Select by label" });
     this.selected = element("section", { class: "ddr-selected", "aria-label": "Selected patches" });
     this.spoken = element("p", { class: "ddr-hidden", "aria-live": "polite" });
@@ -38,15 +35,17 @@ class Explorer {
     this.root.append(
       element("p", { class: "ddr-note ddr-first" }, "Press play. Point at a mark to see its image. Draw around marks to select them."),
       element("div", { class: "ddr-row" },
-        labelled("Colour by", this.colours), this.play,
-        element("label", { class: "ddr-control ddr-inline" }, this.compare, element("span", {}, "Two panels")),
-        save("Save SVG", () => download("ddr.svg", "image/svg+xml", pictureOf(this))),
-        save("Save CSV", () => download("ddr.csv", "text/csv", csvOf(this)))),
+        labelled("Colour by", this.colours), this.play.root,
+        element("label", { class: "ddr-control ddr-inline" }, this.compare, element("span", {}, "Two panels"))),
+      this.legend, // over the maps, in view together with them
       element("div", { class: "ddr-panels" }, ...this.panels.map(({ root }) => root)),
-      this.legend, this.selected, this.spoken,
+      this.selected, this.spoken,
       element("details", {}, element("summary", {}, "What is shown, as a table"), this.table),
       element("details", {}, element("summary", {}, "How to use it"), element("p", {}, HELP)),
       ...this.live(),
+      element("div", { class: "ddr-row ddr-actions" },
+        button("Save SVG", () => download("ddr.svg", "image/svg+xml", pictureOf(this))),
+        button("Save CSV", () => download("ddr.csv", "text/csv", csvOf(this)))),
     );
     this.pause();
     this.setPanels();
@@ -62,8 +61,9 @@ class Explorer {
   }
 
   draw() {
-    fillOptions(this.colours, this.data.labels.map(({ name }) => name),
-      this.data.labels.findIndex(({ name }) => name === this.colour));
+    const { colourings } = this.data;
+    if (!colourings.includes(this.colour)) [this.colour] = colourings; // other data divide otherwise
+    fillOptions(this.colours, colourings, colourings.indexOf(this.colour));
     this.panels.forEach((panel) => panel.show());
     this.drawLegend();
     this.drawSelection();
@@ -159,12 +159,10 @@ class Explorer {
     const chosen = [...this.selection];
     this.selected.hidden = chosen.length === 0;
     const counts = [...groupBy(chosen, (i) => this.data.label("degree", i))];
-    const clear = element("button", { type: "button", onclick: () => this.select([]) }, "Clear selection");
     const rest = chosen.length > SHOWN ? ` The first ${SHOWN} are shown.` : "";
     this.selected.replaceChildren(
-      element("div", { class: "ddr-row" }, element("p", { role: "status" },
-        `${chosen.length} of ${this.data.samples} selected: `
-        + `${counts.map(([name, { length }]) => `${name} ${length}`).join(", ")}.${rest}`), clear),
+      element("p", { role: "status" }, `${chosen.length} of ${this.data.samples} selected: `
+        + `${counts.map(([name, { length }]) => `${name} ${length}`).join(", ")}.${rest}`),
       element("div", { class: "ddr-thumbnails", tabindex: 0, role: "group", "aria-label": "Thumbnails" },
         ...chosen.slice(0, SHOWN).map((i) => this.thumbnail(i, this.panels[0], 1.5))),
     );
@@ -194,11 +192,13 @@ class Explorer {
 
   // ------------------------------------------------------------------------------------- film
 
+  // To the end of the trunk, since nothing is told apart in the output; the sliders go on to it.
   start() {
-    const depth = (panel) => this.data.networks[panel.shown.network].layers.length - 1;
+    const depth = (panel) => this.data.networks[panel.shown.network].film;
     const steps = Math.max(...this.shownPanels.map(depth), 1);
     const [lead] = this.panels;
-    let step = Math.round((lead.shown.layer / Math.max(depth(lead), 1)) * steps) % steps;
+    let step = Math.round((lead.shown.layer / Math.max(depth(lead), 1)) * steps);
+    if (step >= steps) step = 0;
     const advance = () => {
       this.shownPanels.forEach((panel) => panel.show({ layer: Math.round((step / steps) * depth(panel)) }));
       this.tabulate();
@@ -206,14 +206,14 @@ class Explorer {
       if (step > steps) this.pause();
     };
     this.timer = setInterval(advance, Math.min(FILM_STEP, FILM / steps));
-    this.play.textContent = "Pause the layers";
+    this.play.show(true);
     advance();
   }
 
   pause() {
     clearInterval(this.timer);
     this.timer = null;
-    this.play.textContent = "Play the layers";
+    this.play.show(false);
   }
 
   // ------------------------------------------------------------------------------------- live

@@ -35,13 +35,26 @@ function figure([caption, picture], url, context, onclick) {
   return element("figure", {}, element("button", { type: "button", title, onclick }, image), element("figcaption", {}, caption));
 }
 
-// Two pictures of a row, large: which ones, the reader says; where they meet, a slider does.
+// Where it is pressed the line goes, and it follows. A browser moves a range by itself, but some of
+// them only when its thumb is held, which cannot be seen here.
+function followPointer(line, onchange) {
+  const follow = (event) => {
+    if (!event.buttons) return;
+    const { left, width } = line.getBoundingClientRect();
+    line.value = (100 * (event.clientX - left)) / width;
+    onchange();
+  };
+  ["pointerdown", "pointermove"].forEach((name) => line.addEventListener(name, follow));
+}
+
+// Two pictures of a row, large: which ones, the reader says; where they meet, a slider over them does.
 function comparison() {
   const images = [0, 1].map(() => element("img", { alt: "" }));
   const line = element("input", { type: "range", min: 0, max: 100, value: 50, "aria-label": "Line between the two" });
   const stage = element("div", { class: "ddr-stage" }, ...images, line);
   const move = () => stage.style.setProperty("--line", `${line.value}%`);
   line.addEventListener("input", move);
+  followPointer(line, move);
   let [shown, chosen] = [[], [0, -2]]; // at first the input, and what comes before the truth
   const selects = [0, 1].map((side) => element("select", {
     onchange: () => {
@@ -63,7 +76,7 @@ function comparison() {
     element(
       "div", { class: "ddr-row" },
       labelled("Left of the line", selects[0]), labelled("Right of it", selects[1]),
-      element("p", { class: "ddr-note" }, "Or click a picture: it goes to the right of the line."),
+      element("p", { class: "ddr-note" }, "Drag the line. A click on a picture below puts it to the right of the line."),
     ),
   );
   const choose = (k) => {

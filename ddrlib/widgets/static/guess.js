@@ -1,5 +1,24 @@
 // Guess the distortion of a picture, then see the truth and what each method said.
 
+// One line of the chart.
+function bar(name, count, of) {
+  return element("div", { class: "ddr-line" }, element("span", {}, name),
+    element("span", { class: "ddr-bar" }, element("span", { style: `width: ${of ? (100 * count) / of : 0}%` })),
+    element("span", {}, of ? `${count} of ${of}` : "none yet"));
+}
+
+// What the verdict and the answers can be at their longest, unseen: the room that they need is kept, so
+// that nothing moves between the question and the answer.
+function room(types, states) {
+  const longest = (words) => words.reduce((a, b) => (b.length > a.length ? b : a));
+  const said = states[0].said.map(([method], k) =>
+    element("li", {}, element("b", {}, method), `: ${longest(states.map((state) => state.said[k][1]))}, level 5.0 (wrong)`));
+  return [
+    element("p", { class: "ddr-verdict-room" }, `Wrong: it is ${longest(types)}, level 5 of 5. You have 100 of 100.`),
+    element("ul", { class: "ddr-answers-room" }, ...said),
+  ];
+}
+
 function render({ model, el }) {
   const [types, states, pictures, live] = ["types", "states", "pictures", "live"].map((name) => model.get(name));
   const urls = pictures.map(imageUrl);
@@ -10,8 +29,12 @@ function render({ model, el }) {
   const image = element("img", {});
   const answers = element("ul", { class: "ddr-answers" });
   const verdict = element("p", { class: "ddr-verdict", "aria-live": "polite" });
+  const heard = [verdict, answers].map((node, k) => element("div", { class: "ddr-alternatives" }, node, room(types, states)[k]));
   const buttons = types.map((type) => element("button", { type: "button", onclick: () => guess(type) }, type));
-  const next = element("button", { type: "button", class: "ddr-next", onclick: () => ask() }, "Next picture");
+  const next = element("button", { type: "button", class: "ddr-next", onclick: () => {
+    ask();
+    buttons[0].focus(); // this button goes away
+  } }, "Next picture");
   const chart = element("div", { class: "ddr-chart" });
 
   // Each picture once before any comes again.
@@ -23,7 +46,7 @@ function render({ model, el }) {
     image.alt = "A photograph that has been distorted: which way?";
     verdict.textContent = "Which distortion is it?";
     answers.replaceChildren();
-    next.hidden = true;
+    next.style.visibility = "hidden"; // which keeps its place
     buttons.forEach((button) => {
       button.disabled = false;
       button.removeAttribute("class");
@@ -43,31 +66,27 @@ function render({ model, el }) {
       + `You have ${score.right} of ${score.of}.`;
     image.alt = `A photograph under ${truth}, level ${level}`;
     list(said, truth);
-    next.hidden = false;
+    next.style.visibility = "";
     next.focus();
     drawChart();
   }
 
   function list(said, truth) {
     answers.replaceChildren(...said.map(([method, kind, level]) => element(
-      "li", {}, truth === undefined ? "" : kind === truth ? "✓ " : "✗ ",
-      element("b", {}, method), `: ${kind}, level ${level.toFixed(1)}`,
+      "li", {}, element("b", {}, method), `: ${kind}, level ${level.toFixed(1)}`,
+      truth === undefined ? "" : kind === truth ? " (right)" : " (wrong)",
     )));
   }
 
-  // How many of all the pictures each got right, the reader of those that he or she has seen.
+  // How many pictures each got right: the reader first, the methods once he or she has guessed.
   function drawChart() {
     const right = (k) => states.filter(({ type, said }) => said[k][1] === type).length;
-    const bars = methods.map((method, k) => [method, right(k), states.length]);
-    if (score.of) bars.push(["you", score.right, score.of]);
-    bars.sort(([, a, n], [, b, m]) => b / m - a / n);
+    const bars = methods.map((method, k) => [method, right(k), states.length]).sort(([, a], [, b]) => b - a);
+    chart.classList.toggle("ddr-unguessed", score.of === 0);
     chart.replaceChildren(
-      element("p", {}, `Right answers on all ${states.length} pictures of this game`),
-      ...bars.map(([name, count, of]) => element(
-        "div", { class: "ddr-line" }, element("span", {}, name),
-        element("span", { class: "ddr-bar" }, element("span", { style: `width: ${(100 * count) / of}%` })),
-        element("span", {}, `${count} of ${of}`),
-      )),
+      element("p", { class: "ddr-head" }, "Share right"),
+      element("p", {}, `You: of the pictures that you have guessed. The methods: of all ${states.length} pictures of this game.`),
+      bar("you", score.right, score.of), ...bars.map((each) => bar(...each)),
     );
   }
 
@@ -75,7 +94,7 @@ function render({ model, el }) {
     { class: "ddr ddr-guess" },
     element(
       "div", { class: "ddr-game" }, image,
-      element("div", {}, verdict, element("div", { class: "ddr-row" }, ...buttons), answers, next),
+      element("div", {}, heard[0], element("div", { class: "ddr-row" }, ...buttons), heard[1], next),
     ),
     chart,
     ...liveForm(model, {

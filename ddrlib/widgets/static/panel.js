@@ -1,6 +1,7 @@
 // One scatter plot of the explorer. The marks of one colour and shape are one <path>, so a thousand
 // points are a dozen elements and the picture on the page is already the SVG that is exported.
 
+const FAINT = 0.45; // opacity of what is not selected, which is still to be seen on a dark page
 const REACH = 14; // how near the pointer has to come to a point, in the plot's units
 
 const ring = (n, radius) => Array.from({ length: n }, (_, k) => {
@@ -64,10 +65,15 @@ class Panel {
       this.marks, this.pointed, this.lasso,
     );
     this.tip = element("div", { class: "ddr-tip", hidden: true });
+    this.clear = button("Clear selection", () => {
+      explorer.select([]);
+      this.plot.focus(); // the button goes away
+    });
+    this.clear.className = "ddr-clear";
     this.summary = element("div", { class: "ddr-summary" });
     this.listen();
     this.root = element("section", { class: "ddr-panel", "aria-label": `Panel ${name}` },
-      this.controls(), element("div", { class: "ddr-plot" }, this.plot, this.tip), this.summary);
+      this.controls(), element("div", { class: "ddr-plot" }, this.plot, this.clear, this.tip), this.summary);
   }
 
   controls() {
@@ -144,6 +150,7 @@ class Panel {
   // One path for each colour, shape and emphasis.
   draw() {
     const { colour, selection } = this.explorer;
+    this.clear.hidden = selection.size === 0;
     const { codes } = this.data.byName[colour];
     const fills = this.data.colours[colour];
     const shapes = this.data.byName["degradation type"].codes;
@@ -160,7 +167,8 @@ class Panel {
     }
     const paths = [...groups.values()].sort((a, b) => a.chosen - b.chosen); // what is selected, on top
     this.marks.replaceChildren(...paths.map(({ chosen, fill, d }) => svgElement("path", {
-      fill, opacity: chosen ? 0.85 : 0.15, d: d.join(""),
+      fill, opacity: chosen ? 0.85 : FAINT, d: d.join(""),
+      ...(chosen && selection.size ? { "stroke-opacity": 1, "stroke-width": 1.4 } : {}),
     })));
   }
 
@@ -183,7 +191,7 @@ class Panel {
     this.placeTip(current);
   }
 
-  // Into the corner where it covers the fewest marks, and not the one that it is about.
+  // Into the corner where it covers the fewest marks, not the one that it is about, nor the button.
   placeTip(current) {
     const scale = SIDE / this.plot.clientWidth;
     const [width, height] = [this.tip.offsetWidth * scale, this.tip.offsetHeight * scale];
@@ -192,9 +200,9 @@ class Panel {
       return x > left - MARGIN && x < left + width + MARGIN && y > top - MARGIN && y < top + height + MARGIN;
     };
     const all = [...Array(this.data.samples).keys()];
-    const cost = (corner) => all.filter(covers(corner)).length + (covers(corner)(current) ? all.length : 0);
     const corners = [[0, 0], [SIDE - width, 0], [0, SIDE - height], [SIDE - width, SIDE - height]];
-    const costs = corners.map(cost);
+    const costs = corners.map((corner, k) => all.filter(covers(corner)).length
+      + (covers(corner)(current) ? 2 * all.length : 0) + (k === 1 && !this.clear.hidden ? all.length : 0));
     const [left, top] = corners[costs.indexOf(Math.min(...costs))];
     this.tip.style.left = `${(100 * left) / SIDE}%`;
     this.tip.style.top = `${(100 * top) / SIDE}%`;

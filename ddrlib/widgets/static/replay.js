@@ -30,13 +30,13 @@ class ReplayWidget {
   build() {
     this.iteration = stops((stop) => this.change({ stop }));
     this.layer = stops((layer) => this.change({ layer }));
-    this.play = button("", () => (this.timer ? this.pause() : this.film()));
+    this.play = filmButton("Play the training", "Pause", () => (this.timer ? this.pause() : this.film()));
     [this.components, this.quality, this.depth] = [new Curve(), new Curve(), new Curve()];
     this.spoken = element("p", { class: "ddr-hidden", "aria-live": "polite" }); // what the maps say below them
     this.status = element("p", { role: "status" });
     this.root = widgetRoot(
       { class: "ddr ddr-replay" },
-      element("div", { class: "ddr-row" }, this.play, labelled("Iteration", this.iteration.input, this.iteration.output)),
+      element("div", { class: "ddr-row" }, this.play.root, labelled("Iteration", this.iteration.input, this.iteration.output)),
       element("div", { class: "ddr-columns" }, this.components.root, this.quality.root),
       element("div", { class: "ddr-columns" }, ...this.trainings.map(({ root }) => root)),
       legendOf(this.index.degradations),
@@ -75,14 +75,14 @@ class ReplayWidget {
       if (this.state.stop === this.stops.length - 1) this.pause();
     };
     this.timer = setInterval(advance, STEP);
-    this.play.textContent = "Pause";
+    this.play.show(true);
     advance();
   }
 
   pause() {
     clearInterval(this.timer);
     this.timer = null;
-    this.play.textContent = "Play the training";
+    this.play.show(false);
   }
 
   draw(moving) {

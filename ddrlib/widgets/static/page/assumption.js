@@ -58,11 +58,12 @@ class AssumptionWidget {
       this.honest = true;
       this.schedule();
     });
-    this.toldBy = element("p", { class: "ddr-note" });
+    this.toldBy = alternatives("It is told these two numbers.",
+      "Its guide sees the same photograph, degraded in this way; the network sees the one above.");
     this.say = group("The network is told", this.told, () => {
       this.honest = false;
       this.schedule();
-    }, this.toldBy, this.honestly);
+    }, element("p", { class: "ddr-note" }, this.toldBy.root), this.honestly);
     const { networks, compact } = this.index;
     this.guides = radios("Guided by", networks.map(({ name }) => name), (k) => this.choose(k));
     const picture = (caption) => {
@@ -74,7 +75,11 @@ class AssumptionWidget {
     this.input = picture("What the network gets");
     this.right = picture("Told the truth");
     this.wrong = picture("Told this");
-    this.chart = new AssumptionChart(Object.fromEntries(STEPS.map(({ key, max }) => [key, max])));
+    this.chart = new AssumptionChart(Object.fromEntries(STEPS.map(({ key, max }) => [key, max])), (told) => {
+      Object.assign(this.told, told);
+      this.honest = false;
+      this.schedule();
+    });
     this.costs = element("tbody", {});
     this.status = element("p", { class: "ddr-sentence", role: "status" });
     this.root = widgetRoot(
@@ -88,7 +93,7 @@ class AssumptionWidget {
       this.status,
       element("div", { class: "ddr-columns" }, this.table(networks.length > 1),
         compact ? "" : element("figure", { class: "ddr-chart" }, this.chart.svg, element("figcaption", {},
-          "PSNR of this frame over what the network is told: across, blur from 0 to 4; upwards, noise from 0 to 20. "
+          "PSNR of this frame over what the network is told; a click on a square tells it so. "
           + "Lighter is better, and 6 dB below the best is darkest. Outlined: the square nearest to the truth; dashed: to what it is told."))),
       element("div", { class: "ddr-row ddr-actions" },
         button("Link to this view", () => this.link()), button("Save as picture", () => this.save()),
@@ -132,9 +137,7 @@ class AssumptionWidget {
     }
     if (this.wanted !== k) return; // another was chosen in the meantime
     this.chosen = k;
-    this.toldBy.textContent = networks[k].network.guide === "oracle"
-      ? "It is told these two numbers."
-      : "Its guide sees the same photograph, degraded in this way; the network sees the one above.";
+    this.toldBy.show(networks[k].network.guide === "oracle" ? 0 : 1);
     if (this.picker.shown) this.schedule();
   }
 

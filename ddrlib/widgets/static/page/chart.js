@@ -6,11 +6,12 @@ const DARK = 0.32; // up to this share of the way to the lightest, white is read
 const WORD = { "font-size": 6, "text-anchor": "middle", fill: "currentColor" };
 
 class AssumptionChart {
-  // `most` of blur and of noise.
-  constructor(most) {
+  // `most` of blur and of noise; `onchoose(told)` when a square is clicked.
+  constructor(most, onchoose) {
     this.most = most;
+    this.onchoose = onchoose;
     this.side = 100 / GRID;
-    this.svg = svgElement("svg", { class: "ddr-map", viewBox: "-12 -4 116 112", role: "img" });
+    this.svg = svgElement("svg", { class: "ddr-map", viewBox: "-22 -4 126 121", role: "img" });
     this.clear();
   }
 
@@ -25,6 +26,18 @@ class AssumptionChart {
     this.svg.setAttribute("aria-label", "Being computed");
   }
 
+  // What the columns and the rows stand for.
+  axes() {
+    const middles = Array.from({ length: GRID }, (_, i) => (i + 0.5) * this.side);
+    const tick = (v) => String(Number(v.toFixed(2)));
+    return [
+      ...middles.map((x, i) => svgElement("text", { x, y: 107, ...WORD }, tick(this.told(i).blur))),
+      ...middles.map((y, i) => svgElement("text", { x: -2.5, y: 102 - y, ...WORD, "text-anchor": "end" }, tick(this.told(i * GRID).noise))),
+      svgElement("text", { x: 50, y: 115, ...WORD }, "told blur"),
+      svgElement("text", { x: -50, y: -14, transform: "rotate(-90)", ...WORD }, "told noise"),
+    ];
+  }
+
   // PSNR in dB of each square, row by row from the bottom left; of the first ones while the others are computed.
   show(cells) {
     const { side } = this;
@@ -33,13 +46,13 @@ class AssumptionChart {
       const [x, y] = [(i % GRID) * side, 100 - side - Math.floor(i / GRID) * side];
       const light = between(1 - (high - v) / RANGE, 0, 1);
       return [
-        svgElement("rect", { x, y, width: side, height: side, fill: `hsl(205 60% ${(25 + 60 * light).toFixed(0)}%)` }),
+        svgElement("rect", { x, y, width: side, height: side, fill: `hsl(205 60% ${(25 + 60 * light).toFixed(0)}%)`,
+          onclick: () => this.onchoose(this.told(i)) }),
         svgElement("text", { x: x + side / 2, y: y + side / 2 + 2, "font-size": 5.5, "text-anchor": "middle",
           fill: light > DARK ? "#000" : "#fff" }, v.toFixed(1)),
       ];
     });
-    this.svg.replaceChildren(...[0, 1].flatMap((k) => squares.map((square) => square[k])), svgElement("text", { x: 50, y: 107, ...WORD }, "told blur →"),
-    svgElement("text", { x: -50, y: -4, transform: "rotate(-90)", ...WORD }, "told noise →"));
+    this.svg.replaceChildren(...[0, 1].flatMap((k) => squares.map((square) => square[k])), ...this.axes());
     this.svg.setAttribute("aria-label", cells.length < GRID * GRID ? "Being computed"
       : `PSNR over what the network is told, from ${low.toFixed(1)} to ${high.toFixed(1)} dB`);
   }

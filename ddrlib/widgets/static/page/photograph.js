@@ -57,9 +57,9 @@ class PhotographWidget {
             element("figcaption", {}, `What the networks get: the frame, degraded and reduced to ${
               this.index.size} × ${this.index.size} pixels.`)),
           ...this.sliders.map(({ root }) => root))),
-      this.others.root,
+      this.others.root, this.depth.root,
       element("div", { class: "ddr-columns" }, ...this.panels.map(({ root }) => root)),
-      this.legend, this.status, this.depth.root,
+      this.legend, this.status,
       element("div", { class: "ddr-row ddr-actions" },
         button("Link to this view", () => this.link()), button("Save as picture", () => this.save()),
         button("Start again", () => this.reset())),
@@ -85,7 +85,7 @@ class PhotographWidget {
     return { root, show: () => show(names, this.state.depth) };
   }
 
-  // The component of degradation at each depth, under the slider of the depth.
+  // The component of degradation at each depth, under its slider; both stand over the maps that they change.
   drawCurve(shown) {
     const lines = shown.map(({ layers }) => layers.map(({ degradation }) => degradation));
     const names = shown.map(({ name, layers }) =>

@@ -1,5 +1,7 @@
 // Choosing a photograph, the reader's own or one that the page brings along, and a frame on it.
 
+const TAP = 8; // pixels that a finger may travel and still have tapped
+
 // A slider of one number of `state`, which shows and speaks it as `say` puts it.
 function numberSlider(state, { key, label, max, step, say }, onchange) {
   const input = element("input", { type: "range", min: 0, max, step, value: 0, oninput: () => {
@@ -49,7 +51,7 @@ class PhotographPicker {
     this.whole = element("div", { class: "ddr-whole" }, this.canvas, this.frame);
     this.credit = element("p", { class: "ddr-note" });
     this.figure = element("figure", {}, this.whole,
-      element("figcaption", {}, "Drag the frame, or move it with the arrow keys."), this.credit);
+      element("figcaption", {}, "Drag the frame, tap where it should go, or move it with the arrow keys."), this.credit);
     this.followPointer();
   }
 
@@ -148,27 +150,38 @@ class PhotographPicker {
     this.moveTo(this.state.left + across, this.state.top + down);
   }
 
-  // A click beside the frame centres it there; the frame itself can be dragged.
+  // The frame can be dragged, and comes to where the photograph is tapped. A finger that moves there
+  // scrolls the page; a mouse, which does not, takes the frame along from wherever it is pressed.
   followPointer() {
     let grip = null; // where in the frame it is held
+    let pressed = null; // where a finger came down beside the frame
     const place = (event) => {
       const box = this.canvas.getBoundingClientRect();
       const scale = this.shown.width / box.width;
       return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
     };
-    const follow = (event) => {
+    const middle = [this.side / 2, this.side / 2];
+    const follow = (event, [across, down]) => {
       const [x, y] = place(event);
-      this.moveTo(x - grip[0], y - grip[1]);
+      this.moveTo(x - across, y - down);
     };
     this.whole.addEventListener("pointerdown", (event) => {
-      if (!this.shown || event.button) return;
+      if (!this.shown || event.button || !event.isPrimary) return;
       const [x, y] = place(event);
-      const held = event.target === this.frame;
-      grip = held ? [x - this.state.left, y - this.state.top] : [this.side / 2, this.side / 2];
+      if (event.target === this.frame) grip = [x - this.state.left, y - this.state.top];
+      else if (event.pointerType === "mouse") grip = middle;
+      else pressed = [event.clientX, event.clientY];
+      if (!grip) return;
       this.whole.setPointerCapture(event.pointerId);
-      follow(event);
+      follow(event, grip);
     });
-    this.whole.addEventListener("pointermove", (event) => grip && follow(event));
-    ["pointerup", "pointercancel"].forEach((name) => this.whole.addEventListener(name, () => { grip = null; }));
+    this.whole.addEventListener("pointermove", (event) => {
+      if (grip) follow(event, grip);
+      else if (pressed && Math.hypot(event.clientX - pressed[0], event.clientY - pressed[1]) >= TAP) pressed = null;
+    });
+    this.whole.addEventListener("pointerup", (event) => pressed && follow(event, middle));
+    ["pointerup", "pointercancel"].forEach((name) => this.whole.addEventListener(name, () => {
+      [grip, pressed] = [null, null];
+    }));
   }
 }
