@@ -1,10 +1,10 @@
 // Guess the distortion of a picture, then see the truth and what each method said.
 
-// One line of the chart.
-function bar(name, count, of) {
+// One line of the chart; `none` where nothing has been counted.
+function bar(name, count, of, none) {
   return element("div", { class: "ddr-line" }, element("span", {}, name),
     element("span", { class: "ddr-bar" }, element("span", { style: `width: ${of ? (100 * count) / of : 0}%` })),
-    element("span", {}, of ? `${count} of ${of}` : "none yet"));
+    element("span", {}, of ? `${count} of ${of}` : none));
 }
 
 // What the verdict and the answers can be at their longest, unseen: the room that they need is kept, so
@@ -45,7 +45,7 @@ function render({ model, el }) {
     image.src = urls[k];
     image.alt = "A photograph that has been distorted: which way?";
     verdict.textContent = "Which distortion is it?";
-    answers.replaceChildren();
+    answers.replaceChildren(element("li", { class: "ddr-note" }, "What each method took it for appears here."));
     next.style.visibility = "hidden"; // which keeps its place
     buttons.forEach((button) => {
       button.disabled = false;
@@ -81,12 +81,13 @@ function render({ model, el }) {
   // How many pictures each got right: the reader first, the methods once he or she has guessed.
   function drawChart() {
     const right = (k) => states.filter(({ type, said }) => said[k][1] === type).length;
-    const bars = methods.map((method, k) => [method, right(k), states.length]).sort(([, a], [, b]) => b - a);
-    chart.classList.toggle("ddr-unguessed", score.of === 0);
+    const bars = score.of
+      ? methods.map((method, k) => [method, right(k), states.length]).sort(([, a], [, b]) => b - a)
+      : methods.map((method) => [method, 0, 0, "guess first"]);
     chart.replaceChildren(
       element("p", { class: "ddr-head" }, "Share right"),
       element("p", {}, `You: of the pictures that you have guessed. The methods: of all ${states.length} pictures of this game.`),
-      bar("you", score.right, score.of), ...bars.map((each) => bar(...each)),
+      bar("you", score.right, score.of, "none yet"), ...bars.map((each) => bar(...each)),
     );
   }
 
