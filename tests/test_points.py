@@ -61,6 +61,17 @@ def test_a_counterexample_contradicts():
     assert "Contradicted" not in point.verdict(run(a="not supported", b="supported"))
 
 
+def test_what_says_the_opposite_contradicts_where_it_is_supported():
+    point = Point("It is.", {A: "here"}, contradicting={B: "the reverse"})
+    said = point.verdict(run(a="not supported", b="supported"))
+    assert said == "<strong>Not reproduced.</strong> Not shown: here. Contradicted: the reverse."
+    said = point.verdict(run(a="supported", b="supported"))
+    assert said == "<strong>Reproduced in part.</strong> Yes: here. Contradicted: the reverse."
+    for verdict in ("partly supported", "not supported", "not tested"):
+        assert "Contradicted" not in point.verdict(run(a="supported", b=verdict))
+    assert [c["key"] for c in point.tests(run(a="supported", b="supported"))] == ["a", "b"]
+
+
 def test_a_claim_that_the_run_did_not_make_was_not_tested():
     assert (
         Point("It is.", {A: "here"}).verdict([]) == "<strong>Not tested.</strong> Not tested: here."

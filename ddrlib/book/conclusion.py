@@ -17,8 +17,8 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     (
         "The finding",
         (
-            "A super-resolution network that has seen only clean photographs can sort images by degradation in its deep layers; "
-            "with random weights it does not, so this is learned."
+            "A super-resolution network that has seen only clean photographs can sort images by degradation; with random weights "
+            "it does not, so this is learned."
         ),
         {(ONE, "sorts"): SUPPORTED, (ONE, "random"): SUPPORTED},
     ),
@@ -46,29 +46,30 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     (
         "Against the paper",
         (
-            "Contrary to the paper, training on blur and noise does not make the trunk forget them, and how strongly the trunk "
-            "sorts does not tell how badly a network generalises."
+            "Contrary to the paper, training on blur and noise does not make the trunk forget them, and how strongly the last "
+            "block sorts does not show how badly a network generalises: with the skip, networks that sort more lose less."
         ),
         {
             (WIDER, "merge-srresnet-wgr"): NOT_SUPPORTED,
             (WIDER, "merge-srresnet-wogr"): NOT_SUPPORTED,
             (WIDER, "beyond"): SUPPORTED,
             (WIDER, "predict-ddr"): NOT_SUPPORTED,
+            (WIDER, "reverse"): SUPPORTED,
         },
     ),
     (
         "What it is good for",
         (
-            "The features are useful within limits: they identify a distortion better than those of an untrained network, though "
-            "not better than a classifier's at every number of examples."
+            "The features are useful within limits: they identify a distortion better than those of an untrained network, but at no "
+            "number of photographs clearly better than those of a classifier."
         ),
         {(TYPES, "random"): SUPPORTED, (TYPES, "classifier"): NOT_SUPPORTED},
     ),
     (
         "What it is good for",
         (
-            "They guide a blind network better than an untrained guide does; a guide trained for the purpose they beat with the "
-            "paper's modulation, and not clearly with a simpler one."
+            "They guide a blind network better than an untrained guide does; they beat a guide trained for the purpose under the "
+            "paper's modulation, but not clearly under a simpler one."
         ),
         {
             (GUIDE, "ddr-random"): SUPPORTED,

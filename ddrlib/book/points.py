@@ -17,7 +17,6 @@ ANSWERS = {
     "contradicted": "Contradicted",
     NOT_TESTED: "Not tested",
 }
-OVERALL = {(): "Not tested", (SUPPORTED,): "Reproduced", (NOT_SUPPORTED,): "Not reproduced"}
 
 
 @dataclass(frozen=True)
@@ -36,12 +35,16 @@ class Point:
     universal : collection
         Of the deciding claims, those that a single counterexample refutes: where such a one is not
         supported, the point is contradicted.
+    contradicting : mapping
+        Claims that say the opposite, as `deciding` gives them: where such a one is supported, the point is
+        contradicted.
     """
 
     said: str
     deciding: Mapping[Test, str]
     others: Mapping[str, Sequence[str]] = field(default_factory=dict)
     universal: Collection[Test] = ()
+    contradicting: Mapping[Test, str] = field(default_factory=dict)
 
     def verdict(self, claims: Iterable[Mapping[str, str]]) -> str:
         """Whether it was reproduced, and where it was and was not.
@@ -62,16 +65,16 @@ class Point:
             verdict = verdicts.get(test, NOT_TESTED)
             refuted = verdict == NOT_SUPPORTED and test in self.universal
             where["contradicted" if refuted else verdict].append(label)
-        tested = tuple(
-            verdict for verdict, labels in where.items() if labels and verdict != NOT_TESTED
-        )
+        for test, label in self.contradicting.items():
+            if verdicts.get(test) == SUPPORTED:
+                where["contradicted"].append(label)
         lines = (
             f"{ANSWERS[verdict]}: {'; '.join(labels)}."
             for verdict, labels in where.items()
             if labels
         )
-        overall = OVERALL.get(tested, "Reproduced in part")
-        return f"<strong>{overall}.</strong> {escape(' '.join(lines))}"
+        found = {verdict for verdict, labels in where.items() if labels}
+        return f"<strong>{_overall(found)}.</strong> {escape(' '.join(lines))}"
 
     def tests(self, claims: Iterable[Mapping[str, str]]) -> list[Mapping[str, str]]:
         """The claims that bear on it, chapter by chapter.
@@ -87,7 +90,7 @@ class Point:
             Of the claims, those that decide first.
         """
         wanted: dict[str, list[str]] = {}
-        for chapter, key in self.deciding:
+        for chapter, key in (*self.deciding, *self.contradicting):
             wanted.setdefault(chapter, []).append(key)
         for chapter, keys in self.others.items():
             wanted.setdefault(chapter, []).extend(keys)
@@ -98,6 +101,16 @@ class Point:
             for claim in claims
             if claim["chapter"] == chapter and any(fnmatch(claim["key"], key) for key in keys)
         ]
+
+
+def _overall(found: Collection[str]) -> str:
+    """What the verdicts on a point come to."""
+    tested = set(found) - {NOT_TESTED}
+    if not tested:
+        return "Not tested"
+    if not tested & {SUPPORTED, PARTLY}:
+        return "Not reproduced"
+    return "Reproduced" if tested == {SUPPORTED} else "Reproduced in part"
 
 
 def as_list(points: Iterable[Point], claims: Sequence[Mapping[str, str]]) -> str:

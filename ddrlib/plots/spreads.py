@@ -83,7 +83,8 @@ def degree_orders(found: pd.DataFrame) -> Figure:
         )
         x = np.arange(len(types)) + BESIDE * (k - (len(looks) - 1) / 2) / len(looks)
         bars: dict[str, Any] = {
-            "yerr": [mean - low, high - mean],
+            # With few splits alike a mean can lie a rounding outside of its quantiles.
+            "yerr": [(mean - low).clip(lower=0), (high - mean).clip(lower=0)],
             "elinewidth": 1,
             "ecolor": look.colour,
         }

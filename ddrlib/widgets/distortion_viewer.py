@@ -127,9 +127,11 @@ def identification_viewer(
 
 
 def _opening(states: Sequence[dict], images: Sequence[Tensor]) -> int:
-    """A picture that is easy to see: of the photograph of most contrast, at a middle level, the one that keeps it.
+    """A picture that is worth a guess: one on which the first method is right and another is not.
 
-    The first photograph is left out where there are others: the chapter has just shown it in a figure.
+    Of those one that is easy to see: of the photograph of most contrast, at a middle level, the one that
+    keeps it. The first photograph is left out where there are others: the chapter has just shown it in a
+    figure.
     """
     levels = sorted(state["level"] for state in states)
     weakest: dict[str, list[float]] = {}  # the contrasts of each photograph at the weakest level
@@ -138,14 +140,16 @@ def _opening(states: Sequence[dict], images: Sequence[Tensor]) -> int:
             weakest.setdefault(state["reference"], []).append(image.std().item())
     contrast = {reference: float(np.median(found)) for reference, found in weakest.items()}
 
-    def ease(k: int) -> tuple[float, float, float]:
+    def worth(k: int) -> tuple[bool, float, float, float]:
         state = states[k]
+        right = [kind == state["type"] for _, kind, _ in state["said"]]
         away = abs(state["level"] - levels[len(levels) // 2])
         most = contrast.get(state["reference"], 0.0)
-        return most, -away, -abs(images[k].std().item() - most)
+        parts = right[:1] == [True] and not all(right)
+        return parts, most, -away, -abs(images[k].std().item() - most)
 
     others = [k for k, state in enumerate(states) if state["reference"] != states[0]["reference"]]
-    return max(others or range(len(states)), key=ease)
+    return max(others or range(len(states)), key=worth)
 
 
 def _middle(image: Tensor) -> Tensor:

@@ -81,6 +81,10 @@ def test_it_does_not_open_on_the_photograph_that_a_figure_shows():
     images = [torch.linspace(0, 1 / (k + 1), 32).expand(3, 32, 32) for k in range(3)]
     assert DistortionGame(TYPES, states, images, print).opening == 1
     assert DistortionGame(TYPES, states[:1], images[:1], print).opening == 0, "there is no other"
+    states[2]["said"] = [("trained", "blur", 3.0), ("random", "jpeg", 3.0)]
+    assert DistortionGame(TYPES, states, images, print).opening == 2, "methods part there"
+    states[2]["said"] = [("trained", "jpeg", 3.0), ("random", "blur", 3.0)]
+    assert DistortionGame(TYPES, states, images, print).opening == 1, "it shows what was learned"
 
 
 def test_every_picture_once_and_the_score_counts(page):

@@ -5,6 +5,7 @@ const NEAREST = 7; // reference photographs that are counted
 const TRAIL = 400; // points of the trail that are kept
 const MAP = 100; // side of a map, in its own units
 const MARGIN = 6;
+const RIM = 4; // of the ring's middle to the edge: the ring and its stroke are seen whole
 
 // The networks and the filter of a page, each with its layers.
 function makeInstruments(model) {
@@ -87,7 +88,7 @@ class PhotographMap {
   // Place on the picture; what lies outside the reference is kept at the rim.
   place([x, y]) {
     const [across, up] = this.scale.map(([middle, scale], axis) => MAP / 2 + ([x, y][axis] - middle) * scale);
-    return [across, MAP - up].map((v) => Math.min(Math.max(v, 2.6), MAP - 2.6));
+    return [across, MAP - up].map((v) => Math.min(Math.max(v, RIM), MAP - RIM));
   }
 
   move(point, keepTrail) {
