@@ -25,7 +25,7 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     (
         "The finding",
         (
-            "Most published networks trained on clean images have such a layer; that most published networks of any training "
+            "Most published networks trained on clean images have a layer that does; that most published networks of any training "
             "have one is not shown."
         ),
         {(ATLAS, "most-clean"): SUPPORTED, (ATLAS, "most"): NOT_SUPPORTED},
@@ -46,8 +46,8 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     (
         "Against the paper",
         (
-            "Contrary to the paper, training on blur and noise does not make the trunk forget them, and how strongly the last "
-            "block sorts does not show how badly a network generalises: with the skip, networks that sort more lose less."
+            "Training on blur and noise does not make the trunk forget them, and how strongly the last block sorts does not "
+            "show how badly a network generalises: with the skip, networks that sort more lose less."
         ),
         {
             (WIDER, "merge-srresnet-wgr"): NOT_SUPPORTED,
