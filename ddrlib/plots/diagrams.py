@@ -103,11 +103,9 @@ def _row(ax: Axes, y: float, names: Sequence[str], widths: Sequence[float]) -> l
     return boxes
 
 
-def _arrow(
-    ax: Axes, start: tuple[float, float], end: tuple[float, float], linewidth: float = 1.2
-) -> None:
-    look = {"arrowstyle": "-|>", "color": INK, "linewidth": linewidth, "shrinkA": 0, "shrinkB": 0}
-    ax.annotate("", end, start, arrowprops=look)
+def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], **look: Any) -> None:
+    plain = {"arrowstyle": "-|>", "color": INK, "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
+    ax.annotate("", end, start, arrowprops=plain | look)
 
 
 def _detour(
@@ -124,7 +122,4 @@ def _detour(
     ax.plot(
         [start, start, end], [y + away, y + by, y + by], color=INK, solid_joinstyle="miter", **look
     )
-    ax.annotate(
-        "", (end, y + away * 0.6), (end, y + by),
-        arrowprops={"arrowstyle": "-|>", "color": INK, "shrinkA": 0, "shrinkB": 0, **look},
-    )  # fmt: skip
+    _arrow(ax, (end, y + by), (end, y + away * 0.6), **look)

@@ -159,10 +159,8 @@ def embedding_maps(maps: Mapping[str, np.ndarray], degrees: Mapping[str, np.ndar
         A column per method, a row with its colour bar per kind of degree.
     """
     fig, axes = grid([""] * len(degrees), list(maps), (3.1, 2.7))
-    for ax in axes[0]:
-        ax.title.set_fontsize(
-            "medium"
-        )  # colour bars widen the figure, and a phone makes it smaller
+    for ax in axes[0]:  # colour bars widen the figure, and a phone makes it smaller
+        ax.title.set_fontsize("medium")
     for line, (label, values) in zip(axes, degrees.items(), strict=True):
         for ax, xy in zip(line, maps.values(), strict=True):
             drawn = shaded(ax, xy, values)
