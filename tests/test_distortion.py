@@ -32,6 +32,7 @@ def test_every_image_under_every_type_and_level(images):
     assert len(distorted) == len(labels) == 8 and distorted.shape[1:] == images.shape[1:]
     row = labels.query("type == 'blur' and level == 2 and reference == 1").index.item()
     assert torch.equal(distorted[row], degrade(images, "blur4", scale=1)[1])
+    assert set(distorted_set(images, {"jp2k": (2,)})[1].type) == {"JPEG 2000"}, "in plain words"
 
 
 def test_overview_finds_the_first_picture_under_each_type():

@@ -357,6 +357,7 @@ def named_figures(measurement):
     yield spreads.few_shots(pd.DataFrame([split]), 0.1)
     yield spreads.degree_orders(pd.DataFrame([split]))
     yield spreads.gain_bars({NAME: interval}, gains)
+    yield spreads.ratios({NAME: [0.5, 20.0]})
     training = {"kind": NAME, "measure": NAME, "value": 1.0, "group": NAME}
     yield spreads.trainings(pd.DataFrame([training]), {NAME: {NAME: 0.5}})
 

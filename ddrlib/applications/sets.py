@@ -34,6 +34,17 @@ TYPES: dict[str, tuple[float, ...]] = {
     "contrast": (0.8, 0.65, 0.5, 0.35, 0.2),
     "impulse": (0.3, 1, 2, 5, 10),
 }
+# What a page calls them, where that is not the name of the step.
+NAMES = {
+    "jp2k": "JPEG 2000",
+    "jpeg": "JPEG",
+    "fading": "bit errors",
+    "lens": "lens blur",
+    "motion": "motion blur",
+    "quantize": "few colours",
+    "contrast": "low contrast",
+    "impulse": "stray pixels",
+}
 
 
 def distorted_set(
@@ -55,7 +66,8 @@ def distorted_set(
     distorted : Tensor
         (N, 3, H, W), RGB in [0, 1], type by type, degree by degree.
     labels : DataFrame
-        N rows with the columns type, level (from 1) and reference (0 to n - 1).
+        N rows with the columns type (its name in plain words), level (from 1) and reference
+        (0 to n - 1).
 
     Raises
     ------
@@ -66,7 +78,8 @@ def distorted_set(
     for kind, degrees in types.items():
         for level, degree in enumerate(degrees, 1):
             distorted.append(degrade(images, f"{kind}{degree}", scale=1, seed=seed))
-            labels += [(kind, level, reference) for reference in range(len(images))]
+            name = NAMES.get(kind, kind)
+            labels += [(name, level, reference) for reference in range(len(images))]
     return torch.cat(distorted), pd.DataFrame(labels, columns=["type", "level", "reference"])
 
 

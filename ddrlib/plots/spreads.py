@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -11,7 +11,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
 from ddrlib.measure.intervals import Interval
 from ddrlib.plots.palette import INK, UNLEARNED, looks_of
@@ -122,6 +122,33 @@ def gain_bars(intervals: Mapping[str, Interval], gains: pd.DataFrame) -> Figure:
     ax.set_yticks(range(len(intervals)), [literal(method) for method in intervals])
     ax.invert_yaxis()
     ax.set(xlabel="gain in PSNR (dB)")
+    return fig
+
+
+def ratios(found: Mapping[str, Sequence[float]]) -> Figure:
+    """What other ways take, relative to ours.
+
+    Parameters
+    ----------
+    found
+        By way, the ratio of its time to ours (above 0), for each size that was measured.
+
+    Returns
+    -------
+    Figure
+        A row per way, a dot per size, on a logarithmic axis with a line at 1.
+    """
+    fig, ax = plt.subplots(figsize=(7.5, 0.8 + 0.4 * len(found)), layout="constrained")
+    for row, values in enumerate(found.values()):
+        ax.plot(values, [row] * len(values), "-o", color=INK, linewidth=0.8, markersize=6)
+    ax.axvline(1, color="grey", linewidth=1)
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_yticks(range(len(found)), [wrapped(way, LETTERS) for way in found])
+    ax.invert_yaxis()
+    ax.set(xlabel="processor time as a multiple of ours")
     return fig
 
 

@@ -168,7 +168,7 @@ def restoration_frames(
     `degradation(*values)` is its text, for which `methods` gives what is shown of it. It opens on the
     first photograph, in the frame numbered `opening`.
     """
-    names = [str(number) for number in range(1, len(patches) + 1)]
+    names = [f"{k} ({kind})" if kind else str(k) for k, kind in enumerate(patches.category, 1)]
 
     @cache  # all photographs in one batch, and each degradation once, however it is chosen
     def rows(text: str) -> list[list[Picture]]:

@@ -1,41 +1,37 @@
 // Guess the distortion of a picture, then see the truth and what each method said.
 
-// One line of the chart; `none` where nothing has been counted.
-function bar(name, count, of, none) {
-  return element("div", { class: "ddr-line" }, element("span", {}, name),
-    element("span", { class: "ddr-bar" }, element("span", { style: `width: ${of ? (100 * count) / of : 0}%` })),
-    element("span", {}, of ? `${count} of ${of}` : none));
+const longest = (words) => words.reduce((a, b) => (b.length > a.length ? b : a));
+
+// Text in the room that the longest one needs, so that nothing moves between the question and the answer.
+function roomFor(most, shown) {
+  return element("span", { class: "ddr-alternatives" }, element("span", {}, shown),
+    element("span", { class: "ddr-room", "aria-hidden": "true" }, most));
 }
 
-// What the verdict and the answers can be at their longest, unseen: the room that they need is kept, so
-// that nothing moves between the question and the answer.
-function room(types, states) {
-  const longest = (words) => words.reduce((a, b) => (b.length > a.length ? b : a));
-  const said = states[0].said.map(([method], k) =>
-    element("li", {}, element("b", {}, method), `: ${longest(states.map((state) => state.said[k][1]))}, level 5.0 (wrong)`));
-  return [
-    element("p", { class: "ddr-verdict-room" }, `Wrong: it is ${longest(types)}, level 5 of 5. You have 100 of 100.`),
-    element("ul", { class: "ddr-answers-room" }, ...said),
-  ];
+const marked = (kind, truth) => (truth === undefined ? "" : kind === truth ? " (right)" : " (wrong)");
+
+// How many of how many are right, as a bar over the number; `none` where nothing has been counted.
+function share(count, of, none) {
+  return [element("span", { class: "ddr-bar" }, element("span", { style: `width: ${of ? (100 * count) / of : 0}%` })),
+    roomFor("100 of 100", of ? `${count} of ${of}` : none)];
 }
 
 function render({ model, el }) {
   const [types, states, pictures, live] = ["types", "states", "pictures", "live"].map((name) => model.get(name));
   const urls = pictures.map(imageUrl);
-  const methods = states[0].said.map(([method]) => method);
+  const right = (k) => states.filter(({ type, said }) => said[k][1] === type).length;
+  const methods = states[0].said.map(([method], k) => ({ method, k, right: right(k) })).sort((a, b) => b.right - a.right);
   const score = { right: 0, of: 0 };
   let [left, current, fresh] = [[...states.keys()], null, null];
 
   const image = element("img", {});
-  const answers = element("ul", { class: "ddr-answers" });
-  const verdict = element("p", { class: "ddr-verdict", "aria-live": "polite" });
-  const heard = [verdict, answers].map((node, k) => element("div", { class: "ddr-alternatives" }, node, room(types, states)[k]));
+  const verdict = element("span", { class: "ddr-verdict", "aria-live": "polite" });
+  const scores = element("tbody", {});
   const buttons = types.map((type) => element("button", { type: "button", onclick: () => guess(type) }, type));
   const next = element("button", { type: "button", class: "ddr-next", onclick: () => {
     ask();
     buttons[0].focus(); // this button goes away
   } }, "Next picture");
-  const chart = element("div", { class: "ddr-chart" });
 
   // Each picture once before any comes again.
   function ask(k = left[Math.floor(Math.random() * left.length)]) {
@@ -45,7 +41,7 @@ function render({ model, el }) {
     image.src = urls[k];
     image.alt = "A photograph that has been distorted: which way?";
     verdict.textContent = "Which distortion is it?";
-    answers.replaceChildren(element("li", { class: "ddr-note" }, "What each method took it for appears here."));
+    list();
     next.style.visibility = "hidden"; // which keeps its place
     buttons.forEach((button) => {
       button.disabled = false;
@@ -62,32 +58,26 @@ function render({ model, el }) {
       if (types[k] === truth) button.className = "ddr-right";
       else if (types[k] === type) button.className = "ddr-wrong";
     });
-    verdict.textContent = `${type === truth ? "Right" : "Wrong"}: it is ${truth}, level ${level} of 5. `
-      + `You have ${score.right} of ${score.of}.`;
+    verdict.textContent = `${type === truth ? "Right" : "Wrong"}: it is ${truth}, level ${level} of 5.`;
     image.alt = `A photograph under ${truth}, level ${level}`;
-    list(said, truth);
+    list(said, truth, type);
     next.style.visibility = "";
     next.focus();
-    drawChart();
   }
 
-  function list(said, truth) {
-    answers.replaceChildren(...said.map(([method, kind, level]) => element(
-      "li", {}, element("b", {}, method), `: ${kind}, level ${level.toFixed(1)}`,
-      truth === undefined ? "" : kind === truth ? " (right)" : " (wrong)",
-    )));
-  }
-
-  // How many pictures each got right: the reader first, the methods once he or she has guessed.
-  function drawChart() {
-    const right = (k) => states.filter(({ type, said }) => said[k][1] === type).length;
-    const bars = score.of
-      ? methods.map((method, k) => [method, right(k), states.length]).sort(([, a], [, b]) => b - a)
-      : methods.map((method) => [method, 0, 0, "guess first"]);
-    chart.replaceChildren(
-      element("p", { class: "ddr-head" }, "Share right"),
-      element("p", {}, `You: of the pictures that you have guessed. The methods: of all ${states.length} pictures of this game.`),
-      bar("you", score.right, score.of, "none yet"), ...bars.map((each) => bar(...each)),
+  // A row each for the reader and for the methods, whose answers and shares are seen once he or she has guessed.
+  function list(said, truth, guessed) {
+    const row = (name, took, counted) => element("tr", {}, element("th", { scope: "row" }, name),
+      element("td", {}, roomFor(`${longest(types)}, level 5.0 (wrong)`, took)), element("td", {}, ...counted));
+    const took = (k) => {
+      const [, kind, level] = said[k];
+      return `${kind}, level ${level.toFixed(1)}${marked(kind, truth)}`;
+    };
+    scores.replaceChildren(
+      row("you", guessed ? guessed + marked(guessed, truth) : "", share(score.right, score.of, "none yet")),
+      ...methods.map(({ method, k, right: count }) => row(
+        method, said ? took(k) : "", share(score.of ? count : 0, score.of ? states.length : 0, "guess first"),
+      )),
     );
   }
 
@@ -95,9 +85,18 @@ function render({ model, el }) {
     { class: "ddr ddr-guess" },
     element(
       "div", { class: "ddr-game" }, image,
-      element("div", {}, heard[0], element("div", { class: "ddr-row" }, ...buttons), heard[1], next),
+      element(
+        "div", {},
+        element("p", {}, roomFor(`Wrong: it is ${longest(types)}, level 5 of 5.`, verdict)),
+        element("div", { class: "ddr-row" }, ...buttons), next,
+      ),
     ),
-    chart,
+    element(
+      "table", { class: "ddr-scores" },
+      element("caption", {}, `Right: of the pictures that you have guessed; of all ${states.length} for the methods.`),
+      element("thead", {}, element("tr", {}, ...["who", "takes it for", "right"].map((head) => element("th", { scope: "col" }, head)))),
+      scores,
+    ),
     ...liveForm(model, {
       title: "Distort it otherwise",
       unavailable: "These pictures were distorted beforehand. Where this chapter runs in a notebook, "
@@ -113,7 +112,6 @@ function render({ model, el }) {
     }),
   ));
   ask(model.get("opening"));
-  drawChart();
   return () => [...urls, fresh].forEach((url) => url && URL.revokeObjectURL(url));
 }
 
