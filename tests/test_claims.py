@@ -49,7 +49,7 @@ def test_a_chapter_knows_its_verdicts(monkeypatch):
 
 def test_the_criterion_is_seen_and_opens_on_the_figures(monkeypatch):
     page, _ = show(monkeypatch, holds=True, criterion="a > b")
-    folded = "<summary><strong>Criterion:</strong> <span>a &gt; b</span></summary><p><span>n = 3</span></p></details>"
+    folded = "<summary><strong>Criterion</strong><span>: a &gt; b</span></summary><p><span>n = 3</span></p></details>"
     assert folded in page
 
 
@@ -82,18 +82,25 @@ def test_a_sentence_depends_on_a_verdict(monkeypatch, holds, said):
     assert claims.as_found("grass", "yes") in ("yes", "")
 
 
-def test_claims_of_many_chapters_are_listed_with_their_verdict_and_where_they_were_tested():
+def test_claims_of_many_chapters_are_listed_as_in_their_chapters():
     found = claims.Claim("a < b", [True, False], "", "n = 3")
-    chosen = [{"chapter": chapter, **found.record()} for chapter in ("04_c", "13_atlas")]
-    folded, opened = claims.as_list(chosen), claims.as_list(chosen, opened=True)
-    assert folded.count(f"<li>{found.as_html()}</li>") == 2, "as in the chapters"
-    assert ">Partly supported: 1 of 2</p><p>a &lt; b</p>" in folded
-    assert (
-        "<details><summary><strong>Criterion:</strong> <span>none</span></summary><p><span>n = 3</span></p>"
-        in folded
-    )
-    assert opened.count("<details open>") == 2 and "04_c.html" not in folded
-    assert '<a href="04_c.html">Chapter&nbsp;4</a>' in opened and ">The&nbsp;atlas</a>" in opened
+    chosen = [{"chapter": chapter, **found.record()} for chapter in ("04_c", "10_atlas")]
+    listed = claims.as_list(chosen)
+    assert listed.count(f"<li>{found.as_html()}</li>") == 2
+    assert ">Partly supported: 1 of 2</p><p>a &lt; b</p>" in listed
+    assert "<details><summary><strong>Criterion</strong><span>: none</span></summary>" in listed
+
+
+def test_what_was_not_supported_is_quoted_in_a_line():
+    chosen = [
+        {"chapter": "04_c", **claims.Claim("a < b.", [held], "", "n = 3").record()}
+        for held in (True, False)
+    ]
+    link = '<a href="04_c.html">Chapter&nbsp;4</a>'
+    assert claims.in_lines(chosen).splitlines() == [
+        f"- **Supported.** a &lt; b. {link}",
+        f"- **Not supported.** “a &lt; b.” {link}",
+    ]
 
 
 def test_the_page_of_all_claims_has_every_chapter_that_makes_some_under_its_title():
@@ -103,6 +110,6 @@ def test_the_page_of_all_claims_has_every_chapter_that_makes_some_under_its_titl
     expected = []
     for chapter, cells in chapters.items():
         if any(re.search(r"^ *claim\($", cell.source, re.MULTILINE) for cell in cells):
-            title = "" if chapter in claims.BY_NAME else f": {titles()[chapter]}"
-            expected += [f"## [{claims.name(chapter)}]({chapter}){title}", f'listed("{chapter}")']
+            head = f"## [{claims.name(chapter)}]({chapter}): {titles()[chapter]}"
+            expected += [head, f'listed("{chapter}")']
     assert len(expected) > 20 and [cell.source for cell in listing[3:]] == expected

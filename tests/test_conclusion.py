@@ -12,7 +12,7 @@ from ddrlib.files import ROOT
 
 def run(verdicts) -> list[dict]:
     return [
-        {"chapter": chapter, "key": key, "verdict": verdict}
+        {"chapter": chapter, "key": key, "verdict": verdict, "evidence": f"{{{key}}}; n = 3"}
         for (chapter, key), verdict in verdicts.items()
     ]
 

@@ -23,7 +23,7 @@ def measurement():
 
 
 def test_layers_are_the_first_and_the_blocks(measurement):
-    index = depth_map(measurement).index
+    index = depth_map(measurement, [0, 5]).index
     assert [layer["title"] for layer in index["layers"]] == [
         "first layer",
         "block 1 of 3",
@@ -35,12 +35,12 @@ def test_layers_are_the_first_and_the_blocks(measurement):
 
 
 def test_degradations_in_words(measurement):
-    names = [each["name"] for each in depth_map(measurement).index["degradations"]]
+    names = [each["name"] for each in depth_map(measurement, [0, 5]).index["degradations"]]
     assert names == ["clean", "blurred", "noisy", "compressed", "blur2+noise10"]
 
 
 def test_points_of_the_last_block_are_its_first_two_principal_components(measurement):
-    view = depth_map(measurement)
+    view = depth_map(measurement, [0, 5])
     assert view.index["network"] == "toy"
     places = np.frombuffer(view.points, "<u2").reshape(4, 30, 2).astype(float)
     scores = measurement[measurement.trunk[-1]].scores[:, :2]
@@ -51,7 +51,7 @@ def test_points_of_the_last_block_are_its_first_two_principal_components(measure
 
 
 def test_the_same_contents_are_pictures_in_each_degradation(measurement):
-    pictures = np.array(depth_map(measurement, pictures=2).index["pictures"])
+    pictures = np.array(depth_map(measurement, [0, 5]).index["pictures"])
     samples = measurement.samples
     assert sorted(set(samples.content[pictures])) == [0, 5]
     assert np.bincount(samples.degradation[pictures]).tolist() == [2] * 5

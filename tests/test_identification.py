@@ -244,7 +244,7 @@ def test_figures_draw_the_tables():
         ],
         columns=["method", "split", "shots", "accuracy"],
     )
-    ax = spreads.few_shots(found, chance=0.25).axes[0]
+    ax = spreads.few_shots(found, chance=0.25, banded=found.method.unique()).axes[0]
     assert ax.lines[0].get_ydata() == pytest.approx([0.4, 0.5])
     assert [text.get_text() for text in ax.figure.legends[0].get_texts()] == [
         "one",

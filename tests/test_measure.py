@@ -15,7 +15,7 @@ from ddrlib.degrade.samples import Samples
 from ddrlib.errors import DDRError
 from ddrlib.features.extraction import extract
 from ddrlib.features.grams import gram
-from ddrlib.measure.embedded import embedded_each, too_few_for_chi
+from ddrlib.measure.embedded import chi_text, embedded_each, too_few_for_chi
 from ddrlib.measure.layer import Layer
 from ddrlib.measure.measurement import last_hidden, measure
 from ddrlib.measure.metrics import variance_components
@@ -282,3 +282,14 @@ def test_seeds_are_bounded_before_anything_is_measured(network, patches, monkeyp
 def test_chi_is_no_evidence_on_few_contents():
     assert too_few_for_chi(60) == too_few_for_chi(100) == ""
     assert "59" in too_few_for_chi(59)
+
+
+def test_chi_is_printed_as_precisely_as_maps_determine_it():
+    assert [chi_text(value) for value in (0.0, 0.99, 1, 9.94, 10, 1234.5)] == [
+        "below 1",
+        "below 1",
+        "1.0",
+        "9.9",
+        "10",
+        "1,234",
+    ]

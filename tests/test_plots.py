@@ -232,13 +232,14 @@ def test_against_loss_has_a_dot_for_each_network_and_degradation():
             ("blur", "blur4", 0.5),
         ]
     ]
-    fig = curves.against_loss(pd.DataFrame(rows), ["clean", "blur4", "noise20"])
+    notes = {(row["measure"], row["family"]): "rho 1" for row in rows}
+    fig = curves.against_loss(pd.DataFrame(rows), ["clean", "blur4", "noise20"], notes)
     for ax in fig.axes:
         dots = [line.get_xydata().tolist()[0] for line in ax.lines]
         assert dots == [[1, 10], [2, 20], [0.5, 5]]
         assert [line.get_marker() for line in ax.lines] == ["s", "^", "s"], "as in the maps"
         assert [line.get_fillstyle() for line in ax.lines] == ["full", "full", "left"]
-    assert [ax.get_xlabel() for ax in fig.axes[::2]] == ["SRGA", "component"]
+    assert [ax.get_xlabel() for ax in fig.axes[::2]] == ["SRGA\nrho 1", "component\nrho 1"]
     assert [ax.get_title() for ax in fig.axes] == ["with skip", "without skip", "", ""]
     keys = {
         key.get_title().get_text(): [text.get_text() for text in key.get_texts()]
@@ -352,9 +353,11 @@ def named_figures(measurement):
         pd.DataFrame([{**row, "SRGA": interval}]), "SRGA", "degree", "family", "kind"
     )
     yield curves.against_loss(
-        pd.DataFrame([{**loss, "value": 1.0, "loss of PSNR": 2.0}]), ["clean", NAME]
+        pd.DataFrame([{**loss, "value": 1.0, "loss of PSNR": 2.0}]),
+        ["clean", NAME],
+        {(loss["measure"], loss["family"]): NAME},
     )
-    yield spreads.few_shots(pd.DataFrame([split]), 0.1)
+    yield spreads.few_shots(pd.DataFrame([split]), 0.1, [NAME])
     yield spreads.degree_orders(pd.DataFrame([split]))
     yield spreads.gain_bars({NAME: interval}, gains)
     yield spreads.ratios({NAME: [0.5, 20.0]})
@@ -497,7 +500,7 @@ def test_a_network_has_one_look_in_every_figure():
     pair = SimpleNamespace(components=lambda: by_steps, neighbours=lambda: by_steps, knn_chance=0.5)
     figures = [
         curves.distance_curves({(name, "blur"): pair for name in names[::-1]}),
-        spreads.few_shots(pd.DataFrame(splits), 0.1),
+        spreads.few_shots(pd.DataFrame(splits), 0.1, []),
         spreads.degree_orders(pd.DataFrame(splits)),
     ]
     drawn = []

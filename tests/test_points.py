@@ -16,7 +16,7 @@ def run(**verdicts: str) -> list[dict]:
             "chapter": {"a": "02_first"}.get(key, "04_second"),
             "key": key,
             "verdict": verdict,
-            "title": verdict.capitalize(),
+            "title": verdict.capitalize() + (": 1 of 2" if "partly" in verdict else ""),
             "statement": f"{key} < 1",
         }
         for key, verdict in verdicts.items()
@@ -26,27 +26,27 @@ def run(**verdicts: str) -> list[dict]:
 @pytest.mark.parametrize(
     ("a", "b", "said"),
     [
-        ("supported", "supported", "<strong>Reproduced.</strong> Yes: here; there."),
+        ("supported", "supported", "<strong>Reproduced.</strong><br>Yes: here; there."),
         (
             "not supported",
             "not supported",
-            "<strong>Not reproduced.</strong> Not shown: here; there.",
+            "<strong>Not reproduced.</strong><br>Not shown: here; there.",
         ),
-        ("not tested", "not tested", "<strong>Not tested.</strong> Not tested: here; there."),
+        ("not tested", "not tested", "<strong>Not tested.</strong><br>Not tested: here; there."),
         (
             "not supported",
             "supported",
-            "<strong>Reproduced in part.</strong> Yes: there. Not shown: here.",
+            "<strong>Reproduced in part.</strong><br>Yes: there.<br>Not shown: here.",
         ),
         (
             "not tested",
             "supported",
-            "<strong>Reproduced.</strong> Yes: there. Not tested: here.",
+            "<strong>Reproduced.</strong><br>Yes: there.<br>Not tested: here.",
         ),
         (
             "partly supported",
             "partly supported",
-            "<strong>Reproduced in part.</strong> In part: here; there.",
+            "<strong>Reproduced in part.</strong><br>In part: here (1 of 2); there (1 of 2).",
         ),
     ],
 )
@@ -57,16 +57,20 @@ def test_a_verdict_follows_from_those_of_its_claims(a, b, said):
 def test_a_counterexample_contradicts():
     point = Point("All are.", {A: "here", B: "everywhere"}, universal={B})
     said = point.verdict(run(a="supported", b="not supported"))
-    assert said == "<strong>Reproduced in part.</strong> Yes: here. Contradicted: everywhere."
+    assert said == "<strong>Reproduced in part.</strong><br>Yes: here.<br>Contradicted: everywhere."
     assert "Contradicted" not in point.verdict(run(a="not supported", b="supported"))
 
 
 def test_what_says_the_opposite_contradicts_where_it_is_supported():
     point = Point("It is.", {A: "here"}, contradicting={B: "the reverse"})
     said = point.verdict(run(a="not supported", b="supported"))
-    assert said == "<strong>Not reproduced.</strong> Not shown: here. Contradicted: the reverse."
+    assert (
+        said == "<strong>Not reproduced.</strong><br>Not shown: here.<br>Contradicted: the reverse."
+    )
     said = point.verdict(run(a="supported", b="supported"))
-    assert said == "<strong>Reproduced in part.</strong> Yes: here. Contradicted: the reverse."
+    assert (
+        said == "<strong>Reproduced in part.</strong><br>Yes: here.<br>Contradicted: the reverse."
+    )
     for verdict in ("partly supported", "not supported", "not tested"):
         assert "Contradicted" not in point.verdict(run(a="supported", b=verdict))
     assert [c["key"] for c in point.tests(run(a="supported", b="supported"))] == ["a", "b"]
@@ -74,7 +78,8 @@ def test_what_says_the_opposite_contradicts_where_it_is_supported():
 
 def test_a_claim_that_the_run_did_not_make_was_not_tested():
     assert (
-        Point("It is.", {A: "here"}).verdict([]) == "<strong>Not tested.</strong> Not tested: here."
+        Point("It is.", {A: "here"}).verdict([])
+        == "<strong>Not tested.</strong><br>Not tested: here."
     )
 
 

@@ -81,7 +81,7 @@
       [
         String.raw`\d{4}-\d\d-\d\d(?: \d\d:\d\d)?`,
         String.raw`(?<![\p{L}\d-])\p{L}{1,7}-\p{L}{1,7}(?![\p{L}\d-])`,
-        String.raw`\[-?[\d.,]+, -?[\d.,]+\]`,
+        String.raw`\[−?[\d.,]+, −?[\d.,]+\]`,
         String.raw`[\d.,]+ (?:× 10[⁺⁻⁰¹²³⁴-⁹]+|(?:s|ms|dB|[kMG]B|minutes|pixels)(?![\p{L}\d]))`,
         String.raw`\d+ × \d+`,
         String.raw`(?:[Cc]hapter|[Ff]igure|[Tt]able) \d[\d.]*(?!\d)`,
@@ -109,7 +109,26 @@
     const walk = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
     const texts = [];
     while (walk.nextNode()) texts.push(walk.currentNode);
-    texts.filter((text) => !text.parentElement.closest("pre, script, svg, math, .ddr")).forEach(setBreaks);
+    const prose = texts.filter((text) => !text.parentElement.closest("pre, script, svg, math, .ddr"));
+    prose.forEach(setMinus);
+    prose.forEach(setBreaks);
+  }
+
+  // Python prints a hyphen before negative numbers.
+  function setMinus(text) {
+    if (!text.parentElement.closest("code")) text.data = text.data.replace(/(?<=^|[\s[(])-(?=\d)/g, "−");
+  }
+
+  // The page's own line in the list of pages is in sight, wherever the list stood before.
+  function showCurrent() {
+    const list = document.querySelector(".bd-sidebar-primary");
+    const line = list?.querySelector("nav a.current, nav .current > a");
+    if (!line || !list.offsetHeight) return;
+    const [box, shown] = [line.getBoundingClientRect(), list.getBoundingClientRect()];
+    const head = list.querySelector(".search-button-field")?.offsetHeight ?? 0;
+    if (box.top < shown.top + 2 * head || box.bottom > shown.bottom) {
+      list.scrollTop += box.top - shown.top - shown.height / 3;
+    }
   }
 
   window.addEventListener("beforeprint", function () {
@@ -119,6 +138,8 @@
   window.addEventListener("afterprint", function () {
     root.dataset.theme = mode;
   });
+
+  window.addEventListener("load", showCurrent); // after the theme has put the list where it was
 
   document.addEventListener("DOMContentLoaded", function () {
     // An accessible name must contain the text that is shown, icons' titles included.

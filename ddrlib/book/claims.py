@@ -24,7 +24,6 @@ SUPPORTED, PARTLY, NOT_SUPPORTED, NOT_TESTED = VERDICTS = (
 # The colours of the admonitions; "not tested" has none.
 CSS_CLASSES = dict(zip(VERDICTS, ("tip", "note", "warning", ""), strict=True))
 KEPT = {"statement", "verdict", "title", "criterion", "evidence"}
-BY_NAME = {"13_atlas": "The atlas"}  # what the text calls it
 
 
 @dataclass(frozen=True)
@@ -180,9 +179,9 @@ def name(chapter: str) -> str:
     Returns
     -------
     str
-        "Chapter 4"; "The atlas" for that one.
+        "Chapter 4".
     """
-    return BY_NAME.get(chapter, f"Chapter {int(chapter[:2])}")
+    return f"Chapter {int(chapter[:2])}"
 
 
 def place(chapter: str) -> str:
@@ -201,51 +200,63 @@ def place(chapter: str) -> str:
     return f'<a href="{chapter}.html">{name(chapter).replace(" ", "&nbsp;")}</a>'
 
 
-def as_list(chosen: Iterable[Mapping[str, str]], opened: bool = False) -> str:
-    """Claims one below the other, for the pages that list those of many chapters.
+def as_list(chosen: Iterable[Mapping[str, str]]) -> str:
+    """Claims one below the other, as in their chapters.
 
     Parameters
     ----------
     chosen
         Of `claims`.
-    opened
-        Whether the evidence is seen, and where each was tested; else it is folded under the
-        criterion.
 
     Returns
     -------
     str
         HTML.
     """
-    items = (
-        _admonition(
-            each,
-            escape(each["statement"]) + (f" {place(each['chapter'])}" if opened else ""),
-            opened=opened,
-        )
-        for each in chosen
-    )
+    items = (_admonition(each, escape(each["statement"])) for each in chosen)
     listed = "".join(f"<li>{item}</li>" for item in items)
     return f'<ul class="ddr-claims">{listed}</ul>'
 
 
-def _admonition(
-    claim: Mapping[str, str], statement: str, because: str = "", opened: bool = False
-) -> str:
+def in_lines(chosen: Iterable[Mapping[str, str]]) -> str:
+    """Claims in a line each, for pages that look back on many chapters.
+
+    Parameters
+    ----------
+    chosen
+        Of `claims`.
+
+    Returns
+    -------
+    str
+        Markdown: a list of verdicts, statements (in quotation marks where they were not supported:
+        nobody should take them for true) and links to the chapters.
+    """
+    return "\n".join(
+        f"- **{claim['title']}.** {_quoted(claim)} {place(claim['chapter'])}" for claim in chosen
+    )
+
+
+def _quoted(claim: Mapping[str, str]) -> str:
+    statement = escape(claim["statement"])
+    return statement if claim["verdict"] == SUPPORTED else f"“{statement}”"
+
+
+def _admonition(claim: Mapping[str, str], statement: str, because: str = "") -> str:
     """A verdict as every page shows it; `statement` and `because`, which follows it, are HTML."""
     # HTML, not a MyST directive: it reads the same in Jupyter and in the book.
     return (
         f'<div class="admonition ddr-claim {CSS_CLASSES[claim["verdict"]]}">'
         f'<p class="admonition-title">{claim["title"]}</p><p>{statement}</p>{because}'
-        f"{_folded(claim['criterion'], claim['evidence'], opened)}</div>"
+        f"{_folded(claim['criterion'], claim['evidence'])}</div>"
     )
 
 
-def _folded(criterion: str, evidence: str, opened: bool) -> str:
+def _folded(criterion: str, evidence: str) -> str:
     """A criterion that opens on the evidence, as HTML: a line for each of its parts."""
     parts = evidence.replace("; ", ";\n").splitlines()
     lines = " ".join(f"<span>{escape(part)}</span>" for part in parts)
     return (
-        f"<details{' open' * opened}><summary><strong>Criterion:</strong> <span>{escape(criterion or 'none')}"
-        f"</span></summary><p>{lines}</p></details>"
+        f"<details><summary><strong>Criterion</strong><span>: {escape(criterion or 'none')}</span></summary>"
+        f"<p>{lines}</p></details>"
     )

@@ -9,10 +9,10 @@ from ddrlib.book.claims import NOT_SUPPORTED, SUPPORTED
 FIXED, ONE = "01_photographs_and_degradations", "02_degradation_representations"
 WHY = "04_what_makes_ddr"
 TYPES, WIDER = "07_distortion_identification", "08_generalization"
-GUIDE, ATLAS = "09_guided_blind_sr", "13_atlas"
+GUIDE, ATLAS = "09_guided_blind_sr", "10_atlas"
 
 # What a sentence is about; the sentence; and the verdicts that it puts into plain words, by chapter and
-# key of the claim.
+# key of the claim. A key in braces stands for the first figure in the evidence of that claim.
 SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     (
         "The finding",
@@ -25,8 +25,8 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     (
         "The finding",
         (
-            "Most published networks trained on clean images have a layer that does; that most published networks of any training "
-            "have one is not shown."
+            "Among those published, {most-clean} trained on clean images have a layer that does, and most do if each maker counts "
+            "once; whatever the training, {most} do."
         ),
         {(ATLAS, "most-clean"): SUPPORTED, (ATLAS, "most"): NOT_SUPPORTED},
     ),
@@ -94,9 +94,11 @@ def conclusion(claims: Iterable[Mapping[str, str]]) -> str:
         Markdown. A sentence is left out unless every claim that it rests on has the verdict that the
         sentence puts into words.
     """
-    verdicts = {(claim["chapter"], claim["key"]): claim["verdict"] for claim in claims}
+    found = {(claim["chapter"], claim["key"]): claim for claim in claims}
+    verdicts = {test: claim["verdict"] for test, claim in found.items()}
     said: dict[str, list[str]] = {}
     for topic, sentence, tests in SENTENCES:
         if all(verdicts.get(test) == verdict for test, verdict in tests.items()):
-            said.setdefault(topic, []).append(sentence)
+            figures = {test[1]: found[test]["evidence"].split(";")[0] for test in tests}
+            said.setdefault(topic, []).append(sentence.format_map(figures))
     return "\n\n".join(f"**{topic}.** {' '.join(sentences)}" for topic, sentences in said.items())

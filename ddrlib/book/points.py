@@ -57,24 +57,25 @@ class Point:
         Returns
         -------
         str
-            HTML: one bold sentence, then a sentence for each verdict.
+            HTML: the verdict in bold, then a line for each answer.
         """
-        verdicts = {(claim["chapter"], claim["key"]): claim["verdict"] for claim in claims}
+        by_test = {(claim["chapter"], claim["key"]): claim for claim in claims}
         where: dict[str, list[str]] = {verdict: [] for verdict in ANSWERS}
         for test, label in self.deciding.items():
-            verdict = verdicts.get(test, NOT_TESTED)
+            claim = by_test.get(test, {"verdict": NOT_TESTED})
+            verdict = claim["verdict"]
             refuted = verdict == NOT_SUPPORTED and test in self.universal
-            where["contradicted" if refuted else verdict].append(label)
+            tally = f" ({claim['title'].split(': ')[-1]})" if verdict == PARTLY else ""
+            where["contradicted" if refuted else verdict].append(label + tally)
         for test, label in self.contradicting.items():
-            if verdicts.get(test) == SUPPORTED:
+            if test in by_test and by_test[test]["verdict"] == SUPPORTED:
                 where["contradicted"].append(label)
-        lines = (
-            f"{ANSWERS[verdict]}: {'; '.join(labels)}."
-            for verdict, labels in where.items()
-            if labels
+        found = {verdict: labels for verdict, labels in where.items() if labels}
+        lines = "".join(
+            f"<br>{ANSWERS[verdict]}: {escape('; '.join(labels))}."
+            for verdict, labels in found.items()
         )
-        found = {verdict for verdict, labels in where.items() if labels}
-        return f"<strong>{_overall(found)}.</strong> {escape(' '.join(lines))}"
+        return f"<strong>{_overall(found)}.</strong>{lines}"
 
     def tests(self, claims: Iterable[Mapping[str, str]]) -> list[Mapping[str, str]]:
         """The claims that bear on it, chapter by chapter.

@@ -41,6 +41,22 @@ def too_few_for_chi(n: int) -> str:
     return f"CHI shows no clusters on fewer than {CHI_CONTENTS} contents, and this run has {n}"
 
 
+def chi_text(value: float) -> str:
+    """A Calinski-Harabasz index as precisely as t-SNE maps determine it.
+
+    Parameters
+    ----------
+    value
+        0 or more.
+
+    Returns
+    -------
+    str
+        A whole number from 10 up, one decimal below, "below 1" for the rest.
+    """
+    return "below 1" if value < 1 else f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+
+
 @dataclass(frozen=True)
 class Chi:
     """The Calinski-Harabasz index of a layer's t-SNE projections, one of `values` for each seed.

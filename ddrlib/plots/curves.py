@@ -229,7 +229,7 @@ def response_curves(table: pd.DataFrame, measure: str, x: str, row: str, column:
     return fig
 
 
-def against_loss(table: pd.DataFrame, shown: Sequence[str]) -> Figure:
+def against_loss(table: pd.DataFrame, shown: Sequence[str], notes: Mapping[Place, str]) -> Figure:
     """The loss of PSNR against measures.
 
     Parameters
@@ -239,6 +239,8 @@ def against_loss(table: pd.DataFrame, shown: Sequence[str]) -> Figure:
         training, degradation, value and "loss of PSNR" (dB).
     shown
         The degradations in the order of the book's maps, which gives each its mark.
+    notes
+        By measure and family: what is written below a panel.
 
     Returns
     -------
@@ -254,7 +256,7 @@ def against_loss(table: pd.DataFrame, shown: Sequence[str]) -> Figure:
         for (way, degradation), dots in part.groupby(["training", "degradation"], sort=False):
             look = looks[way]._replace(marker=shapes[degradation]).mark()
             axes[place].plot(dots.value, dots["loss of PSNR"], **look, markersize=7.5)
-        axes[place].set_xlabel(wrapped(place[0]), fontsize="small")
+        axes[place].set_xlabel(f"{wrapped(place[0])}\n{literal(notes[place])}", fontsize="small")
         axes[place].set_ylabel("")
     used = {name: Look(INK, shapes[name]) for name in shown if name in set(table.degradation)}
     key(fig, looks, ABOVE, columns=4, title="trained on")

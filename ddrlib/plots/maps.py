@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from torch import Tensor
 
-from ddrlib.measure.intervals import decimals
+from ddrlib.measure.embedded import chi_text
 from ddrlib.measure.layer import Layer
 from ddrlib.measure.measurement import Measurement
 from ddrlib.plots.palette import PAPER, Look
@@ -48,7 +48,7 @@ def projections(measurements: Sequence[Measurement], layers: Sequence[Sequence[s
             points(ax, layer.embeddings[0], layer.degradation, layer.degradations)
             chi = layer.chi_degradation.mean
             ax.set_title(literal(name), fontsize="small")
-            ax.set_xlabel(f"CHI {chi:,.{decimals(chi)}f}", fontsize="small")
+            ax.set_xlabel(f"CHI {chi_text(chi)}", fontsize="small")
         for ax in line[len(names) :]:
             ax.set_axis_off()
     legend(fig, axes[:1, 0], columns=6)

@@ -22,7 +22,7 @@ BESIDE = 0.7  # of the distance between two types, for the methods of one
 LETTERS = 40  # in a line of a row's name
 
 
-def few_shots(found: pd.DataFrame, chance: float) -> Figure:
+def few_shots(found: pd.DataFrame, chance: float, banded: Sequence[str]) -> Figure:
     """Type accuracy against the number of photographs learned from.
 
     Parameters
@@ -32,6 +32,8 @@ def few_shots(found: pd.DataFrame, chance: float) -> Figure:
         `ddrlib.applications.identification.Trial.few_shot`, averaged over references.
     chance
         The accuracy of guessing, 0 to 1, drawn dotted.
+    banded
+        The methods that get a band: those of all would cover one another.
 
     Returns
     -------
@@ -44,8 +46,8 @@ def few_shots(found: pd.DataFrame, chance: float) -> Figure:
             found[found.method == method],
             x="shots",
             y="accuracy",
-            errorbar=OF_SPLITS,
-            err_kws={"alpha": 0.12},
+            errorbar=OF_SPLITS if method in banded else None,
+            err_kws={"alpha": 0.15} if method in banded else {},
             label=method,
             ax=ax,
             **look.line(),
@@ -55,7 +57,7 @@ def few_shots(found: pd.DataFrame, chance: float) -> Figure:
     ax.set_xscale("log")
     ax.set_xticks(shots, shots)
     ax.minorticks_off()
-    ax.set(ylim=(0, 1), xlabel="photographs learned from", ylabel="type accuracy")
+    ax.set(ylim=(0, 1), xlabel="photographs learned from", ylabel="right answers")
     ax.yaxis.set_major_formatter(PercentFormatter(1))
     legend(fig, [ax])
     return fig
@@ -91,7 +93,7 @@ def degree_orders(found: pd.DataFrame) -> Figure:
         ax.errorbar(x, mean, **bars, **look.mark(), markersize=5.5)
     ax.set(xlabel="", ylabel="Spearman's rho, predicted and true level")
     ax.set_xticks(range(len(types)), [literal(name) for name in types], rotation=45)
-    ax.set_ylim(top=1.02)
+    ax.set_ylim(min(0, ax.get_ylim()[0]), 1.02)
     ax.grid(axis="x", visible=False)
     key(fig, looks, "outside lower center")
     return fig

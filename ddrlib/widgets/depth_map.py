@@ -34,15 +34,15 @@ class DepthMap(anywidget.AnyWidget):
         return f"Map of {self.index['samples']} images in {len(layers)} layers"
 
 
-def depth_map(measurement: Measurement, pictures: int = 4) -> DepthMap:
+def depth_map(measurement: Measurement, contents: Sequence[int]) -> DepthMap:
     """The map of a measurement: its first layer and the blocks of its trunk.
 
     Parameters
     ----------
     measurement : Measurement
         Of a network with a trunk, in all its layers.
-    pictures : int
-        How many contents are shown as pictures, too, in each degradation.
+    contents : sequence of int
+        Those that are shown as pictures, too, in each degradation.
 
     Returns
     -------
@@ -51,17 +51,17 @@ def depth_map(measurement: Measurement, pictures: int = 4) -> DepthMap:
     """
     samples = measurement.samples
     shown = list(dict.fromkeys([measurement.layers[0].name, *measurement.trunk]))
-    contents = np.linspace(0, samples.n - 1, min(pictures, samples.n)).round().astype(int)
+    pictures = np.flatnonzero(np.isin(samples.content, contents)).tolist()
     index = {
         "network": plain_name(measurement.network),
         "samples": len(samples.images),
-        "columns": sheet_columns(len(samples.images)),
+        "columns": sheet_columns(len(pictures)),
         "degradation": samples.degradation.tolist(),
         "degradations": [
             {"name": _word(text), "colour": PALETTE[k % len(PALETTE)], "marker": MARKERS[k]}
             for k, text in enumerate(samples.degradations)
         ],
-        "pictures": np.flatnonzero(np.isin(samples.content, contents)).tolist(),
+        "pictures": pictures,
         "layers": [
             {
                 "title": _title(k, name, measurement.trunk),
@@ -72,7 +72,7 @@ def depth_map(measurement: Measurement, pictures: int = 4) -> DepthMap:
         "chance": f"{measurement[shown[0]].knn_chance:.0%}",
     }
     points = b"".join(quantise(places)[0].tobytes() for places in _places(measurement, shown))
-    return DepthMap(index=index, points=points, sheet=sheet(samples.images))
+    return DepthMap(index=index, points=points, sheet=sheet(samples.images[pictures]))
 
 
 def _places(measurement: Measurement, shown: Sequence[str]) -> list[np.ndarray]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from ddrlib.applications.descriptions import Describe
 from ddrlib.applications.heads import Identifier
 from ddrlib.degrade.degradation import degrade
+from ddrlib.errors import DDRError
 from ddrlib.features.progress import Progress
 from ddrlib.widgets.live import LiveWidget, static
 from ddrlib.widgets.thumbnails import webp
@@ -29,6 +30,7 @@ class DistortionGame(LiveWidget):
     types = traitlets.List(traitlets.Unicode()).tag(sync=True)
     states = traitlets.List(traitlets.Dict()).tag(sync=True)
     pictures = traitlets.List(traitlets.Bytes()).tag(sync=True)
+    originals = traitlets.List(traitlets.Bytes()).tag(sync=True)  # of each state, or none at all
     opening = traitlets.Int().tag(sync=True)  # the number of the first picture
     live = traitlets.Unicode(LIVE).tag(sync=True)
 
@@ -37,8 +39,11 @@ class DistortionGame(LiveWidget):
         types: Sequence[str],
         states: Sequence[dict],
         images: Sequence[Tensor],
+        originals: Mapping[str, Tensor],
         answer: Callable[[str, str], tuple[Tensor, list[Answer]]],
     ) -> None:
+        undistorted = {name: webp(_middle(image)) for name, image in originals.items()}
+
         def compute(request: dict, progress: Progress) -> tuple[dict, list[bytes]]:
             image, said = answer(request["reference"], request["text"])
             return {"said": said}, [webp(_middle(image))]
@@ -48,6 +53,7 @@ class DistortionGame(LiveWidget):
             types=list(types),
             states=list(states),
             pictures=[webp(_middle(image)) for image in images],
+            originals=[undistorted[state["reference"]] for state in states if undistorted],
             opening=_opening(states, images),
         )
 
@@ -85,8 +91,8 @@ def identification_viewer(
     levels
         Those that are asked about.
     originals
-        By the name shown: the undistorted images (3, H, W), RGB in [0, 1], which a running kernel
-        degrades as the reader types.
+        By the name shown: the undistorted images (3, H, W), RGB in [0, 1], which are shown after the guess
+        and which a running kernel degrades as the reader types; none where they are not at hand.
     head
         "linear" or "svm", the classifier.
 
@@ -119,19 +125,23 @@ def identification_viewer(
     ]
 
     def answer(reference: str, text: str) -> tuple[Tensor, list[Answer]]:
+        if reference not in originals:
+            raise DDRError(
+                "the table does not say where the undistorted images are: choose a picture"
+            )
         image = degrade(originals[reference][None], text, scale=1)[0]
         said = {m: each.identify(describers[m]([image]))[0] for m, each in identifiers.items()}
         return image, [(method, *found) for method, found in said.items()]
 
-    return DistortionGame(pd.unique(labels.type), states, [images[k] for k in rows], answer)
+    shown = [images[k] for k in rows]
+    return DistortionGame(pd.unique(labels.type), states, shown, originals, answer)
 
 
 def _opening(states: Sequence[dict], images: Sequence[Tensor]) -> int:
     """A picture that is worth a guess: one on which the first method is right and another is not.
 
     Of those one that is easy to see: of the photograph of most contrast, at a middle level, the one that
-    keeps it. The first photograph is left out where there are others: the chapter has just shown it in a
-    figure.
+    keeps it.
     """
     levels = sorted(state["level"] for state in states)
     weakest: dict[str, list[float]] = {}  # the contrasts of each photograph at the weakest level
@@ -148,8 +158,7 @@ def _opening(states: Sequence[dict], images: Sequence[Tensor]) -> int:
         parts = right[:1] == [True] and not all(right)
         return parts, most, -away, -abs(images[k].std().item() - most)
 
-    others = [k for k, state in enumerate(states) if state["reference"] != states[0]["reference"]]
-    return max(others or range(len(states)), key=worth)
+    return max(range(len(states)), key=worth)
 
 
 def _middle(image: Tensor) -> Tensor:

@@ -38,7 +38,8 @@ class FrameViewer(LiveWidget):
     fits the choices before it. Where a kernel runs, `compute(choice, text)` gives the pictures of
     what the reader typed into the field labelled `live`; `choice` maps the axes to their values.
     `whose` says of a value of the first axis whose photograph it is. It opens on the frame numbered
-    `opening`.
+    `opening`, with the pictures whose captions begin with the two names in `compared` large; by default
+    the first, and the last but one.
 
     DDRError where no combination has a picture.
     """
@@ -51,6 +52,7 @@ class FrameViewer(LiveWidget):
     live = traitlets.Unicode().tag(sync=True)
     whose = traitlets.Dict().tag(sync=True)
     opening = traitlets.Int().tag(sync=True)
+    compared = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
     def __init__(
         self,
@@ -60,6 +62,7 @@ class FrameViewer(LiveWidget):
         live: str,
         whose: Mapping[str, str] | None = None,
         opening: int = 0,
+        compared: Sequence[str] = (),
     ) -> None:
         pictures: dict[bytes, int] = {}  # frames often share a picture: each is stored once
         shown = [
@@ -83,6 +86,7 @@ class FrameViewer(LiveWidget):
             live=live,
             whose=dict(whose or {}),
             opening=opening,
+            compared=list(compared),
         )
 
     def __repr__(self) -> str:
@@ -162,11 +166,12 @@ def restoration_frames(
     methods: Callable[[str], Mapping[str, Method]],
     live: str,
     opening: int,
+    compared: Sequence[str] = (),
 ) -> FrameViewer:
     """A photograph, and on further axes a degradation: what methods make of it.
 
     `degradation(*values)` is its text, for which `methods` gives what is shown of it. It opens on the
-    first photograph, in the frame numbered `opening`.
+    photograph with the most edges, in its frame numbered `opening`, with the two methods `compared` large.
     """
     names = [f"{k} ({kind})" if kind else str(k) for k, kind in enumerate(patches.category, 1)]
 
@@ -182,7 +187,17 @@ def restoration_frames(
         return restorations(patches.images[k : k + 1], text, methods(text))[0]
 
     whose = dict(zip(names, credits(patches.source), strict=True))
-    return FrameViewer({"photograph": names, **axes}, frame, compute, live, whose, opening)
+    of_each = len(_combinations(axes.values()))
+    opening += of_each * _most_edges(patches.images)
+    return FrameViewer(
+        {"photograph": names, **axes}, frame, compute, live, whose, opening, compared
+    )
+
+
+def _most_edges(images: Tensor) -> int:
+    """Which of (N, 3, H, W) images differs most from pixel to pixel."""
+    across, down = (images.diff(dim=dim).abs().mean(dim=(1, 2, 3)) for dim in (3, 2))
+    return int((across + down).argmax())
 
 
 def restorations(

@@ -30,7 +30,7 @@ def restoration_viewer(
     patches
         Patches of photographs, their sides multiples of the scale.
     networks
-        By the name shown.
+        By the name shown; the first two are large at first.
     blurs
         Sigmas in HR pixels that can be chosen, 0 to 16.
     noises
@@ -72,4 +72,5 @@ def restoration_viewer(
         methods,
         LIVE,
         opening=(len(blurs) - 1) * len(noises),  # the strongest blur, the least noise
+        compared=list(networks)[:2],
     )

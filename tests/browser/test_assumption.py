@@ -115,7 +115,7 @@ def test_the_chart_holds_what_the_network_restores(page):
 
 
 def test_the_chart_has_ticks_and_a_click_on_it_tells_the_network(page):
-    page.locator(".ddr-chart .ddr-mark").wait_for()
+    page.locator(".ddr-chart svg[aria-label^='PSNR']").wait_for()
     texts = page.locator(".ddr-chart text").evaluate_all("n => n.map((text) => text.textContent)")
     ticks = [text for text in texts if text.isdigit()]
     assert ticks == ["0", "1", "2", "3", "4", "0", "5", "10", "15", "20"]
@@ -143,7 +143,7 @@ def luminance(colour: str) -> float:
 
 def test_numbers_in_the_chart_can_be_read(page):
     """As far from their squares as text has to be; axe does not look into drawings."""
-    page.locator(".ddr-chart .ddr-mark").wait_for()
+    page.locator(".ddr-chart svg[aria-label^='PSNR']").wait_for()
     fills = "nodes => nodes.map((node) => getComputedStyle(node).fill)"
     squares = page.locator(".ddr-chart svg > rect").evaluate_all(fills)
     numbers = page.locator(".ddr-chart svg > text[fill^='#']").evaluate_all(fills)

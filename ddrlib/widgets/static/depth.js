@@ -21,9 +21,9 @@ function placesOf(points, samples, k) {
   ));
 }
 
-// A picture of the sheet in a frame of its colour, cut out by a viewBox of its own.
-function pictureOf(sheet, columns, i, { colour }, side) {
-  const [row, column] = [Math.floor(i / columns), i % columns];
+// The k-th picture of the sheet in a frame of its colour, cut out by a viewBox of its own.
+function pictureOf(sheet, columns, k, { colour }, side) {
+  const [row, column] = [Math.floor(k / columns), k % columns];
   const cut = svgElement("svg", {
     x: -side / 2, y: -side / 2, width: side, height: side,
     viewBox: `${column * THUMBNAIL} ${row * THUMBNAIL} ${THUMBNAIL} ${THUMBNAIL}`,
@@ -46,7 +46,7 @@ function render({ model, el }) {
   const map = svgElement("svg", { role: "img" }, ...lines, ...dots, ...pictures);
   const said = element("p", { "aria-live": "polite" });
   const { input, output, show } = stops((k) => { stop(); move(k); });
-  const film = filmButton("Play", "Pause", () => (timer ? stop() : play()));
+  const film = filmButton("Play the layers", "Pause", () => (timer ? stop() : play()));
   const names = degradations.map((each) => element(
     "span", {}, svgElement("svg", { viewBox: "-1.4 -1.4 2.8 2.8" }, shapeOf(each, 1)), each.name,
   ));
@@ -54,14 +54,14 @@ function render({ model, el }) {
   function fill() {
     map.classList.remove("ddr-moves");
     width = map.clientWidth || 640;
-    height = Math.max(180, Math.min(0.5 * width, 310));
+    height = Math.max(200, Math.min(0.5 * width, 310));
     map.setAttribute("viewBox", `0 0 ${width} ${height}`);
     map.style.height = `${height}px`;
-    side = Math.min(width / 12, height / Math.ceil(pictures.length / 2) - 4, 44);
+    side = Math.min(width / 8, height / Math.ceil(pictures.length / 2) - 5, 64);
     const kindOf = (i) => degradations[degradation[i]];
     dots.forEach((dot, i) => dot.replaceChildren(shapeOf(kindOf(i), 3.5)));
     index.pictures.forEach((i, at) => {
-      pictures[at].replaceChildren(...pictureOf(sheet, columns, i, kindOf(i), side));
+      pictures[at].replaceChildren(...pictureOf(sheet, columns, at, kindOf(i), side));
       lines[at].replaceChildren(svgElement("path", { d: "M0 0H1", stroke: kindOf(i).colour }));
     });
     draw(layer);

@@ -48,14 +48,14 @@ function followPointer(line, onchange) {
 }
 
 // Two pictures of a row, large: which ones, the reader says; where they meet, a slider over them does.
-function comparison() {
+function comparison(names) {
   const images = [0, 1].map(() => element("img", { alt: "" }));
   const line = element("input", { type: "range", min: 0, max: 100, value: 50, "aria-label": "Line between the two" });
   const stage = element("div", { class: "ddr-stage" }, ...images, line);
   const move = () => stage.style.setProperty("--line", `${line.value}%`);
   line.addEventListener("input", move);
   followPointer(line, move);
-  let [shown, chosen] = [[], [0, -2]]; // at first the input, and what comes before the truth
+  let [shown, chosen] = [[], null];
   const selects = [0, 1].map((side) => element("select", {
     onchange: () => {
       chosen[side] = Number(selects[side].value);
@@ -83,9 +83,15 @@ function comparison() {
     chosen[1] = k;
     draw();
   };
+  // At first those that the book compares, or else the input and what comes before the truth.
+  const atFirst = () => [0, -2].map((place, side) => {
+    const k = shown.findIndex(({ caption }) => caption.split(",")[0] === names[side]);
+    return k < 0 ? place : k;
+  });
   const show = (pictures) => {
     root.hidden = pictures.length < 2;
     shown = pictures;
+    chosen ??= atFirst();
     if (!root.hidden) draw();
   };
   move();
@@ -103,7 +109,7 @@ function render({ model, el }) {
   let places = choice.map(() => 0);
 
   const row = element("div", { class: "ddr-pictures" });
-  const large = comparison();
+  const large = comparison(model.get("compared"));
   const spoken = element("p", { class: "ddr-hidden", "aria-live": "polite" });
   const credit = element("p", { class: "ddr-note" });
   const show = (items, url, context) => {

@@ -17,14 +17,16 @@ function share(count, of, none) {
 }
 
 function render({ model, el }) {
-  const [types, states, pictures, live] = ["types", "states", "pictures", "live"].map((name) => model.get(name));
-  const urls = pictures.map(imageUrl);
+  const [types, states, live] = ["types", "states", "live"].map((name) => model.get(name));
+  const [urls, originals] = ["pictures", "originals"].map((name) => model.get(name).map(imageUrl));
   const right = (k) => states.filter(({ type, said }) => said[k][1] === type).length;
   const methods = states[0].said.map(([method], k) => ({ method, k, right: right(k) })).sort((a, b) => b.right - a.right);
   const score = { right: 0, of: 0 };
   let [left, current, fresh] = [[...states.keys()], null, null];
 
   const image = element("img", {});
+  const original = element("img", { class: "ddr-original", alt: "" });
+  const halves = element("p", { class: "ddr-note" }, "Left half: distorted. Right half: the original.");
   const verdict = element("span", { class: "ddr-verdict", "aria-live": "polite" });
   const scores = element("tbody", {});
   const buttons = types.map((type) => element("button", { type: "button", onclick: () => guess(type) }, type));
@@ -39,6 +41,8 @@ function render({ model, el }) {
     if (!left.length) left = [...states.keys()];
     current = states[k];
     image.src = urls[k];
+    original.src = originals[k] ?? "";
+    reveal(false);
     image.alt = "A photograph that has been distorted: which way?";
     verdict.textContent = "Which distortion is it?";
     list();
@@ -47,6 +51,11 @@ function render({ model, el }) {
       button.disabled = false;
       button.removeAttribute("class");
     });
+  }
+
+  // Beside what it was made of, where that is at hand, the guess can be checked.
+  function reveal(shown) {
+    for (const part of [original, halves]) part.style.visibility = shown && originals.length ? "" : "hidden";
   }
 
   function guess(type) {
@@ -60,6 +69,7 @@ function render({ model, el }) {
     });
     verdict.textContent = `${type === truth ? "Right" : "Wrong"}: it is ${truth}, level ${level} of 5.`;
     image.alt = `A photograph under ${truth}, level ${level}`;
+    reveal(true);
     list(said, truth, type);
     next.style.visibility = "";
     next.focus();
@@ -84,7 +94,7 @@ function render({ model, el }) {
   el.append(widgetRoot(
     { class: "ddr ddr-guess" },
     element(
-      "div", { class: "ddr-game" }, image,
+      "div", { class: "ddr-game" }, element("div", {}, element("div", { class: "ddr-halves" }, image, original), halves),
       element(
         "div", {},
         element("p", {}, roomFor(`Wrong: it is ${longest(types)}, level 5 of 5.`, verdict)),
@@ -107,12 +117,13 @@ function render({ model, el }) {
         if (fresh) URL.revokeObjectURL(fresh);
         fresh = imageUrl(picture);
         image.src = fresh;
+        reveal(false);
         list(said);
       },
     }),
   ));
   ask(model.get("opening"));
-  return () => [...urls, fresh].forEach((url) => url && URL.revokeObjectURL(url));
+  return () => [...urls, ...originals, fresh].forEach((url) => url && URL.revokeObjectURL(url));
 }
 
 export default { render };

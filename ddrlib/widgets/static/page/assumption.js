@@ -178,7 +178,7 @@ class AssumptionWidget {
     performance.measure("ddr-photograph", { start }); // the tests read it
     const mark = JSON.stringify([this.truth, this.picker.state, this.chosen]);
     if (mark !== this.charted) this.chart.clear();
-    else this.chart.mark(this.truth, this.told);
+    this.chart.mark(this.truth, this.told);
     clearTimeout(this.later);
     this.later = setTimeout(() => {
       this.status.textContent = this.sentence();
@@ -212,11 +212,11 @@ class AssumptionWidget {
     if (cells.length < GRID * GRID) {
       cells.push(decibels(this.restore(this.chart.told(cells.length)), this.part, this.side));
       this.chart.show(cells);
+      this.chart.mark(this.truth, this.told);
       this.later = setTimeout(() => this.fillChart(cells, mark));
       return;
     }
     this.charted = mark;
-    this.chart.mark(this.truth, this.told);
   }
 
   // ---- a view as a link, and as a picture ----

@@ -22,8 +22,7 @@ class AssumptionChart {
   }
 
   clear() {
-    this.svg.replaceChildren(svgElement("text", { x: 46, y: 52, ...WORD }, "being computed …"));
-    this.svg.setAttribute("aria-label", "Being computed");
+    this.show([]);
   }
 
   // What the columns and the rows stand for.
@@ -38,18 +37,19 @@ class AssumptionChart {
     ];
   }
 
-  // PSNR in dB of each square, row by row from the bottom left; of the first ones while the others are computed.
+  // PSNR in dB of each square, row by row from the bottom left; those that are still to be computed are empty.
   show(cells) {
     const { side } = this;
     const [low, high] = [Math.min(...cells), Math.max(...cells)];
-    const squares = cells.map((v, i) => {
-      const [x, y] = [(i % GRID) * side, 100 - side - Math.floor(i / GRID) * side];
+    const squares = Array.from({ length: GRID * GRID }, (_, i) => {
+      const [x, y, v] = [(i % GRID) * side, 100 - side - Math.floor(i / GRID) * side, cells[i]];
       const light = between(1 - (high - v) / RANGE, 0, 1);
+      const look = v === undefined ? { fill: "transparent", stroke: "currentColor", "stroke-width": 0.2 }
+        : { fill: `hsl(205 60% ${(25 + 60 * light).toFixed(0)}%)` };
       return [
-        svgElement("rect", { x, y, width: side, height: side, fill: `hsl(205 60% ${(25 + 60 * light).toFixed(0)}%)`,
-          onclick: () => this.onchoose(this.told(i)) }),
+        svgElement("rect", { x, y, width: side, height: side, ...look, onclick: () => this.onchoose(this.told(i)) }),
         svgElement("text", { x: x + side / 2, y: y + side / 2 + 2, "font-size": 5.5, "text-anchor": "middle",
-          fill: light > DARK ? "#000" : "#fff" }, v.toFixed(1)),
+          fill: light > DARK ? "#000" : "#fff" }, v?.toFixed(1) ?? ""),
       ];
     });
     this.svg.replaceChildren(...[0, 1].flatMap((k) => squares.map((square) => square[k])), ...this.axes());
