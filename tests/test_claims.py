@@ -101,6 +101,11 @@ def test_what_was_not_supported_is_quoted_in_a_line():
         f"- **Supported.** a &lt; b. {link}",
         f"- **Not supported.** “a &lt; b.” {link}",
     ]
+    chosen[0] = {"chapter": "04_c", **claims.Claim("a < b.", [True, False], "", "").record()}
+    assert claims.in_lines(chosen, titled=False).splitlines() == [
+        f"- “a &lt; b.” (1 of 2) {link}",
+        f"- “a &lt; b.” {link}",
+    ]
 
 
 def test_the_page_of_all_claims_has_every_chapter_that_makes_some_under_its_title():

@@ -218,13 +218,15 @@ def as_list(chosen: Iterable[Mapping[str, str]]) -> str:
     return f'<ul class="ddr-claims">{listed}</ul>'
 
 
-def in_lines(chosen: Iterable[Mapping[str, str]]) -> str:
+def in_lines(chosen: Iterable[Mapping[str, str]], titled: bool = True) -> str:
     """Claims in a line each, for pages that look back on many chapters.
 
     Parameters
     ----------
     chosen
         Of `claims`.
+    titled
+        Whether a line begins with the verdict. Under a heading that says it, how many parts hold is enough.
 
     Returns
     -------
@@ -232,14 +234,20 @@ def in_lines(chosen: Iterable[Mapping[str, str]]) -> str:
         Markdown: a list of verdicts, statements (in quotation marks where they were not supported:
         nobody should take them for true) and links to the chapters.
     """
-    return "\n".join(
-        f"- **{claim['title']}.** {_quoted(claim)} {place(claim['chapter'])}" for claim in chosen
-    )
+    return "\n".join(f"- {_line(claim, titled)} {place(claim['chapter'])}" for claim in chosen)
 
 
-def _quoted(claim: Mapping[str, str]) -> str:
+def _line(claim: Mapping[str, str], titled: bool) -> str:
     statement = escape(claim["statement"])
-    return statement if claim["verdict"] == SUPPORTED else f"“{statement}”"
+    said = statement if claim["verdict"] == SUPPORTED else f"“{statement}”"
+    if titled:
+        return f"**{claim['title']}.** {said}"
+    return f"{said} ({tally(claim)})" if claim["verdict"] == PARTLY else said
+
+
+def tally(claim: Mapping[str, str]) -> str:
+    """How many parts of a partly supported claim hold: "2 of 3"."""
+    return claim["title"].partition(": ")[2]
 
 
 def _admonition(claim: Mapping[str, str], statement: str, because: str = "") -> str:

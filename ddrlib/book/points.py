@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from html import escape
 
-from ddrlib.book.claims import NOT_SUPPORTED, NOT_TESTED, PARTLY, SUPPORTED, place
+from ddrlib.book.claims import NOT_SUPPORTED, NOT_TESTED, PARTLY, SUPPORTED, place, tally
 
 Test = tuple[str, str]  # a chapter, and the key of one of its claims
 ANSWERS = {
@@ -65,8 +65,8 @@ class Point:
             claim = by_test.get(test, {"verdict": NOT_TESTED})
             verdict = claim["verdict"]
             refuted = verdict == NOT_SUPPORTED and test in self.universal
-            tally = f" ({claim['title'].split(': ')[-1]})" if verdict == PARTLY else ""
-            where["contradicted" if refuted else verdict].append(label + tally)
+            parts = f" ({tally(claim)})" if verdict == PARTLY else ""
+            where["contradicted" if refuted else verdict].append(label + parts)
         for test, label in self.contradicting.items():
             if test in by_test and by_test[test]["verdict"] == SUPPORTED:
                 where["contradicted"].append(label)

@@ -120,7 +120,7 @@ def components_listed(
             names[line] = literal(name)
             _dots(ax, line, {"degradation": row.degradation, "content": row.content})
         line += 2
-    ax.set_yticks(list(names), list(names.values()), fontsize="small")
+    ax.set_yticks(list(names), list(names.values()))
     ax.set(xlim=(-0.02, 1), ylim=(line - 1, -1), xlabel="component of variance")
     ax.grid(visible=False, axis="y")
     for name, value in controls.items():

@@ -79,7 +79,7 @@ def _draw_shares(ax: Axes, measurement: Measurement, most: int) -> None:
     ax.set_ylim(-0.02, 1)
     names = [layer.name for layer in measurement.layers]
     named = _named(names, most)
-    ax.set_xticks(named, [literal(names[place]) for place in named], rotation=90, fontsize="small")
+    ax.set_xticks(named, [literal(names[place]) for place in named], rotation=90)
     ax.grid(axis="x", visible=False)
 
 
@@ -223,9 +223,8 @@ def response_curves(table: pd.DataFrame, measure: str, x: str, row: str, column:
             else:
                 thin = looks[way] | {"marker": "none", "linewidth": 0.8}
                 ax.plot(line[x], [v.value for v in line[measure]], **thin)
-        ax.tick_params(axis="x", labelsize="small")
     legend(fig, axes.values(), ABOVE, columns=4, title="trained on")
-    fig.supylabel(literal(measure), fontsize="medium")
+    fig.supylabel(literal(measure))
     return fig
 
 
@@ -256,10 +255,10 @@ def against_loss(table: pd.DataFrame, shown: Sequence[str], notes: Mapping[Place
         for (way, degradation), dots in part.groupby(["training", "degradation"], sort=False):
             look = looks[way]._replace(marker=shapes[degradation]).mark()
             axes[place].plot(dots.value, dots["loss of PSNR"], **look, markersize=7.5)
-        axes[place].set_xlabel(f"{wrapped(place[0])}\n{literal(notes[place])}", fontsize="small")
+        axes[place].set_xlabel(f"{wrapped(place[0])}\n{literal(notes[place])}")
         axes[place].set_ylabel("")
     used = {name: Look(INK, shapes[name]) for name in shown if name in set(table.degradation)}
     key(fig, looks, ABOVE, columns=4, title="trained on")
     key(fig, used, "outside lower center", title="shown")
-    fig.supylabel("loss of PSNR (dB)", fontsize="medium")
+    fig.supylabel("loss of PSNR (dB)")
     return fig

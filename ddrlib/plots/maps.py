@@ -47,8 +47,8 @@ def projections(measurements: Sequence[Measurement], layers: Sequence[Sequence[s
             layer = measurement[name]
             points(ax, layer.embeddings[0], layer.degradation, layer.degradations)
             chi = layer.chi_degradation.mean
-            ax.set_title(literal(name), fontsize="small")
-            ax.set_xlabel(f"CHI {chi_text(chi)}", fontsize="small")
+            ax.set_title(literal(name))
+            ax.set_xlabel(f"CHI {chi_text(chi)}")
         for ax in line[len(names) :]:
             ax.set_axis_off()
     legend(fig, axes[:1, 0], columns=6)
@@ -74,7 +74,7 @@ def overlays(panels: Mapping[Place, tuple[np.ndarray, str]], degradations: Seque
     for place, (xy, note) in panels.items():
         labels = np.repeat(np.arange(len(degradations)), len(xy) // len(degradations))
         points(axes[place], xy, labels, degradations)
-        axes[place].set_xlabel(literal(note), fontsize="small")
+        axes[place].set_xlabel(literal(note))
     legend(fig, axes.values())
     return fig
 
@@ -159,8 +159,6 @@ def embedding_maps(maps: Mapping[str, np.ndarray], degrees: Mapping[str, np.ndar
         A column per method, a row with its colour bar per kind of degree.
     """
     fig, axes = grid([""] * len(degrees), list(maps), (3.1, 2.7))
-    for ax in axes[0]:  # colour bars widen the figure, and a phone makes it smaller
-        ax.title.set_fontsize("medium")
     for line, (label, values) in zip(axes, degrees.items(), strict=True):
         for ax, xy in zip(line, maps.values(), strict=True):
             drawn = shaded(ax, xy, values)
@@ -195,9 +193,9 @@ def pictures(
     fig, axes = grid(names, heads, (1.45, 1.35))
     fig.set_layout_engine("compressed")  # pictures keep their shape: no gaps between rows
     for line, (row, images) in zip(axes, rows.items(), strict=True):
-        line[0].yaxis.label.set(rotation=0, ha="right", va="center", fontsize="medium")
+        line[0].yaxis.label.set(rotation=0, ha="right", va="center")
         for ax, note in zip(line, (notes or {}).get(row, ()), strict=False):
-            ax.set_xlabel(literal(note), fontsize="small")
+            ax.set_xlabel(literal(note))
         for ax, image in zip(line, images, strict=False):
             ax.imshow(image.clamp(0, 1).permute(1, 2, 0).numpy(), interpolation="nearest")
         for ax in line:

@@ -23,10 +23,13 @@ from ddrlib.plots.palette import INK, LINE, MARKERS, PALETTE, UNLEARNED, Look
 INKED = ("text.color", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color")
 LETTERS = 20  # in a line of a column's name, where three columns share a phone
 EVEN = 0.18  # luminance on which black and white have the same contrast
+# One size for all that is written, around the panels ("small") as into them.
+WRITTEN = ("axes.titlesize", "axes.labelsize", "xtick.labelsize", "ytick.labelsize")
+WRITTEN += ("legend.fontsize", "legend.title_fontsize", "figure.labelsize")
 COLOURS = dict.fromkeys(INKED, INK) | {"axes.edgecolor": LINE, "grid.color": LINE}
 sns.set_theme(style="whitegrid", context="notebook", palette=PALETTE, rc=COLOURS)
-plt.rcParams.update({"figure.dpi": 100, "axes.titlesize": "medium", "legend.frameon": False})
-
+plt.rcParams.update({"font.size": 12.6, "figure.dpi": 100, "legend.frameon": False})
+plt.rcParams.update(dict.fromkeys(WRITTEN, "small"))
 # Of degrees, from weak to strong: neither end is lost on a light or on a dark page.
 RAMP = ListedColormap(plt.get_cmap("viridis")(np.linspace(0.25, 0.88, 256)), "ramp")
 
@@ -59,9 +62,9 @@ def grid(
         **options,
     )
     for ax, column in zip(axes[0], columns, strict=True):
-        ax.set_title(wrapped(column), fontsize="small")
+        ax.set_title(wrapped(column))
     for ax, row in zip(axes[:, 0], rows, strict=True):
-        ax.set_ylabel(literal(row), fontsize="small")
+        ax.set_ylabel(literal(row))
     return fig, axes
 
 
@@ -109,8 +112,8 @@ def _write(
     fig: Figure, entries: Mapping[str, Artist], place: str, columns: int, title: str
 ) -> Legend:
     names = [literal(label) for label in entries]
-    look: dict[str, Any] = {"loc": place, "ncols": min(len(names), columns), "fontsize": "small"}
-    look |= {"title": title, "title_fontsize": "small"} if title else {}
+    look: dict[str, Any] = {"loc": place, "ncols": min(len(names), columns)}
+    look |= {"title": title} if title else {}
     return fig.legend([*entries.values()], names, **look)
 
 

@@ -177,9 +177,7 @@ def trainings(values: pd.DataFrame, controls: Mapping[str, Mapping[str, float]])
     for ax, measure in zip(axes[0], measures, strict=True):
         chosen = values[values.measure == measure]
         _rows_of_marks(ax, chosen.assign(row=chosen.kind.map(kinds.index)))
-        ax.set_yticks(
-            range(len(kinds)), [wrapped(kind, LETTERS) for kind in kinds], fontsize="small"
-        )
+        ax.set_yticks(range(len(kinds)), [wrapped(kind, LETTERS) for kind in kinds])
         ax.set_ylim(len(kinds) - 0.5, -0.5)
         ax.xaxis.set_major_locator(MaxNLocator(4, min_n_ticks=3))
         room = 0.03 * np.ptp([0, *chosen.value])  # for half a dot
@@ -187,7 +185,7 @@ def trainings(values: pd.DataFrame, controls: Mapping[str, Mapping[str, float]])
         for name, value in controls.get(measure, {}).items():
             name_line(ax, name, value)
         if controls:
-            ax.set_title(ax.get_title(), fontsize="small", pad=18)  # above the names of lines
+            ax.set_title(ax.get_title(), pad=18)  # above the names of lines
     legend(fig, axes[0, :1], "outside upper center", columns=5)
     return fig
 

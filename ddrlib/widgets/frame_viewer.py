@@ -33,7 +33,8 @@ Method = tuple[int, Callable[[Tensor], Tensor]]
 class FrameViewer(LiveWidget):
     """A row of captioned pictures, chosen on named axes: all frames are computed beforehand.
 
-    Axes have values, where numbers make a slider and texts a drop-down. `frames(*values)` gives the
+    Axes have values, where numbers make a slider and texts a drop-down, or on the first axis small pictures
+    (the last of a row, the truth). `frames(*values)` gives the
     pictures of a combination, or none where it does not exist: a later axis then offers only what
     fits the choices before it. Where a kernel runs, `compute(choice, text)` gives the pictures of
     what the reader typed into the field labelled `live`; `choice` maps the axes to their values.
@@ -173,7 +174,7 @@ def restoration_frames(
     `degradation(*values)` is its text, for which `methods` gives what is shown of it. It opens on the
     photograph with the most edges, in its frame numbered `opening`, with the two methods `compared` large.
     """
-    names = [f"{k} ({kind})" if kind else str(k) for k, kind in enumerate(patches.category, 1)]
+    names = [str(number) for number in range(1, len(patches) + 1)]
 
     @cache  # all photographs in one batch, and each degradation once, however it is chosen
     def rows(text: str) -> list[list[Picture]]:

@@ -75,13 +75,23 @@ def test_starts_with_the_first_frame(page):
 
 
 def test_every_control_changes_what_it_should(page):
-    control(page, "combobox", "photograph").select_option(label="sky")
+    control(page, "button", "photograph sky").click()
     assert captions(page)[2] == "sky by blur"
     control(page, "slider", "degree").press("ArrowRight")
     assert captions(page)[0] == "blur 1" and colours(page)[0] == [8, 0, 0]
     control(page, "slider", "degree").press("End")
     assert captions(page)[0] == "blur 4" and colours(page)[0] == [34, 0, 0]
     assert control(page, "slider", "degree").get_attribute("aria-valuetext") == "4"
+
+
+def test_the_photograph_is_chosen_by_its_picture(page):
+    sea, sky = (control(page, "button", f"photograph {name}") for name in ("sea", "sky"))
+    pressed = "n => n.getAttribute('aria-pressed')"
+    assert (sea.evaluate(pressed), sky.evaluate(pressed)) == ("true", "false")
+    sky.click()
+    assert (sea.evaluate(pressed), sky.evaluate(pressed)) == ("false", "true")
+    truth = page.locator(".ddr-pictures img").last.get_attribute("src")
+    assert sky.locator("img").get_attribute("src") == truth, "undistorted"
 
 
 def test_degrees_belong_to_their_type(page):

@@ -54,7 +54,7 @@ function render({ model, el }) {
   function fill() {
     map.classList.remove("ddr-moves");
     width = map.clientWidth || 640;
-    height = Math.max(200, Math.min(0.5 * width, 310));
+    height = Math.max(180, Math.min(0.5 * width, 310));
     map.setAttribute("viewBox", `0 0 ${width} ${height}`);
     map.style.height = `${height}px`;
     side = Math.min(width / 8, height / Math.ceil(pictures.length / 2) - 5, 64);
@@ -134,7 +134,7 @@ function render({ model, el }) {
 
   el.append(widgetRoot(
     { class: "ddr ddr-depth" },
-    element("p", { class: "ddr-names" }, `Images in ${network}, first two principal components:`, element("span", {}, ...names)), map,
+    element("p", { class: "ddr-names" }, `Photographs in ${network}, first two principal components:`, element("span", {}, ...names)), map,
     element("div", { class: "ddr-row" }, film.root, labelled("Depth", input, output)), said,
   ));
   const watch = new ResizeObserver(fill);

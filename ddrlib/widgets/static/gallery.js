@@ -28,6 +28,21 @@ function axisControl(name, numeric, onchange) {
   return { root: labelled(name, select), show: (options, place) => fillOptions(select, options, place) };
 }
 
+// A choice among pictures; `pictureOf(option)` is the address of one.
+function pictureControl(name, pictureOf, onchange) {
+  const row = element("div", { class: "ddr-thumbs" });
+  const root = element("div", { class: "ddr-control", role: "group", "aria-label": name }, element("span", {}, name), row);
+  const button = (option, k) => element("button", { type: "button", onclick: () => onchange(k) },
+    element("img", { src: pictureOf(option), alt: `${name} ${option}` }));
+  return {
+    root,
+    show(options, place) {
+      if (!row.children.length) row.append(...options.map(button));
+      [...row.children].forEach((each, k) => each.setAttribute("aria-pressed", k === place));
+    },
+  };
+}
+
 // A picture of the row: a click puts it to the right of the line.
 function figure([caption, picture], url, context, onclick) {
   const image = element("img", { src: url(picture), alt: `${caption} (${context})` });
@@ -120,12 +135,14 @@ function render({ model, el }) {
 
   const controls = axes.map((name, k) => {
     const numeric = frames.every(({ at }) => typeof at[k] === "number");
-    return axisControl(name, numeric, (place) => {
+    const onchange = (place) => {
       places[k] = place;
       const next = [...choice];
       next[k] = optionsOf(frames, choice, k)[place];
       draw(settle(frames, next, places));
-    });
+    };
+    const truth = (option) => stored(frames.find(({ at }) => at[0] === option).show.at(-1)[1]);
+    return k || numeric ? axisControl(name, numeric, onchange) : pictureControl(name, truth, onchange);
   });
 
   function draw(chosen) {
