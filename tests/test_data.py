@@ -110,6 +110,13 @@ def test_fewer_are_the_first_of_more_and_categories_take_turns(hundred):
     assert len(set(ten.category)) == 10  # eval has ten categories
 
 
+def test_patches_by_parts_of_their_names(hundred):
+    citrus, horse = hundred.named("citrus", "horse")
+    assert "citrus" in hundred.source[citrus] and "horse" in hundred.source[horse]
+    assert hundred.named("nothing like it", otherwise=3).tolist() == [0, 1, 2]
+    assert len(hundred.named()) == 1 and len(hundred.named(otherwise=1000)) == 100
+
+
 def test_seed_decides(hundred):
     again, other = load_patches("eval", 10), load_patches("eval", 10, seed=1)
     assert torch.equal(again.images, hundred.images[:10])

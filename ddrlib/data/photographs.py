@@ -53,6 +53,24 @@ class Patches:
     def __len__(self) -> int:
         return len(self.images)
 
+    def named(self, *parts: str, otherwise: int = 1) -> np.ndarray:
+        """Patches of photographs that one wants to see.
+
+        Parameters
+        ----------
+        *parts
+            Parts of the names of their files.
+        otherwise
+            How many of the patches it is where no name has any of the parts.
+
+        Returns
+        -------
+        ndarray
+            Their numbers, in the order of `parts`.
+        """
+        found = [k for part in parts for k, source in enumerate(self.source) if part in source]
+        return np.array(found or range(min(otherwise, len(self))))
+
     def some(self, chosen: np.ndarray) -> Patches:
         """Some of the patches, numbered anew.
 

@@ -23,13 +23,14 @@ from ddrlib.plots.palette import INK, LINE, MARKERS, PALETTE, UNLEARNED, Look
 INKED = ("text.color", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color")
 LETTERS = 20  # in a line of a column's name, where three columns share a phone
 EVEN = 0.18  # luminance on which black and white have the same contrast
-# One size for all that is written, around the panels ("small") as into them.
-WRITTEN = ("axes.titlesize", "axes.labelsize", "xtick.labelsize", "ytick.labelsize")
-WRITTEN += ("legend.fontsize", "legend.title_fontsize", "figure.labelsize")
 COLOURS = dict.fromkeys(INKED, INK) | {"axes.edgecolor": LINE, "grid.color": LINE}
-sns.set_theme(style="whitegrid", context="notebook", palette=PALETTE, rc=COLOURS)
-plt.rcParams.update({"font.size": 12.6, "figure.dpi": 100, "legend.frameon": False})
-plt.rcParams.update(dict.fromkeys(WRITTEN, "small"))
+# One size for all that is written, around the panels ("small") as into them.
+WRITTEN = ["axes.titlesize", "axes.labelsize", "xtick.labelsize", "ytick.labelsize"]
+WRITTEN += ["legend.fontsize", "legend.title_fontsize", "figure.labelsize"]
+LOOK = COLOURS | dict.fromkeys(WRITTEN, "small") | {"font.size": 12.6, "legend.frameon": False}
+sns.set_theme(style="whitegrid", context="notebook", palette=PALETTE, rc=LOOK)
+plt.rcParams.update({"figure.dpi": 100})
+
 # Of degrees, from weak to strong: neither end is lost on a light or on a dark page.
 RAMP = ListedColormap(plt.get_cmap("viridis")(np.linspace(0.25, 0.88, 256)), "ramp")
 

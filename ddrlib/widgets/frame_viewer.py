@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
 
-import numpy as np
 import traitlets
 from torch import Tensor
 
@@ -122,7 +121,6 @@ def gallery(
     patches: Patches,
     networks: Sequence[Network],
     degradations: Mapping[str, Sequence[float]],
-    count: int = 4,
 ) -> FrameViewer:
     """What a degradation does to a photograph, and what networks make of it.
 
@@ -134,8 +132,6 @@ def gallery(
         Super-resolution networks; scales may differ.
     degradations
         Kinds and degrees, from mild to strong: {"blur": [0, 1, 2, 4]}; degree 0 is clean.
-    count
-        How many of the patches, evenly spread.
 
     Returns
     -------
@@ -149,9 +145,8 @@ def gallery(
         For an unknown kind of degradation, and a degree out of range.
     """
     methods = {plain_name(n.name): (n.scale, partial(super_resolve, n)) for n in networks}
-    chosen = np.linspace(0, len(patches) - 1, min(count, len(patches))).round().astype(int)
     return restoration_frames(
-        patches.some(chosen),
+        patches,
         {"degradation": list(degradations), "degree": degradations},
         lambda kind, degree: f"{kind}{degree:g}" if degree else "clean",
         lambda text: methods,
@@ -172,7 +167,7 @@ def restoration_frames(
     """A photograph, and on further axes a degradation: what methods make of it.
 
     `degradation(*values)` is its text, for which `methods` gives what is shown of it. It opens on the
-    photograph with the most edges, in its frame numbered `opening`, with the two methods `compared` large.
+    first photograph, in the frame numbered `opening`, with the two methods `compared` large.
     """
     names = [str(number) for number in range(1, len(patches) + 1)]
 
@@ -188,17 +183,9 @@ def restoration_frames(
         return restorations(patches.images[k : k + 1], text, methods(text))[0]
 
     whose = dict(zip(names, credits(patches.source), strict=True))
-    of_each = len(_combinations(axes.values()))
-    opening += of_each * _most_edges(patches.images)
     return FrameViewer(
         {"photograph": names, **axes}, frame, compute, live, whose, opening, compared
     )
-
-
-def _most_edges(images: Tensor) -> int:
-    """Which of (N, 3, H, W) images differs most from pixel to pixel."""
-    across, down = (images.diff(dim=dim).abs().mean(dim=(1, 2, 3)) for dim in (3, 2))
-    return int((across + down).argmax())
 
 
 def restorations(
