@@ -23,6 +23,8 @@ def show(monkeypatch, **verdict):
         (True, "", "supported", "Supported"),
         ([True, True], "", "supported", "Supported"),
         ([True, False, True], "", "partly supported", "Partly supported: 2 of 3"),
+        ([True, False], "", "partly supported", "Partly supported: 1 of 2"),
+        ([True, False, False], "", "partly supported", "Mostly not supported: 1 of 3"),
         (False, "", "not supported", "Not supported"),
         ([False, False], "", "not supported", "Not supported"),
         (True, "no <critic>", "not tested", "Not tested"),

@@ -46,12 +46,26 @@ def run(**verdicts: str) -> list[dict]:
         (
             "partly supported",
             "partly supported",
-            "<strong>Reproduced in part.</strong><br>In part: here (1 of 2); there (1 of 2).",
+            "<strong>Reproduced in part.</strong><br>In part: here (1 of 2 tests); there (1 of 2 tests).",
         ),
     ],
 )
 def test_a_verdict_follows_from_those_of_its_claims(a, b, said):
     assert Point("It is.", {A: "here", B: "there"}).verdict(run(a=a, b=b)) == said
+
+
+def test_the_majority_of_the_claims_decides_how_much_was_reproduced():
+    def overall(*verdicts):
+        found = dict(zip("abcd", verdicts, strict=False))
+        tests = {("02_first" if key == "a" else "04_second", key): key for key in found}
+        return Point("It is.", tests).verdict(run(**found)).split(".</strong>")[0]
+
+    yes, partly, no = "supported", "partly supported", "not supported"
+    assert overall(yes, yes, no) == "<strong>Mostly reproduced"
+    assert overall(yes, partly) == "<strong>Mostly reproduced"
+    assert overall(yes, yes, no, no) == "<strong>Reproduced in part"
+    assert overall(yes, no, no) == "<strong>Reproduced in part"
+    assert overall(partly, no) == "<strong>Reproduced in part"
 
 
 def test_a_counterexample_contradicts():
@@ -65,7 +79,7 @@ def test_what_says_the_opposite_contradicts_where_it_is_supported():
     point = Point("It is.", {A: "here"}, contradicting={B: "the reverse"})
     said = point.verdict(run(a="not supported", b="supported"))
     assert (
-        said == "<strong>Not reproduced.</strong><br>Not shown: here.<br>Contradicted: the reverse."
+        said == "<strong>Contradicted.</strong><br>Not shown: here.<br>Contradicted: the reverse."
     )
     said = point.verdict(run(a="supported", b="supported"))
     assert (

@@ -45,6 +45,11 @@ def number(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         for bar in cell.findall(is_bar):
             if bar["prompt_show"] == UNNAMED:
                 bar["prompt_show"] = bar["prompt_hide"] = name_of(cell, bar, made)
+        for bar in cell.findall(is_folded):
+            kind, _, title = bar["prompt_show"].partition(": ")
+            if made and title and kind in ("Figure", "Table", "Figures", "Tables"):
+                numbers = [each.split()[1] for each in dict.fromkeys((made[0], made[-1]))]
+                bar["prompt_show"] = bar["prompt_hide"] = f"{kind} {' to '.join(numbers)}: {title}"
 
 
 def is_cell(node: nodes.Element) -> bool:
@@ -56,6 +61,12 @@ def is_bar(node: nodes.Node) -> bool:
     """Whether this is hidden code under its bar."""
     hides = type(node).__name__ == "HideCodeCellNode" and node.children
     return bool(hides) and node[0].get("nb_element") == "cell_code_source"
+
+
+def is_folded(node: nodes.Node) -> bool:
+    """Whether this is an output under its bar."""
+    hides = type(node).__name__ == "HideCodeCellNode" and node.children
+    return bool(hides) and node[0].get("nb_element") != "cell_code_source"
 
 
 def name_of(cell: nodes.Element, bar: nodes.Element, made: list[str]) -> str:

@@ -21,6 +21,7 @@ SUPPORTED, PARTLY, NOT_SUPPORTED, NOT_TESTED = VERDICTS = (
     "not supported",
     "not tested",
 )
+MOSTLY_NOT = "mostly not supported"  # said of what is partly supported where fewer than half of its parts hold
 # The colours of the admonitions; "not tested" has none.
 CSS_CLASSES = dict(zip(VERDICTS, ("tip", "note", "warning", ""), strict=True))
 KEPT = {"statement", "verdict", "title", "criterion", "evidence"}
@@ -49,8 +50,11 @@ class Claim:
     @property
     def title(self) -> str:
         """The verdict as a page says it, with how many parts hold where only some do."""
-        tally = f": {sum(self.holds)} of {len(self.holds)}" if self.verdict == PARTLY else ""
-        return self.verdict.capitalize() + tally
+        if self.verdict != PARTLY:
+            return self.verdict.capitalize()
+        hold, parts = sum(self.holds), len(self.holds)
+        said = MOSTLY_NOT if 2 * hold < parts else PARTLY
+        return f"{said.capitalize()}: {hold} of {parts}"
 
     def record(self) -> dict[str, str]:
         """What is kept of it: statement, verdict, title, criterion and evidence, or why there is none."""

@@ -47,7 +47,8 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
         "Against the paper",
         (
             "Training on blur and noise does not make the trunk forget them, and how strongly the last block sorts does not "
-            "show how badly a network generalises: with the skip, networks that sort more lose less."
+            "show how badly a network generalises: with the skip, the networks that sort more lose less. (SRGA, the index of the "
+            "companion paper, does rank them.)"
         ),
         {
             (WIDER, "merge-srresnet-wgr"): NOT_SUPPORTED,
@@ -55,6 +56,7 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
             (WIDER, "beyond"): SUPPORTED,
             (WIDER, "predict-ddr"): NOT_SUPPORTED,
             (WIDER, "reverse"): SUPPORTED,
+            (WIDER, "predict-srga"): SUPPORTED,
         },
     ),
     (
@@ -68,8 +70,8 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     (
         "What it is good for",
         (
-            "They guide a blind network better than an untrained guide does; they beat a guide trained for the purpose under the "
-            "paper's modulation, but not clearly under a simpler one."
+            "They guide a blind network better than an untrained guide does; under the paper's modulation they beat a guide trained "
+            "for the purpose in every training run, under a simpler one not clearly."
         ),
         {
             (GUIDE, "ddr-random"): SUPPORTED,

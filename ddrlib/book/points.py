@@ -10,11 +10,12 @@ from html import escape
 from ddrlib.book.claims import NOT_SUPPORTED, NOT_TESTED, PARTLY, SUPPORTED, place, tally
 
 Test = tuple[str, str]  # a chapter, and the key of one of its claims
+CONTRADICTED = "contradicted"
 ANSWERS = {
     SUPPORTED: "Yes",
     PARTLY: "In part",
     NOT_SUPPORTED: "Not shown",
-    "contradicted": "Contradicted",
+    CONTRADICTED: "Contradicted",
     NOT_TESTED: "Not tested",
 }
 
@@ -65,17 +66,18 @@ class Point:
             claim = by_test.get(test, {"verdict": NOT_TESTED})
             verdict = claim["verdict"]
             refuted = verdict == NOT_SUPPORTED and test in self.universal
-            parts = f" ({tally(claim)})" if verdict == PARTLY else ""
-            where["contradicted" if refuted else verdict].append(label + parts)
+            parts = f" ({tally(claim)} tests)" if verdict == PARTLY else ""
+            where[CONTRADICTED if refuted else verdict].append(label + parts)
         for test, label in self.contradicting.items():
             if test in by_test and by_test[test]["verdict"] == SUPPORTED:
-                where["contradicted"].append(label)
+                where[CONTRADICTED].append(label)
         found = {verdict: labels for verdict, labels in where.items() if labels}
+        counts = {verdict: len(labels) for verdict, labels in where.items()}
         lines = "".join(
             f"<br>{ANSWERS[verdict]}: {escape('; '.join(labels))}."
             for verdict, labels in found.items()
         )
-        return f"<strong>{_overall(found)}.</strong>{lines}"
+        return f"<strong>{_overall(counts)}.</strong>{lines}"
 
     def tests(self, claims: Iterable[Mapping[str, str]]) -> list[Mapping[str, str]]:
         """The claims that bear on it, chapter by chapter.
@@ -104,14 +106,19 @@ class Point:
         ]
 
 
-def _overall(found: Collection[str]) -> str:
-    """What the verdicts on a point come to."""
-    tested = set(found) - {NOT_TESTED}
-    if not tested:
+def _overall(counts: Mapping[str, int]) -> str:
+    """What the answers on a point come to; half of a claim that holds in part counts on either side."""
+    supported, partly, failed = (counts[verdict] for verdict in (SUPPORTED, PARTLY, NOT_SUPPORTED))
+    contradicted = counts[CONTRADICTED]
+    if not supported + partly + failed + contradicted:
         return "Not tested"
-    if not tested & {SUPPORTED, PARTLY}:
+    if contradicted > supported:
+        return "Contradicted"
+    if not supported + partly:
         return "Not reproduced"
-    return "Reproduced" if tested == {SUPPORTED} else "Reproduced in part"
+    if supported and not partly + failed + contradicted:
+        return "Reproduced"
+    return "Mostly reproduced" if supported > failed + contradicted else "Reproduced in part"
 
 
 def as_list(points: Iterable[Point], claims: Sequence[Mapping[str, str]]) -> str:

@@ -94,13 +94,14 @@ function render({ model, el }) {
   }
 
   // The pictures stand left and right of the map, each on the side and at about the height of its mark,
-  // to which a line leads. In the film they stay on the side where they end.
+  // to which a line leads. In the film they stay where they end, lest one covers another on its way.
   function place(at) {
-    const leftmost = leftOf(timer ? layers.length - 1 : layer);
+    const end = timer ? layers.length - 1 : layer;
+    const [leftmost, heightOf] = [leftOf(end), (k) => -places[end][index.pictures[k]][1]];
     const marks = index.pictures.map((i, k) => [...at(i), k]);
     [1, -1].forEach((inwards) => {
       const column = marks.filter((_, k) => leftmost.has(k) === inwards > 0);
-      column.sort((a, b) => a[1] - b[1]).forEach(([x, y, k], row) => {
+      column.sort((a, b) => heightOf(a[2]) - heightOf(b[2])).forEach(([x, y, k], row) => {
         const [edge, from] = [EDGE + side / 2, (height * (row + 0.5)) / column.length];
         const beside = inwards > 0 ? edge : width - edge;
         const start = beside + (inwards * side) / 2;
@@ -134,7 +135,7 @@ function render({ model, el }) {
 
   el.append(widgetRoot(
     { class: "ddr ddr-depth" },
-    element("p", { class: "ddr-names" }, `Photographs in ${network}, first two principal components:`, element("span", {}, ...names)), map,
+    element("p", { class: "ddr-names" }, `Images in ${network}, first two principal components:`, element("span", {}, ...names)), map,
     element("div", { class: "ddr-row" }, film.root, labelled("Depth", input, output)), said,
   ));
   const watch = new ResizeObserver(fill);
