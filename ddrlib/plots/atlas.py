@@ -50,7 +50,7 @@ def where_they_sort(
         xy = np.array(networks).T
         for group, look in looks.items():
             x, y = xy[np.array(groups) == group].T
-            ax.plot(x, y, **look.mark(), markersize=6, markeredgewidth=1.5, alpha=0.8, label=group)
+            ax.plot(x, y, **look.mark(), markersize=6, alpha=0.9, label=group)
         for name, look in crosses.items():
             ax.plot(*controls[name], **look.mark(INK), markersize=9, zorder=4, label=name)
         ax.plot([0, 1], [0, 1], color="0.7", linewidth=1, zorder=0)

@@ -54,7 +54,7 @@ function render({ model, el }) {
   function fill() {
     map.classList.remove("ddr-moves");
     width = map.clientWidth || 640;
-    height = Math.max(180, Math.min(0.5 * width, 310));
+    height = Math.max(172, Math.min(0.5 * width, 310));
     map.setAttribute("viewBox", `0 0 ${width} ${height}`);
     map.style.height = `${height}px`;
     side = Math.min(width / 8, height / Math.ceil(pictures.length / 2) - 5, 64);
