@@ -24,7 +24,7 @@ def show(monkeypatch, **verdict):
         ([True, True], "", "supported", "Supported"),
         ([True, False, True], "", "partly supported", "Partly supported: 2 of 3"),
         ([True, False], "", "partly supported", "Partly supported: 1 of 2"),
-        ([True, False, False], "", "partly supported", "Mostly not supported: 1 of 3"),
+        ([True, False, False], "", "mostly not supported", "Mostly not supported: 1 of 3"),
         (False, "", "not supported", "Not supported"),
         ([False, False], "", "not supported", "Not supported"),
         (True, "no <critic>", "not tested", "Not tested"),
@@ -47,6 +47,8 @@ def test_four_states(monkeypatch, holds, not_tested, expected, title):
 def test_a_chapter_knows_its_verdicts(monkeypatch):
     show(monkeypatch, holds=[True, False])
     assert claims.verdict_of("grass") == "partly supported"
+    show(monkeypatch, holds=[True, False, False])
+    assert claims.verdict_of("grass") == "partly supported", "as a sentence says it"
 
 
 def test_the_criterion_is_seen_and_opens_on_the_figures(monkeypatch):

@@ -66,6 +66,15 @@ def test_the_majority_of_the_claims_decides_how_much_was_reproduced():
     assert overall(yes, yes, no, no) == "<strong>Reproduced in part"
     assert overall(yes, no, no) == "<strong>Reproduced in part"
     assert overall(partly, no) == "<strong>Reproduced in part"
+    assert overall(yes, "mostly not supported") == "<strong>Reproduced in part"
+
+
+def test_a_point_can_be_mostly_contradicted():
+    point = Point(
+        "It is.", {A: "here", ("04_second", "c"): "there"}, contradicting={B: "the reverse"}
+    )
+    said = point.verdict(run(a="supported", b="supported", c="not supported"))
+    assert said.startswith("<strong>Mostly contradicted.</strong><br>Yes: here.")
 
 
 def test_a_counterexample_contradicts():

@@ -1,16 +1,12 @@
 // The list of all claims (page 97): leave those of one verdict.
 (function () {
   "use strict";
-  const KINDS = { tip: "supported", note: "partly supported", warning: "not supported" }; // by their admonitions
 
   document.addEventListener("DOMContentLoaded", function () {
     const place = document.querySelector(".ddr-filter");
     const items = [...document.querySelectorAll(".ddr-claims > li")];
     if (!place || !items.length) return;
-    const verdicts = items.map((item) => {
-      const kind = Object.keys(KINDS).find((name) => item.querySelector(`.ddr-claim.${name}`));
-      return KINDS[kind] ?? "not tested";
-    });
+    const verdicts = items.map((item) => item.querySelector(".admonition-title").textContent.split(":")[0].toLowerCase());
     const sections = [...new Set(items.map((item) => item.closest("section")))];
 
     function show(chosen) {

@@ -15,15 +15,15 @@ from IPython.display import HTML, display
 
 from ddrlib.book.results import keep_claim, kept_claims, stamps
 
-SUPPORTED, PARTLY, NOT_SUPPORTED, NOT_TESTED = VERDICTS = (
+SUPPORTED, PARTLY, MOSTLY_NOT, NOT_SUPPORTED, NOT_TESTED = VERDICTS = (
     "supported",
     "partly supported",
+    "mostly not supported",
     "not supported",
     "not tested",
 )
-MOSTLY_NOT = "mostly not supported"  # said of what is partly supported where fewer than half of its parts hold
 # The colours of the admonitions; "not tested" has none.
-CSS_CLASSES = dict(zip(VERDICTS, ("tip", "note", "warning", ""), strict=True))
+CSS_CLASSES = dict(zip(VERDICTS, ("tip", "note", "warning", "warning", ""), strict=True))
 KEPT = {"statement", "verdict", "title", "criterion", "evidence"}
 
 
@@ -42,19 +42,24 @@ class Claim:
 
     @property
     def verdict(self) -> str:
-        """One of `VERDICTS`, partly supported where only some parts hold, not tested without any."""
+        """One of `VERDICTS`; not tested without any part.
+
+        Where only some parts hold, it is partly supported; where fewer than half do, mostly not.
+        """
         if self.not_tested or not self.holds:
             return NOT_TESTED
-        return SUPPORTED if all(self.holds) else PARTLY if any(self.holds) else NOT_SUPPORTED
+        if all(self.holds):
+            return SUPPORTED
+        if not any(self.holds):
+            return NOT_SUPPORTED
+        return MOSTLY_NOT if 2 * sum(self.holds) < len(self.holds) else PARTLY
 
     @property
     def title(self) -> str:
         """The verdict as a page says it, with how many parts hold where only some do."""
-        if self.verdict != PARTLY:
-            return self.verdict.capitalize()
-        hold, parts = sum(self.holds), len(self.holds)
-        said = MOSTLY_NOT if 2 * hold < parts else PARTLY
-        return f"{said.capitalize()}: {hold} of {parts}"
+        in_part = self.verdict in (PARTLY, MOSTLY_NOT)
+        tally = f": {sum(self.holds)} of {len(self.holds)}" if in_part else ""
+        return self.verdict.capitalize() + tally
 
     def record(self) -> dict[str, str]:
         """What is kept of it: statement, verdict, title, criterion and evidence, or why there is none."""
@@ -84,7 +89,7 @@ def claim(
     evidence: str,
     not_tested: str = "",
 ) -> None:
-    """Show and keep a verdict: supported, partly supported, not supported or not tested.
+    """Show and keep a verdict, one of `VERDICTS`.
 
     Parameters
     ----------
@@ -118,14 +123,15 @@ def verdict_of(key: str) -> str:
     Returns
     -------
     str
-        One of `VERDICTS`.
+        One of `VERDICTS`, partly supported for one that mostly is not: a sentence says "in part" of both.
 
     Raises
     ------
     KeyError
         For a claim that was not made yet.
     """
-    return kept_claims()[key]["verdict"]
+    verdict = kept_claims()[key]["verdict"]
+    return PARTLY if verdict == MOSTLY_NOT else verdict
 
 
 def as_found(key: str, supported: str, otherwise: str = "") -> str:
@@ -246,11 +252,11 @@ def _line(claim: Mapping[str, str], titled: bool) -> str:
     said = statement if claim["verdict"] == SUPPORTED else f"“{statement}”"
     if titled:
         return f"**{claim['title']}.** {said}"
-    return f"{said} ({tally(claim)})" if claim["verdict"] == PARTLY else said
+    return f"{said} ({tally(claim)})" if tally(claim) else said
 
 
 def tally(claim: Mapping[str, str]) -> str:
-    """How many parts of a partly supported claim hold: "2 of 3"."""
+    """How many parts of a claim hold where only some do: "2 of 3"; else ""."""
     return claim["title"].partition(": ")[2]
 
 

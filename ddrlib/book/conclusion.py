@@ -48,7 +48,7 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
         (
             "Training on blur and noise does not make the trunk forget them, and how strongly the last block sorts does not "
             "show how badly a network generalises: with the skip, the networks that sort more lose less. (SRGA, the index of the "
-            "companion paper, does rank them.)"
+            "companion paper, does rank them; {predict-srga}.)"
         ),
         {
             (WIDER, "merge-srresnet-wgr"): NOT_SUPPORTED,

@@ -7,13 +7,22 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from html import escape
 
-from ddrlib.book.claims import NOT_SUPPORTED, NOT_TESTED, PARTLY, SUPPORTED, place, tally
+from ddrlib.book.claims import (
+    MOSTLY_NOT,
+    NOT_SUPPORTED,
+    NOT_TESTED,
+    PARTLY,
+    SUPPORTED,
+    place,
+    tally,
+)
 
 Test = tuple[str, str]  # a chapter, and the key of one of its claims
 CONTRADICTED = "contradicted"
 ANSWERS = {
     SUPPORTED: "Yes",
     PARTLY: "In part",
+    MOSTLY_NOT: "Mostly not",
     NOT_SUPPORTED: "Not shown",
     CONTRADICTED: "Contradicted",
     NOT_TESTED: "Not tested",
@@ -63,10 +72,10 @@ class Point:
         by_test = {(claim["chapter"], claim["key"]): claim for claim in claims}
         where: dict[str, list[str]] = {verdict: [] for verdict in ANSWERS}
         for test, label in self.deciding.items():
-            claim = by_test.get(test, {"verdict": NOT_TESTED})
+            claim = by_test.get(test, {"verdict": NOT_TESTED, "title": ""})
             verdict = claim["verdict"]
             refuted = verdict == NOT_SUPPORTED and test in self.universal
-            parts = f" ({tally(claim)} tests)" if verdict == PARTLY else ""
+            parts = f" ({tally(claim)} tests)" if tally(claim) else ""
             where[CONTRADICTED if refuted else verdict].append(label + parts)
         for test, label in self.contradicting.items():
             if test in by_test and by_test[test]["verdict"] == SUPPORTED:
@@ -108,12 +117,14 @@ class Point:
 
 def _overall(counts: Mapping[str, int]) -> str:
     """What the answers on a point come to; half of a claim that holds in part counts on either side."""
-    supported, partly, failed = (counts[verdict] for verdict in (SUPPORTED, PARTLY, NOT_SUPPORTED))
-    contradicted = counts[CONTRADICTED]
+    supported, partly, contradicted = (counts[v] for v in (SUPPORTED, PARTLY, CONTRADICTED))
+    failed = counts[MOSTLY_NOT] + counts[NOT_SUPPORTED]
     if not supported + partly + failed + contradicted:
         return "Not tested"
-    if contradicted > supported:
+    if contradicted and not supported + partly:
         return "Contradicted"
+    if contradicted and supported <= contradicted and supported < failed + contradicted:
+        return "Mostly contradicted"
     if not supported + partly:
         return "Not reproduced"
     if supported and not partly + failed + contradicted:
