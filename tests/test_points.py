@@ -99,6 +99,15 @@ def test_what_says_the_opposite_contradicts_where_it_is_supported():
     assert [c["key"] for c in point.tests(run(a="supported", b="supported"))] == ["a", "b"]
 
 
+def test_what_goes_beyond_a_point_decides_nothing():
+    point = Point("It is.", {A: "here"}, further={B: "better than all", ("05_x", "c"): "ever"})
+    said = point.verdict(run(a="supported", b="not supported"))
+    assert said == (
+        "<strong>Reproduced.</strong><br>Yes: here.<br>Beyond the paper: better than all (not supported)."
+    )
+    assert [c["key"] for c in point.tests(run(a="supported", b="supported"))] == ["a", "b"]
+
+
 def test_a_claim_that_the_run_did_not_make_was_not_tested():
     assert (
         Point("It is.", {A: "here"}).verdict([])

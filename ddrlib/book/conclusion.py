@@ -25,8 +25,7 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     (
         "The finding",
         (
-            "Among those published, {most-clean} trained on clean images have a layer that does, and most do if each maker counts "
-            "once; whatever the training, {most} do."
+            "Of those published and trained on clean images, {most-clean} have a layer that does; whatever the training, {most} do."
         ),
         {(ATLAS, "most-clean"): SUPPORTED, (ATLAS, "most"): NOT_SUPPORTED},
     ),
@@ -47,8 +46,8 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
         "Against the paper",
         (
             "Training on blur and noise does not make the trunk forget them, and how strongly the last block sorts does not "
-            "show how badly a network generalises: with the skip, the networks that sort more lose less. (SRGA, the index of the "
-            "companion paper, does rank them; {predict-srga}.)"
+            "show how badly a network generalises: with the skip, the networks that sort more lose less. SRGA, the index of the "
+            "companion paper, does rank them ({predict-srga}), by an interval that treats near copies as independent."
         ),
         {
             (WIDER, "merge-srresnet-wgr"): NOT_SUPPORTED,
@@ -70,8 +69,8 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     (
         "What it is good for",
         (
-            "They guide a blind network better than an untrained guide does; under the paper's modulation they beat a guide trained "
-            "for the purpose in every training run, under a simpler one not clearly."
+            "They guide a blind network better than an untrained guide does. Under a simple modulation they do not clearly beat a guide "
+            "trained for the purpose; under the paper's they do ({style-learned})."
         ),
         {
             (GUIDE, "ddr-random"): SUPPORTED,

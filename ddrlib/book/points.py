@@ -45,6 +45,9 @@ class Point:
     universal : collection
         Of the deciding claims, those that a single counterexample refutes: where such a one is not
         supported, the point is contradicted.
+    further : mapping
+        Claims that go beyond the point, as `deciding` gives them: they are shown with their verdicts and
+        decide nothing.
     contradicting : mapping
         Claims that say the opposite, as `deciding` gives them: where such a one is supported, the point is
         contradicted.
@@ -55,6 +58,7 @@ class Point:
     others: Mapping[str, Sequence[str]] = field(default_factory=dict)
     universal: Collection[Test] = ()
     contradicting: Mapping[Test, str] = field(default_factory=dict)
+    further: Mapping[Test, str] = field(default_factory=dict)
 
     def verdict(self, claims: Iterable[Mapping[str, str]]) -> str:
         """Whether it was reproduced, and where it was and was not.
@@ -86,6 +90,12 @@ class Point:
             f"<br>{ANSWERS[verdict]}: {escape('; '.join(labels))}."
             for verdict, labels in found.items()
         )
+        beyond = "; ".join(
+            f"{label} ({by_test[test]['title'].lower()})"
+            for test, label in self.further.items()
+            if test in by_test
+        )
+        lines += f"<br>Beyond the paper: {escape(beyond)}." if beyond else ""
         return f"<strong>{_overall(counts)}.</strong>{lines}"
 
     def tests(self, claims: Iterable[Mapping[str, str]]) -> list[Mapping[str, str]]:
@@ -102,7 +112,7 @@ class Point:
             Of the claims, those that decide first.
         """
         wanted: dict[str, list[str]] = {}
-        for chapter, key in (*self.deciding, *self.contradicting):
+        for chapter, key in (*self.deciding, *self.contradicting, *self.further):
             wanted.setdefault(chapter, []).append(key)
         for chapter, keys in self.others.items():
             wanted.setdefault(chapter, []).extend(keys)
