@@ -44,6 +44,16 @@ def test_four_states(monkeypatch, holds, not_tested, expected, title):
     }
 
 
+def test_the_opposite_is_said_where_all_parts_show_it(monkeypatch):
+    for holds, reverse, title in (
+        ([False, False], [True, True], "Not supported: the opposite"),
+        ([False, False], [True, False], "Not supported"),
+        ([True, False], [False, True], "Partly supported: 1 of 2"),
+        (False, True, "Not supported: the opposite"),
+    ):
+        assert show(monkeypatch, holds=holds, reverse=reverse)[1]["grass"]["title"] == title
+
+
 def test_a_chapter_knows_its_verdicts(monkeypatch):
     show(monkeypatch, holds=[True, False])
     assert claims.verdict_of("grass") == "partly supported"

@@ -99,6 +99,15 @@ def test_what_says_the_opposite_contradicts_where_it_is_supported():
     assert [c["key"] for c in point.tests(run(a="supported", b="supported"))] == ["a", "b"]
 
 
+def test_the_opposite_is_told_from_what_was_not_shown():
+    found = run(a="not supported", b="supported")
+    found[0]["title"] = "Not supported: the opposite"
+    said = Point("It is.", {A: "here", B: "and there"}).verdict(found)
+    assert said == (
+        "<strong>Reproduced in part.</strong><br>Yes: and there.<br>The opposite: here."
+    )
+
+
 def test_what_goes_beyond_a_point_decides_nothing():
     point = Point("It is.", {A: "here"}, further={B: "better than all", ("05_x", "c"): "ever"})
     said = point.verdict(run(a="supported", b="not supported"))

@@ -24,6 +24,7 @@ SUPPORTED, PARTLY, MOSTLY_NOT, NOT_SUPPORTED, NOT_TESTED = VERDICTS = (
 )
 # The colours of the admonitions; "not tested" has none.
 CSS_CLASSES = dict(zip(VERDICTS, ("tip", "note", "warning", "warning", ""), strict=True))
+OPPOSITE = "the opposite"
 KEPT = {"statement", "verdict", "title", "criterion", "evidence"}
 
 
@@ -39,6 +40,7 @@ class Claim:
     criterion: str
     evidence: str
     not_tested: str = ""
+    reverse: Sequence[bool] = ()
 
     @property
     def verdict(self) -> str:
@@ -56,9 +58,11 @@ class Claim:
 
     @property
     def title(self) -> str:
-        """The verdict as a page says it, with how many parts hold where only some do."""
+        """The verdict as a page says it, with how many parts hold, or that the opposite does."""
         in_part = self.verdict in (PARTLY, MOSTLY_NOT)
         tally = f": {sum(self.holds)} of {len(self.holds)}" if in_part else ""
+        if self.verdict == NOT_SUPPORTED and self.reverse and all(self.reverse):
+            tally = f": {OPPOSITE}"
         return self.verdict.capitalize() + tally
 
     def record(self) -> dict[str, str]:
@@ -88,6 +92,7 @@ def claim(
     criterion: str = "",
     evidence: str,
     not_tested: str = "",
+    reverse: bool | Sequence[bool] = (),
 ) -> None:
     """Show and keep a verdict, one of `VERDICTS`.
 
@@ -105,9 +110,11 @@ def claim(
         The figures, with n and intervals.
     not_tested
         Which precondition of the test is not met; `""` where all are.
+    reverse
+        Whether the figures show the opposite as clearly as the criterion asks; for several parts, each.
     """
-    parts = holds if isinstance(holds, Sequence) else [holds]
-    made = Claim(statement, parts, criterion, evidence, not_tested)
+    parts, opposite = (each if isinstance(each, Sequence) else [each] for each in (holds, reverse))
+    made = Claim(statement, parts, criterion, evidence, not_tested, opposite)
     keep_claim(key, **made.record())
     display(HTML(made.as_html()))
 
@@ -256,7 +263,7 @@ def _line(claim: Mapping[str, str], titled: bool) -> str:
 
 
 def tally(claim: Mapping[str, str]) -> str:
-    """How many parts of a claim hold where only some do: "2 of 3"; else ""."""
+    """How many parts of a claim hold where only some do ("2 of 3"), or that the opposite does; else ""."""
     return claim["title"].partition(": ")[2]
 
 

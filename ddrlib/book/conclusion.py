@@ -62,7 +62,7 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
         "What it is good for",
         (
             "The features are useful within limits: they identify a distortion better than those of an untrained network, but at no "
-            "number of photographs clearly better than those of a classifier."
+            "number of photographs better than those of a classifier, with a linear head."
         ),
         {(TYPES, "random"): SUPPORTED, (TYPES, "classifier"): NOT_SUPPORTED},
     ),

@@ -11,6 +11,7 @@ from ddrlib.book.claims import (
     MOSTLY_NOT,
     NOT_SUPPORTED,
     NOT_TESTED,
+    OPPOSITE,
     PARTLY,
     SUPPORTED,
     place,
@@ -24,6 +25,7 @@ ANSWERS = {
     PARTLY: "In part",
     MOSTLY_NOT: "Mostly not",
     NOT_SUPPORTED: "Not shown",
+    OPPOSITE: "The opposite",
     CONTRADICTED: "Contradicted",
     NOT_TESTED: "Not tested",
 }
@@ -45,12 +47,12 @@ class Point:
     universal : collection
         Of the deciding claims, those that a single counterexample refutes: where such a one is not
         supported, the point is contradicted.
-    further : mapping
-        Claims that go beyond the point, as `deciding` gives them: they are shown with their verdicts and
-        decide nothing.
     contradicting : mapping
         Claims that say the opposite, as `deciding` gives them: where such a one is supported, the point is
         contradicted.
+    further : mapping
+        Claims that go beyond the point, as `deciding` gives them: they are shown with their verdicts and
+        decide nothing.
     """
 
     said: str
@@ -79,15 +81,17 @@ class Point:
             claim = by_test.get(test, {"verdict": NOT_TESTED, "title": ""})
             verdict = claim["verdict"]
             refuted = verdict == NOT_SUPPORTED and test in self.universal
-            parts = f" ({tally(claim)} tests)" if tally(claim) else ""
-            where[CONTRADICTED if refuted else verdict].append(label + parts)
+            reverse = tally(claim) == OPPOSITE
+            parts = f" ({tally(claim)} tests)" if tally(claim) and not reverse else ""
+            answer = CONTRADICTED if refuted else OPPOSITE if reverse else verdict
+            where[answer].append(label + parts)
         for test, label in self.contradicting.items():
             if test in by_test and by_test[test]["verdict"] == SUPPORTED:
                 where[CONTRADICTED].append(label)
         found = {verdict: labels for verdict, labels in where.items() if labels}
         counts = {verdict: len(labels) for verdict, labels in where.items()}
         lines = "".join(
-            f"<br>{ANSWERS[verdict]}: {escape('; '.join(labels))}."
+            f"<br>{ANSWERS[verdict]}: {escape('; '.join(labels).replace('; and ', ' and '))}."
             for verdict, labels in found.items()
         )
         beyond = "; ".join(
@@ -128,7 +132,7 @@ class Point:
 def _overall(counts: Mapping[str, int]) -> str:
     """What the answers on a point come to; half of a claim that holds in part counts on either side."""
     supported, partly, contradicted = (counts[v] for v in (SUPPORTED, PARTLY, CONTRADICTED))
-    failed = counts[MOSTLY_NOT] + counts[NOT_SUPPORTED]
+    failed = counts[MOSTLY_NOT] + counts[NOT_SUPPORTED] + counts[OPPOSITE]
     if not supported + partly + failed + contradicted:
         return "Not tested"
     if contradicted and not supported + partly:

@@ -239,7 +239,7 @@ def against_loss(table: pd.DataFrame, shown: Sequence[str], notes: Mapping[Place
     shown
         The degradations in the order of the book's maps, which gives each its mark.
     notes
-        By measure and family: what is written below a panel.
+        By measure and family: what is written into a panel.
 
     Returns
     -------
@@ -248,15 +248,18 @@ def against_loss(table: pd.DataFrame, shown: Sequence[str], notes: Mapping[Place
         of training, shapes degradations.
     """
     panels = dict(list(table.groupby(["measure", "family"], sort=False)))
-    fig, axes = grid_of(panels, (3.2, 2.6), sharex="row", sharey=True)
+    fig, axes = grid_of(panels, (3.2, 3.0), sharex="row", sharey=True)
     fig.set_layout_engine("constrained", w_pad=APART)
     looks, shapes = looks_of(table.training), dict(zip(shown, MARKERS, strict=False))
     for place, part in panels.items():
         for (way, degradation), dots in part.groupby(["training", "degradation"], sort=False):
             look = looks[way]._replace(marker=shapes[degradation]).mark()
             axes[place].plot(dots.value, dots["loss of PSNR"], **look, markersize=7.5)
-        axes[place].set_xlabel(f"{wrapped(place[0])}\n{literal(notes[place])}")
-        axes[place].set_ylabel("")
+        axes[place].set(xlabel=wrapped(place[0]), ylabel="")
+        axes[place].margins(y=0.12)
+        axes[place].text(
+            0.04, 0.95, literal(notes[place]), va="top", transform=axes[place].transAxes
+        )
     used = {name: Look(INK, shapes[name]) for name in shown if name in set(table.degradation)}
     key(fig, looks, ABOVE, columns=4, title="trained on")
     key(fig, used, "outside lower center", title="shown")
