@@ -239,7 +239,7 @@ def against_loss(table: pd.DataFrame, shown: Sequence[str], notes: Mapping[Place
     shown
         The degradations in the order of the book's maps, which gives each its mark.
     notes
-        By measure and family: what is written into a panel.
+        By measure and family: what is written above a panel.
 
     Returns
     -------
@@ -248,7 +248,7 @@ def against_loss(table: pd.DataFrame, shown: Sequence[str], notes: Mapping[Place
         of training, shapes degradations.
     """
     panels = dict(list(table.groupby(["measure", "family"], sort=False)))
-    fig, axes = grid_of(panels, (3.2, 3.0), sharex="row", sharey=True)
+    fig, axes = grid_of(panels, (3.2, 3.4), sharex="row", sharey=True)
     fig.set_layout_engine("constrained", w_pad=APART)
     looks, shapes = looks_of(table.training), dict(zip(shown, MARKERS, strict=False))
     for place, part in panels.items():
@@ -257,9 +257,7 @@ def against_loss(table: pd.DataFrame, shown: Sequence[str], notes: Mapping[Place
             axes[place].plot(dots.value, dots["loss of PSNR"], **look, markersize=7.5)
         axes[place].set(xlabel=wrapped(place[0]), ylabel="")
         axes[place].margins(y=0.12)
-        axes[place].text(
-            0.04, 0.95, literal(notes[place]), va="top", transform=axes[place].transAxes
-        )
+        axes[place].set_title(f"{axes[place].get_title()}\n{literal(notes[place])}".strip())
     used = {name: Look(INK, shapes[name]) for name in shown if name in set(table.degradation)}
     key(fig, looks, ABOVE, columns=4, title="trained on")
     key(fig, used, "outside lower center", title="shown")
