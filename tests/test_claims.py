@@ -122,6 +122,13 @@ def test_what_was_not_supported_is_quoted_in_a_line():
     ]
 
 
+def test_figures_and_afterthoughts_of_claims():
+    found = claims.Claim("s", [True], "a > b; this was asked once c was seen", "2 of 3; n = 3")
+    assert claims.first_figure(found.record()) == "2 of 3"
+    plain = claims.Claim("s", [True], "a > b", "n = 3").record()
+    assert claims.asked_afterwards([found.record(), plain]) == 1
+
+
 def test_the_page_of_all_claims_has_every_chapter_that_makes_some_under_its_title():
     """Its headings are written by hand, so that they are in the contents at its side."""
     chapters = {chapter.name: chapter.notebook.cells for chapter in read_chapters()}

@@ -267,6 +267,37 @@ def tally(claim: Mapping[str, str]) -> str:
     return claim["title"].partition(": ")[2]
 
 
+def first_figure(claim: Mapping[str, str]) -> str:
+    """What the evidence for a claim begins with.
+
+    Parameters
+    ----------
+    claim
+        Of `claims`.
+
+    Returns
+    -------
+    str
+        For a sentence, such as "27 of 58 networks".
+    """
+    return claim["evidence"].partition(";")[0]
+
+
+def asked_afterwards(chosen: Iterable[Mapping[str, str]]) -> int:
+    """How many claims were asked only once the figures had been seen, as their criteria say.
+
+    Parameters
+    ----------
+    chosen
+        Of `claims`.
+
+    Returns
+    -------
+    int
+    """
+    return sum("asked once" in claim["criterion"] for claim in chosen)
+
+
 def _admonition(claim: Mapping[str, str], statement: str, because: str = "") -> str:
     """A verdict as every page shows it; `statement` and `because`, which follows it, are HTML."""
     # HTML, not a MyST directive: it reads the same in Jupyter and in the book.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ddrlib.book.claims import NOT_SUPPORTED, SUPPORTED
+from ddrlib.book.claims import NOT_SUPPORTED, SUPPORTED, first_figure
 
 FIXED, ONE = "01_photographs_and_degradations", "02_degradation_representations"
 WHY = "04_what_makes_ddr"
@@ -100,6 +100,6 @@ def conclusion(claims: Iterable[Mapping[str, str]]) -> str:
     said: dict[str, list[str]] = {}
     for topic, sentence, tests in SENTENCES:
         if all(verdicts.get(test) == verdict for test, verdict in tests.items()):
-            figures = {test[1]: found[test]["evidence"].split(";")[0] for test in tests}
+            figures = {test[1]: first_figure(found[test]) for test in tests}
             said.setdefault(topic, []).append(sentence.format_map(figures))
     return "\n\n".join(f"**{topic}.** {' '.join(sentences)}" for topic, sentences in said.items())

@@ -25,7 +25,7 @@ ANSWERS = {
     PARTLY: "In part",
     MOSTLY_NOT: "Mostly not",
     NOT_SUPPORTED: "Not shown",
-    OPPOSITE: "The opposite",
+    OPPOSITE: "Not so, the opposite",
     CONTRADICTED: "Contradicted",
     NOT_TESTED: "Not tested",
 }
