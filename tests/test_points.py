@@ -16,7 +16,7 @@ def run(**verdicts: str) -> list[dict]:
             "chapter": {"a": "02_first"}.get(key, "04_second"),
             "key": key,
             "verdict": verdict,
-            "title": verdict.capitalize() + (": 1 of 2" if "partly" in verdict else ""),
+            "tally": "1 of 2" if "partly" in verdict else "",
             "statement": f"{key} < 1",
         }
         for key, verdict in verdicts.items()
@@ -101,7 +101,7 @@ def test_what_says_the_opposite_contradicts_where_it_is_supported():
 
 def test_the_opposite_is_told_from_what_was_not_shown():
     found = run(a="not supported", b="supported")
-    found[0]["title"] = "Not supported: the opposite"
+    found[0]["tally"] = "the opposite"
     said = Point("It is.", {A: "here", B: "and there"}).verdict(found)
     assert said == (
         "<strong>Reproduced in part.</strong><br>Yes: and there.<br>Not so, the opposite: here."

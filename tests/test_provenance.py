@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from matplotlib import pyplot
 
 from ddrlib import machine
-from ddrlib.book import provenance, results
+from ddrlib.book import provenance, results, tables
 from ddrlib.book.records import describe, image_hash, in_words
 from ddrlib.book.results import Run, write_stamp
 from ddrlib.errors import DDRError
@@ -159,6 +159,21 @@ def test_a_table_says_what_heads_what(chapter, shown):
     assert plain.count("<td>") == 2  # texts, which are not aligned by their digits
     assert '<a href="figures/02_layers/plain.csv">' in plain
     pd.testing.assert_frame_equal(pd.read_csv(chapter / "headed.csv"), table)
+
+
+def test_a_table_in_an_answer_has_neither_caption_nor_number():
+    found = [Interval(0.1234, 0.05, 0.2, 12), "–"]
+    table = pd.DataFrame({"style": found}, index=pd.Index(["<DDR>", "truth"], name="gain, dB"))
+    html = tables.in_text(table)
+    assert "caption" not in html and html.startswith('<table class="table">')
+    assert re.findall("<th [^>]*>(.*?)</th>", html) == [
+        "gain, dB",
+        "style",
+        "&lt;DDR&gt;",
+        "truth",
+    ]
+    assert cells_of(html) == ["0.123 [0.050, 0.200]", "–"]
+    assert "\n\n" not in html, "an empty line would end the HTML within Markdown"
 
 
 def test_a_table_says_what_its_columns_are_numbers_of(chapter, shown):

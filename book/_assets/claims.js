@@ -1,12 +1,29 @@
-// The list of all claims (page 97): leave those of one verdict.
+// Verdicts: on a phone, those that a chapter lists behind a line that counts them; on page 97, those of one kind alone.
 (function () {
   "use strict";
 
-  document.addEventListener("DOMContentLoaded", function () {
-    const place = document.querySelector(".ddr-filter");
-    const items = [...document.querySelectorAll(".ddr-claims > li")];
-    if (!place || !items.length) return;
-    const verdicts = items.map((item) => item.querySelector(".admonition-title").textContent.split(":")[0].toLowerCase());
+  const MANY = 3; // from here on a list takes more than one screen of a phone
+  const NARROW = "(max-width: 600px)"; // as in book.css
+
+  const verdictOf = (claim) => claim.querySelector(".admonition-title").textContent.split(":")[0].toLowerCase();
+
+  const count = (verdict, verdicts) => verdicts.filter((other) => other === verdict).length;
+
+  function fold(output) {
+    const verdicts = [...output.querySelectorAll(".ddr-claim")].map(verdictOf);
+    if (verdicts.length < MANY || output.querySelector(".ddr-claims")) return;
+    const counts = [...new Set(verdicts)].map((verdict) => `${count(verdict, verdicts)} ${verdict}`);
+    const details = document.createElement("details");
+    const summary = document.createElement("summary");
+    details.className = "ddr-verdicts";
+    summary.textContent = `${verdicts.length} verdicts: ${counts.join(", ")}`;
+    details.append(summary, ...output.childNodes);
+    output.append(details);
+    addEventListener("beforeprint", () => (details.open = true));
+  }
+
+  function offerChoice(place, items) {
+    const verdicts = items.map(verdictOf);
     const sections = [...new Set(items.map((item) => item.closest("section")))];
 
     function show(chosen) {
@@ -17,10 +34,10 @@
     function choice(verdict) {
       const label = document.createElement("label");
       const input = document.createElement("input");
-      const count = verdict === "all" ? items.length : verdicts.filter((other) => other === verdict).length;
+      const many = verdict === "all" ? items.length : count(verdict, verdicts);
       Object.assign(input, { type: "radio", name: "verdict", value: verdict, checked: verdict === "all" });
       input.addEventListener("change", () => show(verdict));
-      label.append(input, ` ${verdict} (${count})`);
+      label.append(input, ` ${verdict} (${many})`);
       return label;
     }
 
@@ -29,5 +46,12 @@
     legend.textContent = "Show";
     set.append(legend, ...["all", ...new Set(verdicts)].map(choice));
     place.append(set);
+  }
+
+  document.addEventListener("DOMContentLoaded", function () {
+    const place = document.querySelector(".ddr-filter");
+    const items = [...document.querySelectorAll(".ddr-claims > li")];
+    if (place && items.length) offerChoice(place, items);
+    if (matchMedia(NARROW).matches) document.querySelectorAll(".cell_output").forEach(fold);
   });
 })();

@@ -25,7 +25,7 @@ SUPPORTED, PARTLY, MOSTLY_NOT, NOT_SUPPORTED, NOT_TESTED = VERDICTS = (
 # The colours of the admonitions; "not tested" has none.
 CSS_CLASSES = dict(zip(VERDICTS, ("tip", "note", "warning", "warning", ""), strict=True))
 OPPOSITE = "the opposite"
-KEPT = {"statement", "verdict", "title", "criterion", "evidence"}
+KEPT = {"statement", "verdict", "tally", "criterion", "evidence"}
 
 
 @dataclass(frozen=True)
@@ -57,21 +57,20 @@ class Claim:
         return MOSTLY_NOT if 2 * sum(self.holds) < len(self.holds) else PARTLY
 
     @property
-    def title(self) -> str:
-        """The verdict as a page says it, with how many parts hold, or that the opposite does."""
-        in_part = self.verdict in (PARTLY, MOSTLY_NOT)
-        tally = f": {sum(self.holds)} of {len(self.holds)}" if in_part else ""
-        if self.verdict == NOT_SUPPORTED and self.reverse and all(self.reverse):
-            tally = f": {OPPOSITE}"
-        return self.verdict.capitalize() + tally
+    def tally(self) -> str:
+        """How many parts hold where only some do ("2 of 3"), `OPPOSITE` where that holds; else ""."""
+        if self.verdict in (PARTLY, MOSTLY_NOT):
+            return f"{sum(self.holds)} of {len(self.holds)}"
+        opposite = self.verdict == NOT_SUPPORTED and self.reverse and all(self.reverse)
+        return OPPOSITE if opposite else ""
 
     def record(self) -> dict[str, str]:
-        """What is kept of it: statement, verdict, title, criterion and evidence, or why there is none."""
+        """What is kept of it: statement, verdict, tally, criterion and evidence, or why there is none."""
         why = f"not tested because {self.not_tested}; " if self.not_tested else ""
         return {
             "statement": self.statement,
             "verdict": self.verdict,
-            "title": self.title,
+            "tally": self.tally,
             "criterion": self.criterion,
             "evidence": why + self.evidence,
         }
@@ -174,8 +173,8 @@ def claims() -> list[dict]:
     Returns
     -------
     list of dict
-        Each with the texts chapter, key, statement, verdict, title (the verdict with the count of the
-        parts that hold), criterion and evidence.
+        Each with the texts chapter, key, statement, verdict, tally (as `Claim` gives it), criterion and
+        evidence.
     """
     return [
         {"chapter": stamp["chapter"], "key": key, **claim}
@@ -183,6 +182,23 @@ def claims() -> list[dict]:
         if all(claim.keys() == KEPT for claim in stamp.get("claims", {}).values())
         for key, claim in stamp.get("claims", {}).items()
     ]
+
+
+def title(claim: Mapping[str, str]) -> str:
+    """A verdict as a page says it.
+
+    Parameters
+    ----------
+    claim
+        Of `claims`.
+
+    Returns
+    -------
+    str
+        "Partly supported: 2 of 3".
+    """
+    verdict = claim["verdict"].capitalize()
+    return f"{verdict}: {claim['tally']}" if claim["tally"] else verdict
 
 
 def name(chapter: str) -> str:
@@ -258,13 +274,8 @@ def _line(claim: Mapping[str, str], titled: bool) -> str:
     statement = escape(claim["statement"])
     said = statement if claim["verdict"] == SUPPORTED else f"“{statement}”"
     if titled:
-        return f"**{claim['title']}.** {said}"
-    return f"{said} ({tally(claim)})" if tally(claim) else said
-
-
-def tally(claim: Mapping[str, str]) -> str:
-    """How many parts of a claim hold where only some do ("2 of 3"), or that the opposite does; else ""."""
-    return claim["title"].partition(": ")[2]
+        return f"**{title(claim)}.** {said}"
+    return f"{said} ({claim['tally']})" if claim["tally"] else said
 
 
 def first_figure(claim: Mapping[str, str]) -> str:
@@ -303,7 +314,7 @@ def _admonition(claim: Mapping[str, str], statement: str, because: str = "") -> 
     # HTML, not a MyST directive: it reads the same in Jupyter and in the book.
     return (
         f'<div class="admonition ddr-claim {CSS_CLASSES[claim["verdict"]]}">'
-        f'<p class="admonition-title">{claim["title"]}</p><p>{statement}</p>{because}'
+        f'<p class="admonition-title">{title(claim)}</p><p>{statement}</p>{because}'
         f"{_folded(claim['criterion'], claim['evidence'])}</div>"
     )
 

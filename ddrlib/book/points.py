@@ -15,7 +15,7 @@ from ddrlib.book.claims import (
     PARTLY,
     SUPPORTED,
     place,
-    tally,
+    title,
 )
 
 Test = tuple[str, str]  # a chapter, and the key of one of its claims
@@ -78,11 +78,11 @@ class Point:
         by_test = {(claim["chapter"], claim["key"]): claim for claim in claims}
         where: dict[str, list[str]] = {verdict: [] for verdict in ANSWERS}
         for test, label in self.deciding.items():
-            claim = by_test.get(test, {"verdict": NOT_TESTED, "title": ""})
+            claim = by_test.get(test, {"verdict": NOT_TESTED, "tally": ""})
             verdict = claim["verdict"]
             refuted = verdict == NOT_SUPPORTED and test in self.universal
-            reverse = tally(claim) == OPPOSITE
-            parts = f" ({tally(claim)} tests)" if tally(claim) and not reverse else ""
+            reverse = claim["tally"] == OPPOSITE
+            parts = f" ({claim['tally']} tests)" if claim["tally"] and not reverse else ""
             answer = CONTRADICTED if refuted else OPPOSITE if reverse else verdict
             where[answer].append(label + parts)
         for test, label in self.contradicting.items():
@@ -95,7 +95,7 @@ class Point:
             for verdict, labels in found.items()
         )
         beyond = "; ".join(
-            f"{label} ({by_test[test]['title'].lower()})"
+            f"{label} ({title(by_test[test]).lower()})"
             for test, label in self.further.items()
             if test in by_test
         )
@@ -170,7 +170,7 @@ def as_list(points: Iterable[Point], claims: Sequence[Mapping[str, str]]) -> str
 
 def _folded(claims: Iterable[Mapping[str, str]]) -> str:
     lines = (
-        f"<p>{place(claim['chapter'])}: {escape(claim['statement'])} <strong>{claim['title']}.</strong></p>"
+        f"<p>{place(claim['chapter'])}: {escape(claim['statement'])} <strong>{title(claim)}.</strong></p>"
         for claim in claims
     )
     return f"<details><summary>The claims that test it</summary>{''.join(lines)}</details>"

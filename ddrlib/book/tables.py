@@ -24,6 +24,27 @@ def as_html(table: pd.DataFrame, caption: str) -> str:
     are numbers have the class `ddr-numbers`, for the eye to compare them; what is neither is shown as
     `str` writes it.
     """
+    return f'<table class="dataframe">\n  <caption>{escape(caption)}</caption>\n{_rows(table)}\n</table>'
+
+
+def in_text(table: pd.DataFrame) -> str:
+    """A few rows amid an answer: like `as_html`, without caption or number.
+
+    Parameters
+    ----------
+    table
+        With the heads of its rows as its index, whose name heads them.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    return f'<table class="table">\n{_rows(table)}\n</table>'
+
+
+def _rows(table: pd.DataFrame) -> str:
+    """The head and the body."""
     headed = type(table.index).__name__ != "RangeIndex"
     columns = [_column(list(cells)) for _, cells in table.items()]
     heads = [_head("col", name, numbers) for name, (numbers, _) in zip(table, columns, strict=True)]
@@ -34,10 +55,7 @@ def as_html(table: pd.DataFrame, caption: str) -> str:
             (_head("row", name, False), *row) for name, row in zip(table.index, rows, strict=True)
         ]
     body = "\n".join(f"    <tr>{''.join(row)}</tr>" for row in rows)
-    return (
-        f'<table class="dataframe">\n  <caption>{escape(caption)}</caption>\n'
-        f"  <thead>\n    <tr>{''.join(heads)}</tr>\n  </thead>\n  <tbody>\n{body}\n  </tbody>\n</table>"
-    )
+    return f"  <thead>\n    <tr>{''.join(heads)}</tr>\n  </thead>\n  <tbody>\n{body}\n  </tbody>"
 
 
 def as_csv(table: pd.DataFrame) -> bytes:

@@ -183,3 +183,33 @@ def test_the_first_tap_on_a_term_explains_it_and_the_second_follows_it(browser):
     term.tap()
     page.wait_for_url("**/glossary.html#term-trunk")
     context.close()
+
+
+def test_on_a_phone_a_list_of_verdicts_is_one_line_that_counts_them(visit):
+    path = HTML / "04_what_makes_ddr.html"
+    assert visit(path).page.locator(".ddr-verdicts").count() == 0
+    page = visit(path, width=390).page
+    folded = page.locator(".ddr-verdicts")
+    assert folded.count() == 3 and not folded.locator(".ddr-claim").first.is_visible()
+    for fold in folded.all():
+        count, _, verdicts = fold.locator("> summary").inner_text().partition(" verdicts: ")
+        assert int(count) == fold.locator(".ddr-claim").count()
+        assert int(count) == sum(int(part.split()[0]) for part in verdicts.split(", "))
+    folded.first.locator("> summary").click()
+    assert folded.first.locator(".ddr-claim").last.is_visible()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_of_all_claims_those_of_one_verdict_are_shown(visit, width):
+    page = visit(HTML / "97_all_claims.html", width=width).page
+    claims = page.locator(".ddr-claims > li")
+    said = [claim.locator(".admonition-title").inner_text() for claim in claims.all()]
+    kinds = {title.partition(":")[0].lower() for title in said}
+    assert len(kinds) > 1
+    for kind in kinds:
+        wanted = [title for title in said if title.lower().partition(":")[0] == kind]
+        page.get_by_role("radio", name=f"{kind} ({len(wanted)})", exact=True).check()
+        shown = [claim for claim in claims.all() if claim.is_visible()]
+        assert [claim.locator(".admonition-title").inner_text() for claim in shown] == wanted
+    page.get_by_role("radio", name=f"all ({len(said)})").check()
+    assert all(claim.is_visible() for claim in claims.all())
