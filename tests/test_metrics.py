@@ -298,6 +298,7 @@ def test_spread_over_seeds():
 
 def test_the_numbers_of_an_interval_have_equally_many_decimals():
     assert str(Interval(0.5, 0.25, 0.99999, 9)) == "0.500 [0.250, 1.000]"
+    assert str(Interval(0.5, 0.25, 1.0, 9)) == "0.500 [0.250, 1.000]", "as beside [0.25, 0.99]"
     assert str(Interval(0.5, -1.25, 0.75, 9)) == "0.50 [-1.25, 0.75]"
     assert str(Interval(-0.0001, -0.0004, 0.0, 9)) == "0.000 [0.000, 0.000]"
     assert str(Interval(60.25, 7.125, 1570.4, 9)) == "60 [7, 1,570]"

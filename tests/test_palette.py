@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from ddrlib.plots.palette import INK, MARKERS, OTHERS, PALETTE, SHARES, UNLEARNED
+from ddrlib.plots.palette import INK, MARKERS, OTHERS, PALETTE, PAPER, SHARES, UNLEARNED
+from ddrlib.plots.panels import OPACITY
 from ddrlib.plots.rendering import DARK
 
 NETWORKS = [INK, OTHERS, UNLEARNED]
+
+IN_THE_DARK = [DARK[colour.lower()] for colour in PALETTE]
 
 # What is left of linear RGB: Machado, Oliveira and Fernandes 2009, table 1, severity 1.
 VISION = {
@@ -50,12 +53,30 @@ def seen(colour: str, vision: str) -> np.ndarray:
         (list(SHARES.values()), 25),
         ([*NETWORKS, *PALETTE[:3]], 10),
         ([DARK[colour] for colour in NETWORKS], 10),
+        (IN_THE_DARK, 10),
+        ([*(DARK[colour] for colour in NETWORKS), *IN_THE_DARK[:3]], 10),
     ],
 )
 def test_all_pairs_are_told_apart(colours, apart, vision):
     """In CIEDE2000; 2.3 is a just noticeable difference."""
     seen_colours = [seen(colour, vision) for colour in colours]
     assert min(deltaE_ciede2000(one, other) for one, other in combinations(seen_colours, 2)) > apart
+
+
+def luminance(rgb: np.ndarray) -> float:
+    """Relative luminance, as WCAG 2 defines it."""
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def test_transparent_marks_stand_out_in_the_dark():
+    paper, *marks = (
+        np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) / 255
+        for colour in (DARK[PAPER], *IN_THE_DARK)
+    )
+    behind = luminance(paper) + 0.05
+    for mark in marks:
+        assert (luminance(OPACITY * mark + (1 - OPACITY) * paper) + 0.05) / behind > 4.5
 
 
 def test_colour_blindness_is_simulated():

@@ -64,7 +64,7 @@ class Spread(Interval):
 
 
 def decimals(*numbers: float) -> int:
-    """How many decimals to print numbers with that are compared: 3 below 1, 2 below 100, else none.
+    """How many decimals to print numbers with that are compared: 3 up to 1, 2 below 100, else none.
 
     The largest decides for all, so that they are aligned. Whole numbers have none.
     """
@@ -72,7 +72,7 @@ def decimals(*numbers: float) -> int:
     largest = max(finite, default=0.0)
     if largest >= 100 or all(number == int(number) for number in finite):
         return 0
-    return 2 if largest >= 1 else 3
+    return 2 if largest > 1 else 3
 
 
 def bootstrap(

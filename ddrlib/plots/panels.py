@@ -22,6 +22,7 @@ from ddrlib.plots.palette import INK, LINE, MARKERS, PALETTE, UNLEARNED, Look
 
 INKED = ("text.color", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color")
 LETTERS = 20  # in a line of a column's name, where three columns share a phone
+OPACITY = 0.85  # of marks on a map, where many lie upon one another
 EVEN = 0.18  # luminance on which black and white have the same contrast
 COLOURS = dict.fromkeys(INKED, INK) | {"axes.edgecolor": LINE, "grid.color": LINE}
 # One size for all that is written, around the panels ("small") as into them.
@@ -143,7 +144,7 @@ def points(ax: Axes, xy: np.ndarray, labels: np.ndarray, names: Sequence[str]) -
             x,
             y,
             s=14,
-            alpha=0.75,
+            alpha=OPACITY,
             linewidths=0,
             label=name,
             color=PALETTE[k % len(PALETTE)],

@@ -64,7 +64,7 @@ def few_shots(found: pd.DataFrame, chance: float, banded: Sequence[str]) -> Figu
 
 
 def degree_orders(found: pd.DataFrame) -> Figure:
-    """Spearman's rho of predicted and true levels, type by type.
+    """Spearman's rho of the levels read and the true ones, type by type.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def degree_orders(found: pd.DataFrame) -> Figure:
             "ecolor": look.colour,
         }
         ax.errorbar(x, mean, **bars, **look.mark(), markersize=5.5)
-    ax.set(xlabel="", ylabel="Spearman's rho, predicted and true level")
+    ax.set(xlabel="", ylabel="Spearman's rho, level read and true one")
     ax.set_xticks(range(len(types)), [literal(name) for name in types], rotation=45)
     ax.set_ylim(min(0, ax.get_ylim()[0]), 1.02)
     ax.grid(axis="x", visible=False)

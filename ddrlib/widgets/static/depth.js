@@ -10,7 +10,7 @@ const SHAPES = {
   D: "M0 -1.2L1.2 0L0 1.2L-1.2 0Z", v: "M0 1.1L1 -.8H-1Z",
 };
 const shapeOf = ({ marker, colour }, radius) => svgElement("path", {
-  d: SHAPES[marker] ?? SHAPES.o, fill: colour, transform: `scale(${radius})`,
+  d: SHAPES[marker] ?? SHAPES.o, fill: colour, style: `--colour: ${colour}`, transform: `scale(${radius})`,
 });
 
 // Places in 0 to 1 of all samples in layer `k`.
@@ -80,7 +80,7 @@ function render({ model, el }) {
     dots.forEach((dot, i) => { dot.style.transform = `translate(${at(i).join("px, ")}px)`; });
     place(at);
     show(layers.map(({ title }) => title), k);
-    said.textContent = `${layers[k].purity} of the nearest neighbours of an image share its degradation; `
+    said.textContent = `${layers[k].purity} of an image’s neighbours, by all its features, share its degradation; `
       + `by chance ${chance} would.`;
     map.setAttribute("aria-label", `Map of ${samples} images by what ${layers[k].title} of ${network} makes of them: `
       + `${degradations.map(({ name }) => name).join(", ")}.`);
