@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from ddrlib.plots.palette import INK, MARKERS, OTHERS, PALETTE, PAPER, SHARES, UNLEARNED
+from ddrlib.plots.palette import DARK, INK, MARKERS, OTHERS, PALETTE, PAPER, SHARES, UNLEARNED
 from ddrlib.plots.panels import OPACITY
-from ddrlib.plots.rendering import DARK
 
 NETWORKS = [INK, OTHERS, UNLEARNED]
 

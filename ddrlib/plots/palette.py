@@ -29,6 +29,12 @@ SHARES = {"degradation": "#7B2D8E", "content": "#B8860B", "rest": "#8E959C"}  # 
 # Of letters, of axes, and of a rim around letters that lie on points; all change in dark mode.
 INK, LINE, PAPER = "#1f2328", "#c8ccd1", "#fefefe"
 OTHERS, UNLEARNED = "#b3123c", "#6e7781"  # networks that others trained; what has learned nothing
+# What they become in the dark. The palette, made for white paper, keeps its colours as far from one
+# another there, and they stand out, though marks on a map are transparent (both tested).
+DARK = {INK: "#e3e6ea", LINE: "#4a525b", PAPER: "#121212", OTHERS: "#ff8095", UNLEARNED: "#a9b3bd"}
+DARK |= {"#0072b2": "#4293f8", "#d55e00": "#fc5e1b", "#009e73": "#12b995", "#cc79a7": "#d997c9"}
+DARK |= {"#e69f00": "#e7b900", "#56b4e9": "#a4dcff", "#783018": "#c7806a", "#000000": "#ffffff"}
+DARK |= {"#7b2d8e": "#c08ad0"}
 
 
 class Look(NamedTuple):

@@ -17,16 +17,10 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ddrlib.plots.palette import INK, LINE, OTHERS, PAPER, UNLEARNED
+from ddrlib.plots.palette import DARK
 
 # What a page shows: the width in inches, and how far a figure may be scaled down to fit into it.
 COLUMN, PHONE = (7.0, 0.8), (3.7, 0.7)
-DARK = {INK: "#e3e6ea", LINE: "#4a525b", PAPER: "#121212", "#000000": "#ffffff"}
-DARK |= {OTHERS: "#ff8095", UNLEARNED: "#a9b3bd"}
-# The palette is made for white paper. These are as far from one another, and stand out, though marks on
-# a map are transparent (both tested).
-DARK |= {"#0072b2": "#4293f8", "#d55e00": "#fc5e1b", "#009e73": "#12b995", "#cc79a7": "#d997c9"}
-DARK |= {"#e69f00": "#e7b900", "#56b4e9": "#a4dcff", "#783018": "#c7806a", "#7b2d8e": "#c08ad0"}
 # How much too wide a row may be to be pressed, not broken; three are broken into three, not into two and
 # one, and of four or more side by side one more is pressed in where that saves a block.
 PRESSED, THREE, FOUR = 1.25, 1.6, 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import anywidget
 import numpy as np
@@ -11,7 +12,7 @@ import traitlets
 from ddrlib.degrade.degradation import parse
 from ddrlib.measure.measurement import Measurement
 from ddrlib.measure.projection import plane
-from ddrlib.plots.palette import MARKERS, PALETTE
+from ddrlib.plots.palette import DARK, MARKERS, PALETTE
 from ddrlib.widgets.explorer_data import align, quantise
 from ddrlib.widgets.live import static
 from ddrlib.widgets.thumbnails import sheet, sheet_columns
@@ -58,8 +59,10 @@ def depth_map(measurement: Measurement, contents: Sequence[int]) -> DepthMap:
         "columns": sheet_columns(len(pictures)),
         "degradation": samples.degradation.tolist(),
         "degradations": [
-            {"name": _word(text), "colour": PALETTE[k % len(PALETTE)], "marker": MARKERS[k]}
-            for k, text in enumerate(samples.degradations)
+            {"name": _word(text), "colour": colour, "dark": DARK[colour.lower()], "marker": marker}
+            for text, colour, marker in zip(
+                samples.degradations, cycle(PALETTE), cycle(MARKERS), strict=False
+            )
         ],
         "pictures": pictures,
         "layers": [

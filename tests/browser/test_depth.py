@@ -27,8 +27,8 @@ def page(browser, tmp_path):
         "columns": 2,
         "degradation": [0] * 4 + [1] * 4,
         "degradations": [
-            {"name": "clean", "colour": "#0072B2", "marker": "o"},
-            {"name": "blurred", "colour": "#D55E00", "marker": "s"},
+            {"name": "clean", "colour": "#0072B2", "dark": "#4293f8", "marker": "o"},
+            {"name": "blurred", "colour": "#D55E00", "dark": "#fc5e1b", "marker": "s"},
         ],
         "pictures": [0, 1, 4, 5],
         "layers": [{"title": f"block {k} of 18", "purity": f"{k}%"} for k in range(LAYERS)],
@@ -82,3 +82,14 @@ def test_the_ring_of_the_focus_leaves_the_words_alone(page):
     assert ring == ["3px", "0px"]
     word = page.get_by_text("Depth", exact=True).bounding_box()
     assert word["y"] + word["height"] <= slider.bounding_box()["y"] - 3
+
+
+def test_marks_and_frames_change_their_colour_in_the_dark(page):
+    fills, frames = (
+        f"[...document.querySelectorAll('{what}')].map((part) => getComputedStyle(part).{how})"
+        for what, how in ((".ddr-dot > path[fill]", "fill"), (".ddr-dot > rect", "stroke"))
+    )
+    light, dark = {"rgb(0, 114, 178)", "rgb(213, 94, 0)"}, {"rgb(66, 147, 248)", "rgb(252, 94, 27)"}
+    assert set(page.evaluate(fills)) == set(page.evaluate(frames)) == light
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    assert set(page.evaluate(fills)) == set(page.evaluate(frames)) == dark

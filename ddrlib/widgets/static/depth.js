@@ -9,8 +9,8 @@ const SHAPES = {
   o: "M1 0A1 1 0 1 1 -1 0A1 1 0 1 1 1 0Z", s: "M-.9 -.9H.9V.9H-.9Z", "^": "M0 -1.1L1 .8H-1Z",
   D: "M0 -1.2L1.2 0L0 1.2L-1.2 0Z", v: "M0 1.1L1 -.8H-1Z",
 };
-const shapeOf = ({ marker, colour }, radius) => svgElement("path", {
-  d: SHAPES[marker] ?? SHAPES.o, fill: colour, style: `--colour: ${colour}`, transform: `scale(${radius})`,
+const shapeOf = ({ marker, colour, dark }, radius) => svgElement("path", {
+  d: SHAPES[marker] ?? SHAPES.o, fill: colour, style: `--dark: ${dark}`, transform: `scale(${radius})`,
 });
 
 // Places in 0 to 1 of all samples in layer `k`.
@@ -22,14 +22,15 @@ function placesOf(points, samples, k) {
 }
 
 // The k-th picture of the sheet in a frame of its colour, cut out by a viewBox of its own.
-function pictureOf(sheet, columns, k, { colour }, side) {
+function pictureOf(sheet, columns, k, { colour, dark }, side) {
   const [row, column] = [Math.floor(k / columns), k % columns];
   const cut = svgElement("svg", {
     x: -side / 2, y: -side / 2, width: side, height: side,
     viewBox: `${column * THUMBNAIL} ${row * THUMBNAIL} ${THUMBNAIL} ${THUMBNAIL}`,
   }, svgElement("image", { href: sheet, width: columns * THUMBNAIL }));
   const frame = svgElement("rect", {
-    x: -side / 2, y: -side / 2, width: side, height: side, fill: "none", stroke: colour, "stroke-width": 3,
+    x: -side / 2, y: -side / 2, width: side, height: side, fill: "none",
+    stroke: colour, style: `--dark: ${dark}`, "stroke-width": 3,
   });
   return [cut, frame];
 }
@@ -62,7 +63,8 @@ function render({ model, el }) {
     dots.forEach((dot, i) => dot.replaceChildren(shapeOf(kindOf(i), 3.5)));
     index.pictures.forEach((i, at) => {
       pictures[at].replaceChildren(...pictureOf(sheet, columns, at, kindOf(i), side));
-      lines[at].replaceChildren(svgElement("path", { d: "M0 0H1", stroke: kindOf(i).colour }));
+      const { colour, dark } = kindOf(i);
+      lines[at].replaceChildren(svgElement("path", { d: "M0 0H1", stroke: colour, style: `--dark: ${dark}` }));
     });
     draw(layer);
   }
