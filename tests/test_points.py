@@ -104,7 +104,7 @@ def test_the_opposite_is_told_from_what_was_not_shown():
     found[0]["tally"] = "the opposite"
     said = Point("It is.", {A: "here", B: "and there"}).verdict(found)
     assert said == (
-        "<strong>Reproduced in part.</strong><br>Yes: and there.<br>Not so, the opposite: here."
+        "<strong>Reproduced in part.</strong><br>Yes: and there.<br>Refuted (the opposite holds): here."
     )
 
 

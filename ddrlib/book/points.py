@@ -25,7 +25,7 @@ ANSWERS = {
     PARTLY: "In part",
     MOSTLY_NOT: "Mostly not",
     NOT_SUPPORTED: "Not shown",
-    OPPOSITE: "Not so, the opposite",
+    OPPOSITE: "Refuted (the opposite holds)",
     CONTRADICTED: "Contradicted",
     NOT_TESTED: "Not tested",
 }
