@@ -38,7 +38,7 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
         "Why",
         (
             "In SRResNet the skip decides how plainly the degradation shows, not whether it is there: without the skip, the "
-            "image covers it."
+            "image covers much of it."
         ),
         {(WHY, "skip"): SUPPORTED, (WHY, "dominance"): SUPPORTED, (WHY, "beneath"): SUPPORTED},
     ),
@@ -47,7 +47,7 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
         (
             "Training on blur and noise does not make the trunk forget them, and how strongly the last block sorts does not "
             "show how badly a network generalises: with the skip, the networks that sort more lose less. SRGA, the index of the "
-            "companion paper, does rank them ({predict-srga}), by an interval that treats near copies as independent."
+            "companion paper, ranks them by the quality that they lose ({predict-srga}; the interval treats near copies as independent)."
         ),
         {
             (WIDER, "merge-srresnet-wgr"): NOT_SUPPORTED,
@@ -70,7 +70,7 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
         "What it is good for",
         (
             "They guide a blind network better than an untrained guide does. Under a simple modulation they do not clearly beat a guide "
-            "trained for the purpose; under the paper's they do ({style-learned})."
+            "trained for the purpose; under the paper's they do in every training run, by very unequal leads ({style-learned})."
         ),
         {
             (GUIDE, "ddr-random"): SUPPORTED,

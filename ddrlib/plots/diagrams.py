@@ -69,7 +69,7 @@ def guidance() -> Figure:
     ax.text(
         blocks.x + 0.15,
         1.12,
-        "embedding: scales and\nshifts each channel",
+        "embedding:\nmodulates each block",
         va="center",
         size=LETTERS,
     )
