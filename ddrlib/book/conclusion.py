@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ddrlib.book.claims import NOT_SUPPORTED, SUPPORTED, first_figure
+from ddrlib.book.claims import MOSTLY_NOT, NOT_SUPPORTED, SUPPORTED, first_figure
 
 FIXED, ONE = "01_photographs_and_degradations", "02_degradation_representations"
 WHY = "04_what_makes_ddr"
@@ -57,6 +57,11 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
             (WIDER, "reverse"): SUPPORTED,
             (WIDER, "predict-srga"): SUPPORTED,
         },
+    ),
+    (
+        "Against the paper",
+        "By the quality that they reach SRGA does not rank all of them.",
+        {(WIDER, "predict-srga"): SUPPORTED, (WIDER, "rank-srga"): MOSTLY_NOT},
     ),
     (
         "What it is good for",
