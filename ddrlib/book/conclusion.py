@@ -45,8 +45,9 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     (
         "Against the paper",
         (
-            "Training on blur and noise does not make the trunk forget them, and how strongly the last block sorts does not "
-            "show how badly a network generalises: with the skip, the networks that sort more lose less. SRGA, the index of the "
+            "In the SRResNets trained here, training on blur and noise does not make the trunk forget them, and how strongly the last "
+            "block sorts does not show how badly a network generalises: with the skip, the networks that sort more lose less. (Most "
+            "degradations tested are among those that some of them were trained on.) SRGA, the index of the "
             "companion paper, ranks them by the quality that they lose ({predict-srga}; the interval treats near copies as independent)."
         ),
         {
