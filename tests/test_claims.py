@@ -127,7 +127,7 @@ def test_figures_and_afterthoughts_of_claims():
     found = claims.Claim("s", [True], "a > b; this was asked once c was seen", "2 of 3; n = 3")
     assert claims.first_figure(found.record()) == "2 of 3"
     plain = claims.Claim("s", [True], "a > b", "n = 3").record()
-    assert claims.asked_afterwards([found.record(), plain]) == 1
+    assert claims.asked_afterwards(found.record()) and not claims.asked_afterwards(plain)
 
 
 def test_the_page_of_all_claims_has_every_chapter_that_makes_some_under_its_title():

@@ -78,6 +78,24 @@ def place(tmp_path, monkeypatch):
 SEES = ("content", "degradation")
 
 
+@pytest.mark.parametrize(
+    "of_degradation, of_content, by_degradation, by_content",
+    [
+        (3, 1, (True, True), (False, False)),
+        (0, 9, (False, False), (True, True)),
+        (3, 6, (False, True), (True, False)),  # near ones share the degradation all the same
+    ],
+)
+def test_what_a_layer_sorts_by(patches, of_degradation, of_content, by_degradation, by_content):
+    rng = np.random.default_rng(0)
+    ones = np.eye(3)[np.repeat(range(3), N)], np.eye(N)[np.tile(range(N), 3)]
+    features = np.hstack([of_degradation * ones[0], of_content * ones[1]])
+    samples = Samples.of(patches, DEGRADATIONS)
+    layer = Layer.of("toy", features + 0.1 * rng.standard_normal(features.shape), samples)
+    assert layer.sorts_by_degradation == by_degradation
+    assert layer.sorts_by_content == by_content
+
+
 def test_layers_are_found_to_see_what_they_see(network, patches):
     lines = []
     found = measure(network, patches, layers=SEES, seeds=2, progress=lines.append)

@@ -139,8 +139,18 @@ def test_growth_averages_over_training_seeds():
         for seed in (0, 1, 2)
     ]
     ax = curves.growth(pd.DataFrame(rows), {"PSNR": ("psnr", "")}).axes[0]
-    assert ax.lines[0].get_ydata().tolist() == [21, 31]
+    assert ax.lines[0].get_ydata().tolist() == [21, 31] and ax.get_ylim()[0] == 21
     assert to_hex(ax.lines[0].get_color()) == INK
+
+
+def test_a_network_that_starts_far_below_does_not_flatten_the_panel_of_psnr():
+    rows = [
+        {"iteration": i, "layer": "", "measure": "psnr", "value": value, "network": network}
+        for network, values in {"with skip": (25.4, 27), "without skip": (6, 27)}.items()
+        for i, value in zip((0, 10), values, strict=True)
+    ]
+    ax = curves.growth(pd.DataFrame(rows), {"PSNR (dB)": ("psnr", "")}).axes[0]
+    assert ax.get_ylim()[0] == 25 and ax.get_title() == "PSNR (dB), from 25 up"
 
 
 def is_open(line):
@@ -533,7 +543,7 @@ def test_trainings_with_and_without_skip_share_a_row_and_are_joined():
     ax = fig.axes[0]
     rows = [tick.get_text() for tick in ax.get_yticklabels()]
     assert rows == ["pixel loss", "perceptual", "DAT-light"]
-    assert labels(ax) == ["with skip", "without skip", "published"]
+    assert set(labels(ax)) == {"with skip", "without skip", "published", "high-pass filter"}
     named = {line.get_label(): line for line in ax.lines}
     assert is_open(named["without skip"]) and not is_open(named["with skip"])
     assert named["with skip"].get_ydata().tolist() == [0, 0, 1, 1]
@@ -541,17 +551,20 @@ def test_trainings_with_and_without_skip_share_a_row_and_are_joined():
     assert [list(line.get_xdata()) for line in joined] == [pytest.approx([0.1, 0.31])] * 2
 
 
-def test_trainings_name_their_controls_above_and_have_three_ticks():
+def test_trainings_name_their_controls_in_the_legend_and_have_three_ticks():
     fig = spreads.trainings(ways(), {"component": {"high-pass filter": 0.35}})
     for_pages(fig)  # ends with the layout of a phone
     fig.canvas.draw()
     for ax in fig.axes:
         low, high = ax.get_xlim()
         assert sum(low <= tick <= high for tick in ax.get_xticks()) >= 3
-    ax = fig.axes[0]
-    (text,) = ax.texts
-    assert text.get_window_extent().y0 >= ax.get_window_extent().y1
-    assert not text.get_window_extent().overlaps(ax.title.get_window_extent())
+    entries = {
+        text.get_text(): line
+        for text, line in zip(fig.legends[0].texts, fig.legends[0].legend_handles, strict=True)
+    }
+    (line,) = (line for line in fig.axes[0].lines if line.get_label() == "high-pass filter")
+    assert line.get_xdata() == [0.35, 0.35] and not fig.axes[1].texts
+    assert entries["high-pass filter"].get_linestyle() == line.get_linestyle() == "--"
 
 
 def test_the_legend_of_what_is_long_on_a_phone_stands_above(measurement):

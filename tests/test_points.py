@@ -18,6 +18,7 @@ def run(**verdicts: str) -> list[dict]:
             "verdict": verdict,
             "tally": "1 of 2" if "partly" in verdict else "",
             "statement": f"{key} < 1",
+            "criterion": "it is; asked once it had been seen" if key == "late" else "it is",
         }
         for key, verdict in verdicts.items()
     ]
@@ -115,6 +116,14 @@ def test_what_goes_beyond_a_point_decides_nothing():
         "<strong>Reproduced.</strong><br>Yes: here.<br>Beyond the paper: better than all (not supported)."
     )
     assert [c["key"] for c in point.tests(run(a="supported", b="supported"))] == ["a", "b"]
+
+
+@pytest.mark.parametrize("role", ["deciding", "contradicting", "further"])
+def test_a_claim_asked_afterwards_says_so_wherever_it_stands(role):
+    late = {("04_second", "late"): "later"}
+    roles = {"deciding": {A: "here"}} | ({"deciding": late} if role == "deciding" else {role: late})
+    said = Point("It is.", **roles).verdict(run(a="supported", late="supported"))
+    assert said.count("(asked afterwards)") == 1 and "here (asked" not in said
 
 
 def test_a_claim_that_the_run_did_not_make_was_not_tested():

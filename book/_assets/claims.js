@@ -4,15 +4,26 @@
 
   const MANY = 3; // from here on a list takes more than one screen of a phone
   const NARROW = "(max-width: 600px)"; // as in book.css
+  const ORDER = ["supported", "partly supported", "mostly not supported", "not supported", "not tested"];
 
-  const verdictOf = (claim) => claim.querySelector(".admonition-title").textContent.split(":")[0].toLowerCase();
+  const titleOf = (claim) => claim.querySelector(".admonition-title").textContent.toLowerCase();
+  const verdictOf = (claim) => titleOf(claim).split(":")[0];
+  const opposite = (claim) => titleOf(claim).endsWith(": the opposite");
 
   const count = (verdict, verdicts) => verdicts.filter((other) => other === verdict).length;
 
+  const found = (verdicts) => ORDER.filter((verdict) => verdicts.includes(verdict));
+
   function fold(output) {
-    const verdicts = [...output.querySelectorAll(".ddr-claim")].map(verdictOf);
+    const claims = [...output.querySelectorAll(".ddr-claim")];
+    const verdicts = claims.map(verdictOf);
     if (verdicts.length < MANY || output.querySelector(".ddr-claims")) return;
-    const counts = [...new Set(verdicts)].map((verdict) => `${count(verdict, verdicts)} ${verdict}`);
+    const against = claims.filter(opposite).length;
+    const counts = found(verdicts).map((verdict) => {
+      const many = count(verdict, verdicts);
+      const also = verdict !== "not supported" || !against ? "" : against === many ? " (the opposite)" : ` (${against}: the opposite)`;
+      return `${many} ${verdict}${also}`;
+    });
     const details = document.createElement("details");
     const summary = document.createElement("summary");
     details.className = "ddr-verdicts";
@@ -44,7 +55,7 @@
     const set = document.createElement("fieldset");
     const legend = document.createElement("legend");
     legend.textContent = "Show";
-    set.append(legend, ...["all", ...new Set(verdicts)].map(choice));
+    set.append(legend, ...["all", ...found(verdicts)].map(choice));
     place.append(set);
   }
 

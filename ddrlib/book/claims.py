@@ -30,7 +30,7 @@ KEPT = {"statement", "verdict", "tally", "criterion", "evidence"}
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement, what decides it part by part, and what this run's figures say of it.
+    """A statement, what decides it part by part, and what this run's numbers say of it.
 
     The fields are the parameters of `claim`.
     """
@@ -294,19 +294,19 @@ def first_figure(claim: Mapping[str, str]) -> str:
     return claim["evidence"].partition(";")[0]
 
 
-def asked_afterwards(chosen: Iterable[Mapping[str, str]]) -> int:
-    """How many claims were asked only once the figures had been seen, as their criteria say.
+def asked_afterwards(claim: Mapping[str, str]) -> bool:
+    """Whether a claim was asked only once the numbers had been seen, as its criterion says.
 
     Parameters
     ----------
-    chosen
+    claim
         Of `claims`.
 
     Returns
     -------
-    int
+    bool
     """
-    return sum("asked once" in claim["criterion"] for claim in chosen)
+    return "asked once" in claim["criterion"]
 
 
 def _admonition(claim: Mapping[str, str], statement: str, because: str = "") -> str:

@@ -14,6 +14,7 @@ from ddrlib.book.claims import (
     OPPOSITE,
     PARTLY,
     SUPPORTED,
+    asked_afterwards,
     place,
     title,
 )
@@ -29,6 +30,7 @@ ANSWERS = {
     CONTRADICTED: "Contradicted",
     NOT_TESTED: "Not tested",
 }
+UNTESTED = {"verdict": NOT_TESTED, "tally": "", "criterion": ""}  # what a run did not ask
 
 
 @dataclass(frozen=True)
@@ -78,16 +80,17 @@ class Point:
         by_test = {(claim["chapter"], claim["key"]): claim for claim in claims}
         where: dict[str, list[str]] = {verdict: [] for verdict in ANSWERS}
         for test, label in self.deciding.items():
-            claim = by_test.get(test, {"verdict": NOT_TESTED, "tally": ""})
+            claim = by_test.get(test, UNTESTED)
             verdict = claim["verdict"]
             refuted = verdict == NOT_SUPPORTED and test in self.universal
             reverse = claim["tally"] == OPPOSITE
             parts = f" ({claim['tally']} tests)" if claim["tally"] and not reverse else ""
             answer = CONTRADICTED if refuted else OPPOSITE if reverse else verdict
-            where[answer].append(label + parts)
+            where[answer].append(label + parts + _late(claim))
         for test, label in self.contradicting.items():
-            if test in by_test and by_test[test]["verdict"] == SUPPORTED:
-                where[CONTRADICTED].append(label)
+            claim = by_test.get(test, UNTESTED)
+            if claim["verdict"] == SUPPORTED:
+                where[CONTRADICTED].append(label + _late(claim))
         found = {verdict: labels for verdict, labels in where.items() if labels}
         counts = {verdict: len(labels) for verdict, labels in where.items()}
         lines = "".join(
@@ -95,7 +98,7 @@ class Point:
             for verdict, labels in found.items()
         )
         beyond = "; ".join(
-            f"{label} ({title(by_test[test]).lower()})"
+            f"{label} ({title(by_test[test]).lower()}){_late(by_test[test])}"
             for test, label in self.further.items()
             if test in by_test
         )
@@ -127,6 +130,11 @@ class Point:
             for claim in claims
             if claim["chapter"] == chapter and any(fnmatch(claim["key"], key) for key in keys)
         ]
+
+
+def _late(claim: Mapping[str, str]) -> str:
+    """What is said wherever a claim is used that was not asked beforehand."""
+    return " (asked afterwards)" if asked_afterwards(claim) else ""
 
 
 def _overall(counts: Mapping[str, int]) -> str:

@@ -14,7 +14,7 @@ from ddrlib.book.results import now
 from ddrlib.machine import device_name, environment
 from ddrlib.measure.embedded import EmbeddedLayer
 from ddrlib.measure.intervals import Interval, bootstrap
-from ddrlib.measure.layer import Layer
+from ddrlib.measure.layer import BY_DEGRADATION, Layer
 from ddrlib.measure.measurement import Measurement
 
 TOLERABLE = -6.0  # dB below bicubic: an adversarial network loses 1 to 3, a wrong range 10 and more
@@ -65,9 +65,8 @@ class Examined:
         sorts = Claim(
             f"In {layer.name}, the last of its longest stack of blocks, {name} sorts its inputs by "
             "degradation rather than by content.",
-            (found.low > layer.variance.content.high, layer.knn_degradation.low > layer.knn_chance),
-            "the component of degradation lies above that of content, intervals apart; more "
-            "neighbours than by chance have the same degradation",
+            layer.sorts_by_degradation,
+            BY_DEGRADATION,
             f"component of degradation {found}, of content {layer.variance.content}; neighbours of "
             f"the same degradation {layer.knn_degradation}, by chance {layer.knn_chance:.2f}; "
             f"n = {layer.n} contents",
@@ -118,7 +117,7 @@ class Examined:
         )
 
     def record(self) -> dict:
-        """All figures, as plain values; some may be infinite or not numbers."""
+        """All numbers, as plain values; some may be infinite or not numbers."""
         return {
             **self.measurement.record(self.srga_layer),
             **self.about,

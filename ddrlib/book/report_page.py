@@ -73,7 +73,7 @@ def check(page: Path) -> None:
 
 
 def write(report: Report, page: Path) -> list[Path]:
-    """Write the page and, beside it, all figures as CSV and as JSON; returns the three files."""
+    """Write the page and, beside it, all numbers as CSV and as JSON; returns the three files."""
     tables = [each.layer_table() for each in report.networks]
     for table, each in zip(tables, report.networks, strict=True):
         table.insert(0, "network", each.name)

@@ -24,6 +24,15 @@ from ddrlib.measure.projection import pca
 from ddrlib.measure.srga import srga_interval
 from ddrlib.zoo.network import Network
 
+# What claims that a layer sorts by one rather than by the other ask for, part by part.
+BY_DEGRADATION = (
+    "the component of degradation lies above that of content, intervals apart; more neighbours than "
+    "by chance have the same degradation"
+)
+BY_CONTENT = (
+    "the component of content lies above that of degradation, intervals apart; fewer neighbours than "
+    "by chance have the same degradation"
+)
 NEIGHBOURS = 10
 COMPONENTS = 300  # of the published SRGA, where there are samples enough
 one_core = threadpool_limits.wrap(limits=1, user_api="blas")  # best for many small products
@@ -158,6 +167,22 @@ class Layer(Design):
     def knn_chance(self) -> float:
         """What `knn_degradation` is on average where degradation has no effect."""
         return (self.n - 1) / (len(self.gram) - 1)
+
+    @property
+    def sorts_by_degradation(self) -> tuple[bool, bool]:
+        """The two parts of `BY_DEGRADATION`: what its features vary with, and what neighbours share."""
+        return (
+            self.variance.degradation.low > self.variance.content.high,
+            self.knn_degradation.low > self.knn_chance,
+        )
+
+    @property
+    def sorts_by_content(self) -> tuple[bool, bool]:
+        """The two parts of `BY_CONTENT`, the opposite; a layer may sort by neither."""
+        return (
+            self.variance.content.low > self.variance.degradation.high,
+            self.knn_degradation.high < self.knn_chance,
+        )
 
     @cached_property
     @one_core

@@ -132,7 +132,8 @@ def growth(logs: pd.DataFrame, panels: Mapping[str, tuple[str, str]]) -> Figure:
     Figure
         Networks differ by their marks, with the skip filled; the colour is that of what is
         measured. Lines are means over training seeds, bands run from the smallest to the largest. The
-        iteration axis is logarithmic beyond 10, so that iteration 0, the random network, has a place.
+        iteration axis is logarithmic beyond 10, so that iteration 0, the random network, has a place. The axis of
+        PSNR begins just below the highest start: a network that starts far below comes in from there.
     """
     fig, axes = grid(["", ""], [""] * -(-len(panels) // 2), (4.5, 2.8), sharex=True)
     looks = looks_of(logs.network)
@@ -148,6 +149,12 @@ def growth(logs: pd.DataFrame, panels: Mapping[str, tuple[str, str]]) -> Figure:
         if measure.startswith("chi"):
             ax.set_yscale("symlog", linthresh=1)
             ax.set_ylim(bottom=BELOW)
+        if measure == "psnr":
+            starts = (
+                chosen[chosen.iteration == chosen.iteration.min()].groupby("network").value.mean()
+            )
+            ax.set_ylim(bottom=np.floor(starts.max()))
+            ax.set_title(f"{title}, from {np.floor(starts.max()):.0f} up")
     legend(fig, axes.flat[: len(panels)], ABOVE)
     return fig
 

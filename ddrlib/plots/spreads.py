@@ -15,7 +15,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, PercentForma
 
 from ddrlib.measure.intervals import Interval
 from ddrlib.plots.palette import INK, UNLEARNED, looks_of
-from ddrlib.plots.panels import grid, key, legend, literal, name_line, wrapped
+from ddrlib.plots.panels import grid, key, legend, literal, wrapped
 
 OF_SPLITS, LOW, HIGH = ("pi", 95), 0.025, 0.975  # bands and bars hold 95 % of the splits
 BESIDE = 0.7  # of the distance between two types, for the methods of one
@@ -173,7 +173,6 @@ def trainings(values: pd.DataFrame, controls: Mapping[str, Mapping[str, float]])
     """
     measures, kinds = (list(dict.fromkeys(values[name])) for name in ("measure", "kind"))
     fig, axes = grid([""], measures, (3.4, 0.3 * len(kinds) + 0.9), sharey=True)
-    fig.set_layout_engine("constrained", h_pad=0.1)  # a title is not taken for the label above it
     for ax, measure in zip(axes[0], measures, strict=True):
         chosen = values[values.measure == measure]
         _rows_of_marks(ax, chosen.assign(row=chosen.kind.map(kinds.index)))
@@ -183,10 +182,9 @@ def trainings(values: pd.DataFrame, controls: Mapping[str, Mapping[str, float]])
         room = 0.03 * np.ptp([0, *chosen.value])  # for half a dot
         ax.set_xlim(left=min(0, chosen.value.min()) - room)
         for name, value in controls.get(measure, {}).items():
-            name_line(ax, name, value)
-        if controls:
-            ax.set_title(ax.get_title(), pad=18)  # above the names of lines
-    legend(fig, axes[0, :1], "outside upper center", columns=5)
+            look = looks_of([name])[name]
+            ax.axvline(value, color=look.colour, linestyle=look.dash, label=name, zorder=1)
+    legend(fig, axes[0, :1], "outside upper center", columns=3)
     return fig
 
 

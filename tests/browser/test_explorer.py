@@ -18,6 +18,7 @@ from harness import to_json, write_page
 from PIL import Image
 
 from ddrlib.measure.metrics import calinski_harabasz
+from ddrlib.plots.palette import PALETTE
 
 if CHROMIUM is None:
     pytest.skip("no Chromium on this machine", allow_module_level=True)
@@ -144,6 +145,8 @@ def test_colouring(page, colour, labels):
             .evaluate_all("paths => paths.map((path) => path.getAttribute('fill'))")
         )
         assert len(set(fills)) == len(labels)
+        if colour == "category":
+            assert not set(fills) & {hue.lower() for hue in PALETTE[:3]}, "which mean degradations"
 
 
 @pytest.mark.parametrize("colour, n", [("content", 256), ("photograph", 128)])
@@ -160,6 +163,17 @@ def test_many_labels_are_chosen_from_a_list(page, colour, n):
 def test_second_panel_can_be_put_away(page):
     control(page, "checkbox", "Two panels").uncheck()
     assert panel(page, "B").count() == 0 and panel(page, "A").is_visible()
+
+
+@pytest.mark.parametrize("layer, opposite", [("L1", "L0"), ("L2", "L0"), ("L4", "L1")])
+def test_second_panel_opens_at_the_depth_of_the_first(page, layer, opposite):
+    """Up to the end of the trunk, L2 of "deep" and L0 of "shallow", or as far behind it."""
+    both = control(page, "checkbox", "Two panels")
+    both.uncheck()
+    control(panel(page, "A"), "slider", "Layer").fill(layer[1:])
+    both.check()
+    shown = [plot(page, name).get_attribute("aria-label").split(", ")[1] for name in "AB"]
+    assert shown == [layer, opposite]
 
 
 def test_a_colouring_that_divides_as_another_one_is_left_out(browser, tmp_path):
@@ -223,7 +237,7 @@ def test_hover_and_keyboard_give_the_same(page):
     for _ in range(3):
         page.keyboard.press("PageDown")
     by_key = tip.inner_html(), spoken.inner_text(), plot(page, "B").inner_html()
-    assert spoken.inner_text() == 'clean: photo1 (a "b", c), content 3'
+    assert spoken.inner_text() == 'clean: a "b", c, content 3'
     plot(page).blur()
     assert tip.is_hidden() and page.locator("circle").count() == 0
     page.mouse.move(*place(page, 3))
@@ -307,7 +321,7 @@ def test_lasso_selects_the_points_inside_in_both_panels(page):
     assert "12 of 1024 selected: clean 12." in page.get_by_label("Selected patches").inner_text()
     thumbnails = page.locator(".ddr-thumbnails > *")
     assert thumbnails.count() == 12
-    assert thumbnails.nth(1).get_attribute("title") == 'clean: photo0 (a "b", c), content 1'
+    assert thumbnails.nth(1).get_attribute("title") == 'clean: a "b", c, content 1'
     for name in "AB":
         strong = plot(page, name).locator("path[opacity='0.85']").get_attribute("d")
         assert strong.count("M") == 12

@@ -6,6 +6,8 @@ const MANY = 16; // more labels than this have a colour ramp and a drop-down ins
 const TINTS = 32; // distinct colours of the ramp: no eye tells more, and each costs elements
 const RAMP = ["#440154", "#3b528b", "#21918c", "#5ec962", "#fde725"]; // viridis
 const KIN = "content"; // samples with the same content belong together
+const UNKNOWN = "none"; // the category of a photograph without one
+const BASIC = 3; // colours of the palette that mean clean, blurred and noisy on every map
 
 // An index, coordinates (uint16 pairs, view after view) and sheets of thumbnails, one per scale.
 class Data {
@@ -55,9 +57,11 @@ class Data {
     return names[codes[sample]];
   }
 
+  // What it shows, where that is known: the name of a file tells less.
   describe(sample) {
-    return `${this.label("degree", sample)}: ${this.label("photograph", sample)} `
-      + `(${this.label("category", sample)}), content ${this.label("content", sample)}`;
+    const category = this.label("category", sample);
+    const shown = category === UNKNOWN ? this.label("photograph", sample) : category;
+    return `${this.label("degree", sample)}: ${shown}, content ${this.label("content", sample)}`;
   }
 }
 
@@ -85,9 +89,9 @@ function coloursOf(data, name) {
   const { names } = data.byName[name];
   if (name === "degree") return shadesOf(data);
   if (names.length > MANY) return names.map((_, k) => ramp(Math.floor((k * TINTS) / names.length) / (TINTS - 1)));
+  const palette = name === "degradation type" ? data.palette : data.palette.slice(BASIC);
   // A second round through the palette is paler.
-  return names.map((_, k) => mix(data.palette[k % data.palette.length], "#ffffff",
-    0.6 * Math.floor(k / data.palette.length)));
+  return names.map((_, k) => mix(palette[k % palette.length], "#ffffff", 0.6 * Math.floor(k / palette.length)));
 }
 
 // Degrees wear the colour of their type, the paler the earlier in its order.

@@ -22,7 +22,7 @@ class Explorer {
   }
 
   build() {
-    this.compare = element("input", { type: "checkbox", onchange: () => this.setPanels() });
+    this.compare = element("input", { type: "checkbox", onchange: () => this.comparePanels() });
     this.compare.checked = this.model.get("compares");
     this.colours = element("select", {
       onchange: (event) => this.colourBy(this.data.colourings[event.target.value]),
@@ -55,6 +55,13 @@ class Explorer {
     return this.panels.slice(0, this.compare.checked ? 2 : 1);
   }
 
+  // A second panel opens at the depth of the first: anything else would compare unlike layers.
+  comparePanels() {
+    const [first, second] = this.panels;
+    if (this.compare.checked) this.choose(second, { layer: this.sameDepth(first.shown, second.shown.network) });
+    this.setPanels();
+  }
+
   setPanels() {
     this.panels[1].root.hidden = !this.compare.checked;
     this.tabulate();
@@ -78,10 +85,12 @@ class Explorer {
     this.tabulate();
   }
 
-  // The layer of another network at the same share of its depth.
+  // The layer of another network at the same share of its depth, up to the end of the film (the trunk's) or behind it.
   sameDepth({ network, layer }, other) {
-    const [from, to] = [network, other].map((k) => this.data.networks[k].layers.length - 1);
-    return Math.round((layer / Math.max(from, 1)) * to);
+    const [from, to] = [network, other].map((k) => this.data.networks[k]);
+    if (layer <= from.film) return Math.round((layer / Math.max(from.film, 1)) * to.film);
+    const behind = ({ layers, film }) => layers.length - 1 - film;
+    return to.film + Math.round(((layer - from.film) / behind(from)) * behind(to));
   }
 
   colourBy(name) {

@@ -230,7 +230,7 @@ class AssumptionWidget {
   link() {
     const own = this.picker.state.photo < 0
       ? " Your photograph is not in it, since it stays on this page; all else is." : "";
-    shareView(this.view, (text) => { this.status.textContent = text + own; });
+    shareView(this.view, (text) => { this.status.textContent = `${this.sentence()} ${text}${own}`; });
   }
 
   async readHash() {
