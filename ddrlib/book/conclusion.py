@@ -25,7 +25,8 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     (
         "The finding",
         (
-            "Of the published networks, {most} have a layer that does; averaged over makers, most of those trained on clean images."
+            "Of those that others have published, {most} do so in some layer; averaged over makers, most of those trained on clean "
+            "images do."
         ),
         {(ATLAS, "most-clean"): SUPPORTED, (ATLAS, "most"): NOT_SUPPORTED},
     ),

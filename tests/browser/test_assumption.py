@@ -204,7 +204,13 @@ def test_a_view_as_a_link_and_as_a_picture(page, browser):
     page.get_by_role("button", name="Koala").click()
     slide(page, "The photograph is noise", 12)
     slide(page, "The network is told blur", 1.5)
+    page.locator(".ddr-sentence", has_text="The lie costs").wait_for()
+    said = page.locator(".ddr-sentence").inner_text()
     page.get_by_role("button", name="Link to this view").click()
+    page.wait_for_function(
+        "said => document.querySelector('.ddr-sentence').innerText != said", arg=said
+    )
+    assert page.locator(".ddr-sentence").inner_text().startswith(said), "what is seen still stands"
     address, captions = page.url, page.locator(".ddr-four figcaption").all_inner_texts()
     assert "#assumption=2" in address and "told-blur=1.5" in address
     context = browser.new_context(viewport={"width": 680, "height": 1000}, offline=True)

@@ -100,7 +100,7 @@ def test_network_layer_and_projection_change_their_panel_alone(page):
     seen.add(plot(page).inner_html())
     assert len(seen) == 3
     control(a, "combobox", "Network").select_option(label="shallow")
-    assert "shallow, L1, PCA" in plot(page).get_attribute("aria-label"), "the same share of depth"
+    assert "shallow, L0, PCA" in plot(page).get_attribute("aria-label"), "where its film ends, too"
     assert control(a, "slider", "Layer").get_attribute("max") == "1"
     assert plot(page, "B").inner_html() == other and b.is_visible()
 

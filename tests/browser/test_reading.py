@@ -10,6 +10,8 @@ from threading import Thread
 import pytest
 from conftest import HTML
 
+from ddrlib.book.claims import VERDICTS
+
 INTRO = HTML / "00_intro.html"
 if not INTRO.exists():
     pytest.skip("no pages: run `ddr book` first", allow_module_level=True)
@@ -197,6 +199,19 @@ def test_on_a_phone_a_list_of_verdicts_is_one_line_that_counts_them(visit):
         assert int(count) == sum(int(part.split()[0]) for part in verdicts.split(", "))
     folded.first.locator("> summary").click()
     assert folded.first.locator(".ddr-claim").last.is_visible()
+
+
+def test_such_a_line_goes_from_supported_down_and_says_where_the_opposite_holds(visit):
+    page = visit(HTML / "08_generalization.html", width=390).page
+    for fold in page.locator(".ddr-verdicts").all():
+        counts = fold.locator("> summary").inner_text().partition(" verdicts: ")[2].split(", ")
+        kinds = [count.split(" ", 1)[1].partition(" (")[0] for count in counts]
+        assert kinds == [verdict for verdict in VERDICTS if verdict in kinds]
+        titles = fold.locator(".admonition-title").all_text_contents()
+        failed = [title for title in titles if title.lower().startswith("not supported")]
+        against = sum(title.endswith(": the opposite") for title in failed)
+        note = "the opposite" if against == len(failed) else f"{against}: the opposite"
+        assert (f"{len(failed)} not supported ({note})" in counts) == bool(against)
 
 
 @pytest.mark.parametrize("width", [1280, 390])
