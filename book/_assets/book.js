@@ -71,7 +71,7 @@
   }
 
   // Where a line may break: within a long name after "_", "." and "/" and before a capital; not within a date, a short
-  // word with a hyphen, an interval, a number and its unit or its power, nor between "Table" and its number.
+  // word with a hyphen, an interval, a range, a number and its unit or its power, nor between "Table" and its number.
   const NAMES =
     '.ddr-long, table.table :is(td, th), section[id$="where-the-photographs-come-from"] li, p code, dd code';
   const LONG = /\S{13,}/g;
@@ -82,6 +82,7 @@
         String.raw`\d{4}-\d\d-\d\d(?: \d\d:\d\d)?`,
         String.raw`(?<![\p{L}\d-])\p{L}{1,7}-\p{L}{1,7}(?![\p{L}\d-])`,
         String.raw`\[−?[\d.,]+, −?[\d.,]+\]`,
+        String.raw`\d[\d.,]*–\d[\d.,]*(?:%| dB)?`,
         String.raw`[\d.,]+ (?:× 10[⁺⁻⁰¹²³⁴-⁹]+|(?:s|ms|dB|[kMG]B|minutes|pixels)(?![\p{L}\d]))`,
         String.raw`\d+ × \d+`,
         String.raw`(?:[Cc]hapter|[Ff]igure|[Tt]able) \d[\d.]*(?!\d)`,

@@ -13,7 +13,7 @@ if CHROMIUM is None:
 ASSETS = ROOT / "book" / "_assets"
 HEADS = "features of", "component of degradation", "of content", "network", "5"
 CELLS = "gradients", "0.5", "", "explore_monuments_france_arlesAmphitheater", "0.1"
-TEXT = "Chapter 12 took 26 s on 2026-11-27: 5 × 10⁻⁷ [0.12, 0.34], 2 steps, `a [b, c]`."
+TEXT = "Chapter 12 took 26 s on 2026-11-27: 5 × 10⁻⁷ [0.12, 0.34], 39–43% (1.5–2 dB), 2 steps, `a [b, c]`."
 
 
 @pytest.fixture(scope="module")
@@ -56,5 +56,6 @@ def test_long_names_break_between_their_parts(page):
 def test_dates_intervals_and_quantities_stay_in_one_line(page):
     assert page.locator("p").text_content() == TEXT
     whole = page.locator("p .ddr-unbroken").all_text_contents()
-    assert whole == ["Chapter 12", "26 s", "2026-11-27", "5 × 10⁻⁷", "[0.12, 0.34]"]
+    numbers = ["5 × 10⁻⁷", "[0.12, 0.34]", "39–43%", "1.5–2 dB"]
+    assert whole == ["Chapter 12", "26 s", "2026-11-27", *numbers]
     assert page.locator("td .ddr-unbroken").count() == 0
