@@ -27,27 +27,27 @@ def run(**verdicts: str) -> list[dict]:
 @pytest.mark.parametrize(
     ("a", "b", "said"),
     [
-        ("supported", "supported", "<strong>Reproduced.</strong><br>Yes: here; there."),
+        ("supported", "supported", "<strong>Reproduced.</strong><br>Supported: here; there."),
         (
             "not supported",
             "not supported",
-            "<strong>Not reproduced.</strong><br>Not shown: here; there.",
+            "<strong>Not reproduced.</strong><br>Not supported: here; there.",
         ),
         ("not tested", "not tested", "<strong>Not tested.</strong><br>Not tested: here; there."),
         (
             "not supported",
             "supported",
-            "<strong>Reproduced in part.</strong><br>Yes: there.<br>Not shown: here.",
+            "<strong>Reproduced in part.</strong><br>Supported: there.<br>Not supported: here.",
         ),
         (
             "not tested",
             "supported",
-            "<strong>Reproduced.</strong><br>Yes: there.<br>Not tested: here.",
+            "<strong>Reproduced.</strong><br>Supported: there.<br>Not tested: here.",
         ),
         (
             "partly supported",
             "partly supported",
-            "<strong>Reproduced in part.</strong><br>In part: here (1 of 2 tests); there (1 of 2 tests).",
+            "<strong>Reproduced in part.</strong><br>Partly supported: here (1 of 2 tests); there (1 of 2 tests).",
         ),
     ],
 )
@@ -75,13 +75,16 @@ def test_a_point_can_be_mostly_contradicted():
         "It is.", {A: "here", ("04_second", "c"): "there"}, contradicting={B: "the reverse"}
     )
     said = point.verdict(run(a="supported", b="supported", c="not supported"))
-    assert said.startswith("<strong>Mostly contradicted.</strong><br>Yes: here.")
+    assert said.startswith("<strong>Mostly contradicted.</strong><br>Supported: here.")
 
 
 def test_a_counterexample_contradicts():
     point = Point("All are.", {A: "here", B: "everywhere"}, universal={B})
     said = point.verdict(run(a="supported", b="not supported"))
-    assert said == "<strong>Reproduced in part.</strong><br>Yes: here.<br>Contradicted: everywhere."
+    assert (
+        said
+        == "<strong>Mostly contradicted.</strong><br>Supported: here.<br>Contradicted: everywhere."
+    )
     assert "Contradicted" not in point.verdict(run(a="not supported", b="supported"))
 
 
@@ -89,11 +92,13 @@ def test_what_says_the_opposite_contradicts_where_it_is_supported():
     point = Point("It is.", {A: "here"}, contradicting={B: "the reverse"})
     said = point.verdict(run(a="not supported", b="supported"))
     assert (
-        said == "<strong>Contradicted.</strong><br>Not shown: here.<br>Contradicted: the reverse."
+        said
+        == "<strong>Contradicted.</strong><br>Not supported: here.<br>Contradicted: the reverse."
     )
     said = point.verdict(run(a="supported", b="supported"))
     assert (
-        said == "<strong>Reproduced in part.</strong><br>Yes: here.<br>Contradicted: the reverse."
+        said
+        == "<strong>Mostly contradicted.</strong><br>Supported: here.<br>Contradicted: the reverse."
     )
     for verdict in ("partly supported", "not supported", "not tested"):
         assert "Contradicted" not in point.verdict(run(a="supported", b=verdict))
@@ -105,7 +110,7 @@ def test_the_opposite_is_told_from_what_was_not_shown():
     found[0]["tally"] = "the opposite"
     said = Point("It is.", {A: "here", B: "and there"}).verdict(found)
     assert said == (
-        "<strong>Reproduced in part.</strong><br>Yes: and there.<br>Refuted (the opposite holds): here."
+        "<strong>Reproduced in part.</strong><br>Supported: and there.<br>Not supported, the opposite holds: here."
     )
 
 
@@ -113,7 +118,7 @@ def test_what_goes_beyond_a_point_decides_nothing():
     point = Point("It is.", {A: "here"}, further={B: "better than all", ("05_x", "c"): "ever"})
     said = point.verdict(run(a="supported", b="not supported"))
     assert said == (
-        "<strong>Reproduced.</strong><br>Yes: here.<br>Beyond the paper: better than all (not supported)."
+        "<strong>Reproduced.</strong><br>Supported: here.<br>Beyond the paper: better than all (not supported)."
     )
     assert [c["key"] for c in point.tests(run(a="supported", b="supported"))] == ["a", "b"]
 

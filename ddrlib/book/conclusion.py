@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ddrlib.book.claims import MOSTLY_NOT, NOT_SUPPORTED, SUPPORTED, first_figure
+from ddrlib.book.claims import MOSTLY_NOT, NOT_SUPPORTED, PARTLY, SUPPORTED, first_figure
 
 FIXED, ONE = "01_photographs_and_degradations", "02_degradation_representations"
 WHY = "04_what_makes_ddr"
@@ -45,8 +45,15 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     ),
     (
         "Why",
-        "An adversarial and perceptual loss, or training on blur and noise, makes it show more without the skip, too.",
-        {(WHY, "srgan"): SUPPORTED, (WIDER, "rise"): SUPPORTED},
+        (
+            "An adversarial loss alone, or training on blur and noise, makes it show more without the skip, too; a perceptual loss "
+            "brings it, beyond the image, to the level of a network with the skip."
+        ),
+        {
+            (WHY, "adversarial-alone"): SUPPORTED,
+            (WHY, "perceptual"): SUPPORTED,
+            (WIDER, "rise"): SUPPORTED,
+        },
     ),
     (
         "Against the paper",
@@ -64,6 +71,11 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
             (WIDER, "reverse"): SUPPORTED,
             (WIDER, "predict-srga"): SUPPORTED,
         },
+    ),
+    (
+        "Against the paper",
+        "After training on one of the two alone, blur or noise, the last block sorts {alone} (asked afterwards).",
+        {(WIDER, "alone"): PARTLY},
     ),
     (
         "Against the paper",

@@ -22,11 +22,11 @@ from ddrlib.book.claims import (
 Test = tuple[str, str]  # a chapter, and the key of one of its claims
 CONTRADICTED = "contradicted"
 ANSWERS = {
-    SUPPORTED: "Yes",
-    PARTLY: "In part",
-    MOSTLY_NOT: "Mostly not",
-    NOT_SUPPORTED: "Not shown",
-    OPPOSITE: "Refuted (the opposite holds)",
+    SUPPORTED: "Supported",
+    PARTLY: "Partly supported",
+    MOSTLY_NOT: "Mostly not supported",
+    NOT_SUPPORTED: "Not supported",
+    OPPOSITE: "Not supported, the opposite holds",
     CONTRADICTED: "Contradicted",
     NOT_TESTED: "Not tested",
 }
@@ -145,7 +145,7 @@ def _overall(counts: Mapping[str, int]) -> str:
         return "Not tested"
     if contradicted and not supported + partly:
         return "Contradicted"
-    if contradicted and supported <= contradicted and supported < failed + contradicted:
+    if contradicted and supported <= contradicted:
         return "Mostly contradicted"
     if not supported + partly:
         return "Not reproduced"

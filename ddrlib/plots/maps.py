@@ -37,7 +37,7 @@ def projections(measurements: Sequence[Measurement], layers: Sequence[Sequence[s
     -------
     Figure
         A row per network, a column per layer of it, with the Calinski-Harabasz index by degradation
-        (mean over the t-SNE seeds) below each panel.
+        of this projection below each panel.
     """
     width = max(map(len, layers))
     rows = [plain_name(m.network).replace(", ", ",\n") for m in measurements]
@@ -46,9 +46,8 @@ def projections(measurements: Sequence[Measurement], layers: Sequence[Sequence[s
         for ax, name in zip(line, names, strict=False):
             layer = measurement[name]
             points(ax, layer.embeddings[0], layer.degradation, layer.degradations)
-            chi = layer.chi_degradation.mean
             ax.set_title(literal(name))
-            ax.set_xlabel(f"CHI {chi_text(chi)}")
+            ax.set_xlabel(f"CHI {chi_text(layer.chi_degradation.values[0])}")
         for ax in line[len(names) :]:
             ax.set_axis_off()
     legend(fig, axes[:1, 0], columns=6)

@@ -145,7 +145,7 @@ def gain_maps(gains: pd.DataFrame) -> Figure:
     }
     fig, axes = grid([""], list(tables), (3.6, 2.8), sharey=True)
     largest = max(np.abs(table.to_numpy()).max() for table in tables.values())
-    look = {"cmap": "PuOr", "annot": True, "fmt": "+.2f", "annot_kws": {"size": "small"}}
+    look = {"cmap": "BrBG", "annot": True, "fmt": "+.2f", "annot_kws": {"size": "small"}}
     for ax, table in zip(axes[0], tables.values(), strict=True):
         matrix(ax, table, vmin=-largest, vmax=largest, **look)
         ax.set(xlabel="noise (of 255)", ylabel="blur (HR pixels)" if ax is axes[0, 0] else "")

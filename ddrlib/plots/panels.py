@@ -60,9 +60,9 @@ def grid(
         len(columns),
         figsize=(size[0] * len(columns) + 0.5, size[1] * len(rows) + 0.4),
         squeeze=False,
-        layout="constrained",
         **options,
     )
+    fig.set_layout_engine("constrained", h_pad=0.08)  # a label belongs to the panel above it
     for ax, column in zip(axes[0], columns, strict=True):
         ax.set_title(wrapped(column))
     for ax, row in zip(axes[:, 0], rows, strict=True):

@@ -130,7 +130,7 @@ def test_the_one_moves_the_other_does_not(page):
     assert moved(page)[1] <= 5, "a network that has learnt nothing"
     after(page, lambda: page.get_by_label("high-pass filter", exact=True).check())
     assert moved(page)[1] > 15, "no network is needed"
-    page.get_by_text("A filter has no output.").wait_for()
+    page.get_by_text("A filter makes no large image.").wait_for()
 
 
 def test_each_slider_changes_input_features_and_outputs(page):

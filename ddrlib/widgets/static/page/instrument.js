@@ -56,7 +56,7 @@ class InstrumentPanel {
   showOutput(lr) {
     const { size, scale } = this.widget.index;
     this.output.hidden = !this.network;
-    this.outputCaption.textContent = this.network ? `Output, ${size * scale} × ${size * scale}` : "A filter has no output.";
+    this.outputCaption.textContent = this.network ? `Output, ${size * scale} × ${size * scale}` : "A filter makes no large image.";
     if (!this.network) return;
     this.network.features(lr);
     const image = this.network.output(lr);
