@@ -86,7 +86,7 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     (
         "Against the paper",
         "By the quality that they reach SRGA does not rank all of them.",
-        {(WIDER, "predict-srga"): SUPPORTED, (WIDER, "rank-srga"): MOSTLY_NOT},
+        {(WIDER, "rank-srga"): MOSTLY_NOT},
     ),
     (
         "What it is good for",
