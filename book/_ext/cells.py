@@ -1,7 +1,8 @@
 """Cells of a page: figures and tables get numbers, and the bars over hidden code say what is below.
 
 A chapter shows a figure as HTML with an id ("figure-NAME", "table-NAME"; `ddrlib.book.provenance`). Its
-number is that with which the name of the chapter's file begins, and of its place on the page.
+number is that with which the name of the chapter's file begins, and of its place on the page; pages of the
+appendix, whose titles have no number, count alone.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from sphinx.application import Sphinx
 SHOWN = re.compile(
     r'<figure class="ddr-figure[^>]* id="(figure|table)-[^"]*">.*?</figure>', re.DOTALL
 )
+APPENDIX = 90  # files from here on are pages without a number
 FEW = 3  # figures and tables that a bar names one by one
 UNNAMED = "Show code cell source"  # a bar that the notebook gives no name
 LONG = re.compile(
@@ -27,7 +29,8 @@ def number(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Write "Figure 4.2" in front of captions, and name the code that made it."""
     merge(doctree)
     numbered_name = re.match(r"(\d+)_", docname)
-    chapter = f"{int(numbered_name[1])}." if numbered_name else ""
+    in_order = numbered_name and int(numbered_name[1]) < APPENDIX
+    chapter = f"{int(numbered_name[1])}." if in_order else ""
     count: Counter[str] = Counter()
     for cell in filter(is_cell, list(doctree.findall(nodes.container))):
         made: list[str] = []

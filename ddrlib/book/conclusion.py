@@ -56,6 +56,14 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
         },
     ),
     (
+        "Why",
+        (
+            "Why DAT-light, which has no skip for the image, sorts all the same is open: a skip for features, such as it has, does not have "
+            "that effect in SRResNet."
+        ),
+        {(ONE, "sorts"): SUPPORTED, (WHY, "which-skip"): NOT_SUPPORTED},
+    ),
+    (
         "Against the paper",
         (
             "In the SRResNets trained here, training on blur and noise does not make the trunk forget them, and how strongly the last "
@@ -85,7 +93,7 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     ),
     (
         "Against the paper",
-        "By the quality that they reach SRGA does not rank all of them.",
+        "By the quality that they reach, SRGA ranks only some of them ({rank-srga}).",
         {(WIDER, "rank-srga"): MOSTLY_NOT},
     ),
     (

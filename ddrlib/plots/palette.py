@@ -65,7 +65,7 @@ class Look(NamedTuple):
         return self.mark(colour) | {"linestyle": self.dash}
 
 
-SHORT, LONG = (0, (2, 1)), (0, (5, 2))
+SHORT, LONG, BROKEN = (0, (2, 1)), (0, (5, 2)), (0, (6, 1.5, 1, 1.5))
 KINDS = {
     "with skip": Look(INK, "o"),
     "without skip": Look(INK, "o", "none"),
@@ -84,7 +84,7 @@ NETWORKS = {
 CONTROLS = {
     "pixels": Look(UNLEARNED, "x", dash=SHORT),
     "high-pass filter": Look(UNLEARNED, "+", dash=LONG),
-    "BRISQUE": Look(UNLEARNED, "1", dash=LONG),
+    "BRISQUE": Look(UNLEARNED, "1", dash=BROKEN),
     "gradients": Look(UNLEARNED, (6, 2, 0), dash=SHORT),
 }
 TRAINED_ON = {
