@@ -68,7 +68,8 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
         (
             "In the SRResNets trained here, training on blur and noise does not make the trunk forget them, and how strongly the last "
             "block sorts does not show how badly a network generalises: with the skip, the networks that sort more lose less (asked "
-            "afterwards). Most degradations tested are among those that some of them were trained on."
+            "afterwards). Most degradations tested are among those that some of them were trained on: this compares networks that know a "
+            "degradation with networks that do not."
         ),
         {
             (WIDER, "merge-srresnet-wgr"): NOT_SUPPORTED,
