@@ -108,7 +108,9 @@ def test_projections_draw_every_point_under_its_label(measurement):
     ax = fig.axes[0]
     points = measurement["b"].embeddings[0]
     assert np.allclose(ax.collections[1].get_offsets(), points[4:])
-    assert (ax.get_title(), ax.get_xlabel()) == ("b", "CHI 39"), "of the projection shown, not the mean"
+    assert (ax.get_title(), ax.get_xlabel()) == ("b", "CHI 39"), (
+        "of the projection shown, not the mean"
+    )
     assert [text.get_text() for text in fig.legends[0].get_texts()] == ["clean", "blur4"]
 
 
