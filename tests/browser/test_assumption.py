@@ -204,7 +204,8 @@ def test_a_view_as_a_link_and_as_a_picture(page, browser):
     page.get_by_role("button", name="Koala").click()
     slide(page, "The photograph is noise", 12)
     slide(page, "The network is told blur", 1.5)
-    page.locator(".ddr-sentence", has_text="The lie costs").wait_for()
+    final = re.compile(r"noise 12\. .* blur 1\.50\. The lie costs")
+    page.locator(".ddr-sentence", has_text=final).wait_for()
     said = page.locator(".ddr-sentence").inner_text()
     page.get_by_role("button", name="Link to this view").click()
     page.wait_for_function(
