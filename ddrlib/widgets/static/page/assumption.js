@@ -181,7 +181,7 @@ class AssumptionWidget {
     this.chart.mark(this.truth, this.told);
     clearTimeout(this.later);
     this.later = setTimeout(() => {
-      this.status.textContent = this.sentence();
+      this.status.textContent = this.said = this.sentence();
       this.compare();
       if (mark !== this.charted && !this.index.compact) this.fillChart([], mark);
     }, PAUSE);
@@ -230,7 +230,7 @@ class AssumptionWidget {
   link() {
     const own = this.picker.state.photo < 0
       ? " Your photograph is not in it, since it stays on this page; all else is." : "";
-    shareView(this.view, (text) => { this.status.textContent = `${this.sentence()} ${text}${own}`; });
+    shareView(this.view, (text) => { this.status.textContent = `${this.said ?? ""} ${text}${own}`.trim(); });
   }
 
   async readHash() {

@@ -126,7 +126,7 @@ class PhotographWidget {
   link() {
     const { photo, left, top } = this.picker.state;
     const own = photo < 0 ? " Your photograph is not in it, since it stays on this page; all else is." : "";
-    shareView({ photograph: Math.max(photo, 0), left, top, ...this.state }, (text) => this.say(`${this.sentence()} ${text}${own}`));
+    shareView({ photograph: Math.max(photo, 0), left, top, ...this.state }, (text) => this.say(`${this.lr ? this.sentence() : ""} ${text}${own}`.trim()));
   }
 
   readHash() {
