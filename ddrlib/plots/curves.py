@@ -153,8 +153,9 @@ def growth(logs: pd.DataFrame, panels: Mapping[str, tuple[str, str]]) -> Figure:
             starts = (
                 chosen[chosen.iteration == chosen.iteration.min()].groupby("network").value.mean()
             )
-            ax.set_ylim(bottom=np.floor(starts.max()))
-            ax.set_title(f"{title}, from {np.floor(starts.max()):.0f} up")
+            bottom = np.floor(starts.max())
+            ax.set_ylim(bottom=bottom)
+            ax.set_title(f"{title}, from {bottom:.0f} up")
     legend(fig, axes.flat[: len(panels)], ABOVE)
     return fig
 
