@@ -1,4 +1,4 @@
-"""Verdicts: shown in one of four states, kept for the first page, in the order of the book."""
+"""Verdicts: shown in one of five states, kept for the first page, in the order of the book."""
 
 import json
 import re
@@ -7,6 +7,7 @@ import pytest
 
 from ddrlib.book import claims, results
 from ddrlib.book.profiles import read_chapters, titles
+from ddrlib.files import ROOT
 
 
 def show(monkeypatch, **verdict):
@@ -42,6 +43,7 @@ def test_five_verdicts(monkeypatch, holds, not_tested, expected, tally):
         "tally": tally,
         "criterion": "a > b",
         "evidence": f"not tested because {not_tested}; n = 3" if not_tested else "n = 3",
+        "asked_after": "",
     }
 
 
@@ -74,7 +76,7 @@ def test_figures_stand_one_below_the_other():
 
 
 def test_the_book_lists_all_claims_and_nothing_else(monkeypatch, tmp_path):
-    verdict = dict.fromkeys(("statement", "verdict", "tally", "criterion", "evidence"), "s")
+    verdict = dict.fromkeys(claims.KEPT, "s")
     for chapter, kept in {
         "02_b": {"z": verdict},
         "01_a": {"y": verdict},
@@ -116,18 +118,32 @@ def test_what_was_not_supported_is_quoted_in_a_line():
         f"- **Supported.** a &lt; b. {link}",
         f"- **Not supported.** “a &lt; b.” {link}",
     ]
-    chosen[0] = {"chapter": "04_c", **claims.Claim("a < b.", [True, False], "", "").record()}
+    partly = claims.Claim("a < b.", [True, False], "", "", asked_after="a had been seen")
+    chosen[0] = {"chapter": "04_c", **partly.record()}
+    assert claims.in_lines(chosen[:1]) == (
+        f"- **Partly supported: 1 of 2.** “a &lt; b.” (asked afterwards) {link}"
+    )
     assert claims.in_lines(chosen, titled=False).splitlines() == [
-        f"- “a &lt; b.” (1 of 2) {link}",
+        f"- “a &lt; b.” (1 of 2) (asked afterwards) {link}",
         f"- “a &lt; b.” {link}",
     ]
 
 
-def test_figures_and_afterthoughts_of_claims():
-    found = claims.Claim("s", [True], "a > b; this was asked once c was seen", "2 of 3; n = 3")
-    assert claims.first_figure(found.record()) == "2 of 3"
-    plain = claims.Claim("s", [True], "a > b", "n = 3").record()
-    assert claims.asked_afterwards(found.record()) and not claims.asked_afterwards(plain)
+def test_the_page_lists_verdicts_in_their_order():
+    script = (ROOT / "book/_assets/claims.js").read_text("utf-8")
+    (order,) = re.findall(r"const ORDER = (\[.*?\]);", script)
+    assert json.loads(order) == list(claims.VERDICTS)
+
+
+def test_figures_and_afterthoughts_of_claims(monkeypatch):
+    plain = claims.Claim("s", [True], "a > b", "2 of 3; n = 3").record()
+    page, kept = show(monkeypatch, holds=True, criterion="a > b", asked_after="c had been seen")
+    late = kept["grass"]
+    assert "a &gt; b; this was asked after c had been seen" in page
+    assert claims.first_figure(plain) == "2 of 3"
+    assert claims.afterwards(plain) == "" and claims.afterwards(late) == " (asked afterwards)"
+    assert plain["criterion"] == "a > b"
+    assert late["criterion"] == "a > b; this was asked after c had been seen"
 
 
 def test_the_page_of_all_claims_has_every_chapter_that_makes_some_under_its_title():

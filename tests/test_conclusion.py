@@ -12,7 +12,13 @@ from ddrlib.files import ROOT
 
 def run(verdicts) -> list[dict]:
     return [
-        {"chapter": chapter, "key": key, "verdict": verdict, "evidence": f"{{{key}}}; n = 3"}
+        {
+            "chapter": chapter,
+            "key": key,
+            "verdict": verdict,
+            "evidence": f"{{{key}}}; n = 3",
+            "asked_after": "",
+        }
         for (chapter, key), verdict in verdicts.items()
     ]
 
@@ -32,6 +38,14 @@ def test_a_sentence_stands_only_while_each_of_its_verdicts_does(topic, sentence,
         assert conclusion(run(others)) == ""
         del others[test]
         assert conclusion(run(others)) == ""
+
+
+@pytest.mark.parametrize(("topic", "sentence", "tests"), SENTENCES)
+def test_a_sentence_says_that_a_claim_behind_it_was_asked_afterwards(topic, sentence, tests):
+    for late in range(len(tests)):
+        found = run(tests)
+        found[late]["asked_after"] = "it had been seen"
+        assert conclusion(found) == f"**{topic}.** {sentence[:-1]} (asked afterwards)."
 
 
 def test_sentences_about_one_thing_stand_together():

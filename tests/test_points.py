@@ -18,7 +18,8 @@ def run(**verdicts: str) -> list[dict]:
             "verdict": verdict,
             "tally": "1 of 2" if "partly" in verdict else "",
             "statement": f"{key} < 1",
-            "criterion": "it is; asked once it had been seen" if key == "late" else "it is",
+            "criterion": "it is",
+            "asked_after": "it had been seen" if key == "late" else "",
         }
         for key, verdict in verdicts.items()
     ]

@@ -25,7 +25,7 @@ SUPPORTED, PARTLY, MOSTLY_NOT, NOT_SUPPORTED, NOT_TESTED = VERDICTS = (
 # The colours of the admonitions; "not tested" has none.
 CSS_CLASSES = dict(zip(VERDICTS, ("tip", "note", "warning", "warning", ""), strict=True))
 OPPOSITE = "the opposite"
-KEPT = {"statement", "verdict", "tally", "criterion", "evidence"}
+KEPT = {"statement", "verdict", "tally", "criterion", "evidence", "asked_after"}
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class Claim:
     evidence: str
     not_tested: str = ""
     reverse: Sequence[bool] = ()
+    asked_after: str = ""
 
     @property
     def verdict(self) -> str:
@@ -65,14 +66,16 @@ class Claim:
         return OPPOSITE if opposite else ""
 
     def record(self) -> dict[str, str]:
-        """What is kept of it: statement, verdict, tally, criterion and evidence, or why there is none."""
+        """What is kept of it; the evidence of a claim that was not tested begins with the reason."""
         why = f"not tested because {self.not_tested}; " if self.not_tested else ""
+        when = f"; this was asked after {self.asked_after}" if self.asked_after else ""
         return {
             "statement": self.statement,
             "verdict": self.verdict,
             "tally": self.tally,
-            "criterion": self.criterion,
+            "criterion": self.criterion + when,
             "evidence": why + self.evidence,
+            "asked_after": self.asked_after,
         }
 
     def as_html(self) -> str:
@@ -92,6 +95,7 @@ def claim(
     evidence: str,
     not_tested: str = "",
     reverse: bool | Sequence[bool] = (),
+    asked_after: str = "",
 ) -> None:
     """Show and keep a verdict, one of `VERDICTS`.
 
@@ -111,9 +115,12 @@ def claim(
         Which precondition of the test is not met; `""` where all are.
     reverse
         Whether the figures show the opposite as clearly as the criterion asks; for several parts, each.
+    asked_after
+        What had been seen before the claim was made, such as "the numbers had been seen"; `""` for one made
+        beforehand.
     """
     parts, opposite = (each if isinstance(each, Sequence) else [each] for each in (holds, reverse))
-    made = Claim(statement, parts, criterion, evidence, not_tested, opposite)
+    made = Claim(statement, parts, criterion, evidence, not_tested, opposite, asked_after)
     keep_claim(key, **made.record())
     display(HTML(made.as_html()))
 
@@ -274,8 +281,9 @@ def _line(claim: Mapping[str, str], titled: bool) -> str:
     statement = escape(claim["statement"])
     said = statement if claim["verdict"] == SUPPORTED else f"“{statement}”"
     if titled:
-        return f"**{title(claim)}.** {said}"
-    return f"{said} ({claim['tally']})" if claim["tally"] else said
+        return f"**{title(claim)}.** {said}{afterwards(claim)}"
+    tally = f" ({claim['tally']})" if claim["tally"] else ""
+    return f"{said}{tally}{afterwards(claim)}"
 
 
 def first_figure(claim: Mapping[str, str]) -> str:
@@ -294,8 +302,8 @@ def first_figure(claim: Mapping[str, str]) -> str:
     return claim["evidence"].partition(";")[0]
 
 
-def asked_afterwards(claim: Mapping[str, str]) -> bool:
-    """Whether a claim was asked only once the numbers had been seen, as its criterion says.
+def afterwards(claim: Mapping[str, str]) -> str:
+    """What is said wherever a claim is used that was made only after its numbers had been seen.
 
     Parameters
     ----------
@@ -304,9 +312,10 @@ def asked_afterwards(claim: Mapping[str, str]) -> bool:
 
     Returns
     -------
-    bool
+    str
+        " (asked afterwards)", or `""` for a claim made beforehand.
     """
-    return "asked once" in claim["criterion"]
+    return " (asked afterwards)" if claim["asked_after"] else ""
 
 
 def _admonition(claim: Mapping[str, str], statement: str, because: str = "") -> str:

@@ -14,7 +14,7 @@ from ddrlib.book.claims import (
     OPPOSITE,
     PARTLY,
     SUPPORTED,
-    asked_afterwards,
+    afterwards,
     place,
     title,
 )
@@ -30,7 +30,7 @@ ANSWERS = {
     CONTRADICTED: "Contradicted",
     NOT_TESTED: "Not tested",
 }
-UNTESTED = {"verdict": NOT_TESTED, "tally": "", "criterion": ""}  # what a run did not ask
+UNTESTED = {"verdict": NOT_TESTED, "tally": "", "asked_after": ""}  # what a run did not ask
 
 
 @dataclass(frozen=True)
@@ -86,11 +86,11 @@ class Point:
             reverse = claim["tally"] == OPPOSITE
             parts = f" ({claim['tally']} tests)" if claim["tally"] and not reverse else ""
             answer = CONTRADICTED if refuted else OPPOSITE if reverse else verdict
-            where[answer].append(label + parts + _late(claim))
+            where[answer].append(label + parts + afterwards(claim))
         for test, label in self.contradicting.items():
             claim = by_test.get(test, UNTESTED)
             if claim["verdict"] == SUPPORTED:
-                where[CONTRADICTED].append(label + _late(claim))
+                where[CONTRADICTED].append(label + afterwards(claim))
         found = {verdict: labels for verdict, labels in where.items() if labels}
         counts = {verdict: len(labels) for verdict, labels in where.items()}
         lines = "".join(
@@ -98,7 +98,7 @@ class Point:
             for verdict, labels in found.items()
         )
         beyond = "; ".join(
-            f"{label} ({title(by_test[test]).lower()}){_late(by_test[test])}"
+            f"{label} ({title(by_test[test]).lower()}){afterwards(by_test[test])}"
             for test, label in self.further.items()
             if test in by_test
         )
@@ -130,11 +130,6 @@ class Point:
             for claim in claims
             if claim["chapter"] == chapter and any(fnmatch(claim["key"], key) for key in keys)
         ]
-
-
-def _late(claim: Mapping[str, str]) -> str:
-    """What is said wherever a claim is used that was not asked beforehand."""
-    return " (asked afterwards)" if asked_afterwards(claim) else ""
 
 
 def _overall(counts: Mapping[str, int]) -> str:
