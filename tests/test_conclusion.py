@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from ddrlib.book.claims import NOT_SUPPORTED, OPPOSITE
 from ddrlib.book.conclusion import SENTENCES, conclusion
 from ddrlib.files import ROOT
 
@@ -15,7 +16,8 @@ def run(verdicts) -> list[dict]:
         {
             "chapter": chapter,
             "key": key,
-            "verdict": verdict,
+            "verdict": NOT_SUPPORTED if verdict == OPPOSITE else verdict,
+            "tally": OPPOSITE if verdict == OPPOSITE else "",
             "evidence": f"{{{key}}}; n = 3",
             "asked_after": "",
         }

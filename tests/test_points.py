@@ -77,6 +77,12 @@ def test_a_point_can_be_mostly_contradicted():
     )
     said = point.verdict(run(a="supported", b="supported", c="not supported"))
     assert said.startswith("<strong>Mostly contradicted.</strong><br>Supported: here.")
+    for verdict in (
+        "supported",
+        "partly supported",
+    ):  # one contradicted, two supported at least in part
+        said = point.verdict(run(a="supported", b="supported", c=verdict))
+        assert said.startswith("<strong>Reproduced in part.</strong><br>Supported: here")
 
 
 def test_a_counterexample_contradicts():

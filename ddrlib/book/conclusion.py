@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from ddrlib.book.claims import (
     MOSTLY_NOT,
     NOT_SUPPORTED,
+    OPPOSITE,
     PARTLY,
     SUPPORTED,
     afterwards,
@@ -19,7 +20,7 @@ TYPES, WIDER = "07_distortion_identification", "08_generalization"
 GUIDE, ATLAS = "09_guided_blind_sr", "10_atlas"
 
 # What a sentence is about; the sentence; and the verdicts that it puts into plain words, by chapter and
-# key of the claim. A key in braces stands for the first figure in the evidence of that claim.
+# key of the claim (`OPPOSITE` where the opposite holds). A key in braces stands for the first figure in the evidence of that claim.
 SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     (
         "The finding",
@@ -32,8 +33,7 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     (
         "The finding",
         (
-            "Of those that others have published, {most} do so in some layer; averaged over makers, most of those trained on clean "
-            "images do."
+            "Of published networks, {most} do so in some layer; averaged over makers, most of those trained on clean images do."
         ),
         {(ATLAS, "most-clean"): SUPPORTED, (ATLAS, "most"): NOT_SUPPORTED},
     ),
@@ -54,9 +54,14 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
         "Why",
         (
             "An adversarial loss alone makes it show more without the skip, too; a perceptual loss brings it, beyond the image, to the "
-            "level of a network with the skip."
+            "level of a pixel-trained network with the skip."
         ),
         {(WHY, "adversarial-alone"): SUPPORTED, (WHY, "perceptual"): SUPPORTED},
+    ),
+    (
+        "Why",
+        "With a perceptual loss and with the skip SRResNet sorts by degradation rather than by content.",
+        {(WHY, "perceptual-rather"): SUPPORTED},
     ),
     (
         "Why",
@@ -117,10 +122,10 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     (
         "What it is good for",
         (
-            "The features are useful within limits: they identify a distortion better than those of an untrained network, but at no "
-            "number of photographs better than those of a classifier, with a linear head."
+            "The features are useful within limits: they identify a distortion better than those of an untrained network, but with a "
+            "linear head worse than those of a classifier, however many photographs are learned from."
         ),
-        {(TYPES, "random"): SUPPORTED, (TYPES, "classifier"): NOT_SUPPORTED},
+        {(TYPES, "random"): SUPPORTED, (TYPES, "classifier"): OPPOSITE},
     ),
     (
         "What it is good for",
@@ -152,10 +157,10 @@ def conclusion(claims: Iterable[Mapping[str, str]]) -> str:
         sentence puts into words; one that rests on a claim asked afterwards says so.
     """
     found = {(claim["chapter"], claim["key"]): claim for claim in claims}
-    verdicts = {test: claim["verdict"] for test, claim in found.items()}
+    verdicts = {test: (claim["verdict"], claim["tally"]) for test, claim in found.items()}
     said: dict[str, list[str]] = {}
     for topic, sentence, tests in SENTENCES:
-        if all(verdicts.get(test) == verdict for test, verdict in tests.items()):
+        if all(verdict in verdicts.get(test, ()) for test, verdict in tests.items()):
             figures = {test[1]: first_figure(found[test]) for test in tests}
             late = max(afterwards(found[test]) for test in tests)
             said.setdefault(topic, []).append(sentence.format_map(figures)[:-1] + late + ".")

@@ -133,20 +133,20 @@ class Point:
 
 
 def _overall(counts: Mapping[str, int]) -> str:
-    """What the answers on a point come to; half of a claim that holds in part counts on either side."""
+    """What the answers on a point come to, as chapter 98 prints the rule."""
     supported, partly, contradicted = (counts[v] for v in (SUPPORTED, PARTLY, CONTRADICTED))
     failed = counts[MOSTLY_NOT] + counts[NOT_SUPPORTED] + counts[OPPOSITE]
     if not supported + partly + failed + contradicted:
         return "Not tested"
     if contradicted and not supported + partly:
         return "Contradicted"
-    if contradicted and supported <= contradicted:
+    if contradicted and supported + partly <= contradicted:
         return "Mostly contradicted"
     if not supported + partly:
         return "Not reproduced"
     if supported and not partly + failed + contradicted:
         return "Reproduced"
-    return "Mostly reproduced" if supported > failed + contradicted else "Reproduced in part"
+    return "Mostly reproduced" if supported > failed and not contradicted else "Reproduced in part"
 
 
 def as_list(points: Iterable[Point], claims: Sequence[Mapping[str, str]]) -> str:
