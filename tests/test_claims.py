@@ -124,7 +124,7 @@ def test_what_was_not_supported_is_quoted_in_a_line():
         f"- **Partly supported: 1 of 2.** “a &lt; b.” (asked afterwards) {link}"
     )
     assert claims.in_lines(chosen, titled=False).splitlines() == [
-        f"- “a &lt; b.” (1 of 2) (asked afterwards) {link}",
+        f"- “a &lt; b.” (1 of 2; asked afterwards) {link}",
         f"- “a &lt; b.” {link}",
     ]
 
@@ -141,7 +141,7 @@ def test_figures_and_afterthoughts_of_claims(monkeypatch):
     late = kept["grass"]
     assert "a &gt; b; this was asked after c had been seen" in page
     assert claims.first_figure(plain) == "2 of 3"
-    assert claims.afterwards(plain) == "" and claims.afterwards(late) == " (asked afterwards)"
+    assert claims.afterwards(plain) == "" and claims.afterwards(late) == "asked afterwards"
     assert plain["criterion"] == "a > b"
     assert late["criterion"] == "a > b; this was asked after c had been seen"
 

@@ -135,7 +135,7 @@ def test_a_claim_asked_afterwards_says_so_wherever_it_stands(role):
     late = {("04_second", "late"): "later"}
     roles = {"deciding": {A: "here"}} | ({"deciding": late} if role == "deciding" else {role: late})
     said = Point("It is.", **roles).verdict(run(a="supported", late="supported"))
-    assert said.count("(asked afterwards)") == 1 and "here (asked" not in said
+    assert said.count("asked afterwards)") == 1 and "here (asked" not in said
 
 
 def test_a_claim_that_the_run_did_not_make_was_not_tested():

@@ -281,9 +281,8 @@ def _line(claim: Mapping[str, str], titled: bool) -> str:
     statement = escape(claim["statement"])
     said = statement if claim["verdict"] == SUPPORTED else f"“{statement}”"
     if titled:
-        return f"**{title(claim)}.** {said}{afterwards(claim)}"
-    tally = f" ({claim['tally']})" if claim["tally"] else ""
-    return f"{said}{tally}{afterwards(claim)}"
+        return f"**{title(claim)}.** {noted(said, afterwards(claim))}"
+    return noted(said, claim["tally"], afterwards(claim))
 
 
 def first_figure(claim: Mapping[str, str]) -> str:
@@ -313,9 +312,28 @@ def afterwards(claim: Mapping[str, str]) -> str:
     Returns
     -------
     str
-        " (asked afterwards)", or `""` for a claim made beforehand.
+        "asked afterwards", or `""` for a claim made beforehand.
     """
-    return " (asked afterwards)" if claim["asked_after"] else ""
+    return "asked afterwards" if claim["asked_after"] else ""
+
+
+def noted(said: str, *notes: str) -> str:
+    """What is said, with notes in parentheses.
+
+    Parameters
+    ----------
+    said
+        A sentence without its full stop, or a part of one.
+    *notes
+        Those that are `""` are left out.
+
+    Returns
+    -------
+    str
+        "So it is (1 of 2; asked afterwards)".
+    """
+    kept = "; ".join(note for note in notes if note)
+    return f"{said} ({kept})" if kept else said
 
 
 def _admonition(claim: Mapping[str, str], statement: str, because: str = "") -> str:

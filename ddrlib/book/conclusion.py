@@ -12,6 +12,7 @@ from ddrlib.book.claims import (
     SUPPORTED,
     afterwards,
     first_figure,
+    noted,
 )
 
 FIXED, ONE = "01_photographs_and_degradations", "02_degradation_representations"
@@ -60,7 +61,7 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     ),
     (
         "Why",
-        "With a perceptual loss and with the skip SRResNet sorts by degradation rather than by content.",
+        "With a perceptual loss and the skip, SRResNet sorts by degradation rather than by content.",
         {(WHY, "perceptual-rather"): SUPPORTED},
     ),
     (
@@ -116,7 +117,7 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     ),
     (
         "Against the paper",
-        "By the quality that they reach, SRGA ranks only some of them ({rank-srga}).",
+        "By the quality that they reach, SRGA ranks only some of them: {rank-srga}.",
         {(WIDER, "rank-srga"): MOSTLY_NOT},
     ),
     (
@@ -163,5 +164,6 @@ def conclusion(claims: Iterable[Mapping[str, str]]) -> str:
         if all(verdict in verdicts.get(test, ()) for test, verdict in tests.items()):
             figures = {test[1]: first_figure(found[test]) for test in tests}
             late = max(afterwards(found[test]) for test in tests)
-            said.setdefault(topic, []).append(sentence.format_map(figures)[:-1] + late + ".")
+            filled = sentence.format_map(figures).removesuffix(".")
+            said.setdefault(topic, []).append(noted(filled, late) + ".")
     return "\n\n".join(f"**{topic}.** {' '.join(sentences)}" for topic, sentences in said.items())

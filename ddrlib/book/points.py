@@ -15,6 +15,7 @@ from ddrlib.book.claims import (
     PARTLY,
     SUPPORTED,
     afterwards,
+    noted,
     place,
     title,
 )
@@ -84,13 +85,13 @@ class Point:
             verdict = claim["verdict"]
             refuted = verdict == NOT_SUPPORTED and test in self.universal
             reverse = claim["tally"] == OPPOSITE
-            parts = f" ({claim['tally']} tests)" if claim["tally"] and not reverse else ""
+            parts = f"{claim['tally']} tests" if claim["tally"] and not reverse else ""
             answer = CONTRADICTED if refuted else OPPOSITE if reverse else verdict
-            where[answer].append(label + parts + afterwards(claim))
+            where[answer].append(noted(label, parts, afterwards(claim)))
         for test, label in self.contradicting.items():
             claim = by_test.get(test, UNTESTED)
             if claim["verdict"] == SUPPORTED:
-                where[CONTRADICTED].append(label + afterwards(claim))
+                where[CONTRADICTED].append(noted(label, afterwards(claim)))
         found = {verdict: labels for verdict, labels in where.items() if labels}
         counts = {verdict: len(labels) for verdict, labels in where.items()}
         lines = "".join(
@@ -98,7 +99,7 @@ class Point:
             for verdict, labels in found.items()
         )
         beyond = "; ".join(
-            f"{label} ({title(by_test[test]).lower()}){afterwards(by_test[test])}"
+            noted(label, title(by_test[test]).lower(), afterwards(by_test[test]))
             for test, label in self.further.items()
             if test in by_test
         )
