@@ -171,6 +171,17 @@ def test_knn_agrees_with_locally_scaled_distances():
     assert np.allclose(knn_hits(gram(features), degradation, k=8), expected)
 
 
+@pytest.mark.parametrize("distance", ["cosine", "euclidean"])
+def test_knn_agrees_with_scikit_learn_by_common_distances(distance):
+    features = toy(20, 3, 0.6, 0.5, 1)
+    _, degradation = labels(20, 3)
+    centred = features - features.mean(axis=0)
+    search = NearestNeighbors(n_neighbors=8, metric=distance).fit(centred)
+    nearest = search.kneighbors(return_distance=False)
+    expected = (degradation[nearest] == degradation[:, None]).mean(axis=1)
+    assert np.allclose(knn_hits(gram(features), degradation, 8, distance), expected)
+
+
 def test_knn_is_not_drawn_to_hubs():
     """Groups of very different spread: by plain distance all are nearest to the narrowest."""
     _, degradation = labels(30, 3)

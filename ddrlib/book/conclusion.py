@@ -80,14 +80,10 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     (
         "Against the paper",
         (
-            "In the SRResNets trained here, training on blur and noise does not make the trunk forget them: in the last block clean and "
-            "degraded images do not merge."
+            "In the SRResNets with the skip, training on blur and noise does not make clean and degraded images merge in the last block: "
+            "they lie farther apart."
         ),
-        {
-            (WIDER, "merge-srresnet-wgr"): NOT_SUPPORTED,
-            (WIDER, "merge-srresnet-wogr"): NOT_SUPPORTED,
-            (WIDER, "beyond"): SUPPORTED,
-        },
+        {(WIDER, "merge-srresnet-wgr"): OPPOSITE},
     ),
     (
         "Against the paper",
@@ -109,15 +105,12 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     ),
     (
         "Against the paper",
-        (
-            "SRGA, the index of the companion paper, ranks networks by the quality that they lose ({predict-srga}; the intervals treat "
-            "near copies as independent)."
-        ),
+        "SRGA, the index of the companion paper, does rank networks by the quality that they lose.",
         {(WIDER, "predict-srga"): SUPPORTED},
     ),
     (
         "Against the paper",
-        "By the quality that they reach, SRGA ranks only some of them: {rank-srga}.",
+        "By the quality that they reach, SRGA ranks only some of them.",
         {(WIDER, "rank-srga"): MOSTLY_NOT},
     ),
     (
@@ -132,7 +125,7 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
         "What it is good for",
         (
             "They guide a blind network better than an untrained guide does. Under a simple modulation they do not clearly beat a guide "
-            "trained for the purpose; under the paper's they do in every training run, by very unequal leads ({style-learned})."
+            "that is trained for the purpose, if only for a short time; under the paper's they do in every training run, by very unequal leads."
         ),
         {
             (GUIDE, "ddr-random"): SUPPORTED,

@@ -19,7 +19,7 @@ from ddrlib.features.grams import gram, layer_grams, subgram
 from ddrlib.features.progress import Progress
 from ddrlib.measure.intervals import Interval, bootstrap
 from ddrlib.measure.metrics import FACTORS, TwoWay, VarianceSplit, permutation_p
-from ddrlib.measure.neighbours import knn_hits
+from ddrlib.measure.neighbours import Distance, knn_hits
 from ddrlib.measure.projection import pca
 from ddrlib.measure.srga import srga_interval
 from ddrlib.zoo.network import Network
@@ -151,16 +151,35 @@ class Layer(Design):
 
         With fewer than 11 contents there are as many neighbours as others of a degradation.
         Neighbours are those in the full sample: a content drawn twice would be its own neighbour.
-        Distances are those of `ddrlib.measure.neighbours.knn_hits`.
+        Distances are locally scaled, see `ddrlib.measure.neighbours.knn_hits`.
         """
-        hits = self.knn_by_content
-        return bootstrap(lambda counts: counts @ hits / self.n, self.n, bounds=(0, 1))
+        return _mean_over_contents(self.knn_by_content)
 
     @cached_property
     @one_core
     def knn_by_content(self) -> np.ndarray:
         """(n,), `knn_degradation` of the samples of each content."""
-        hits = knn_hits(self.gram, self.degradation, min(NEIGHBOURS, self.n - 1))
+        return self._hits("scaled")
+
+    @one_core
+    def knn_degradation_by(self, distance: Distance) -> Interval:
+        """`knn_degradation` by another distance.
+
+        Parameters
+        ----------
+        distance
+            As `ddrlib.measure.neighbours.knn_hits` takes it.
+
+        Returns
+        -------
+        Interval
+            0 to 1.
+        """
+        return _mean_over_contents(self._hits(distance))
+
+    def _hits(self, distance: Distance) -> np.ndarray:
+        """(n,), the share of the nearest neighbours that have a sample's degradation, by content."""
+        hits = knn_hits(self.gram, self.degradation, min(NEIGHBOURS, self.n - 1), distance)
         return hits.reshape(-1, self.n).mean(axis=0)
 
     @property
@@ -218,6 +237,12 @@ class Layer(Design):
             pca(self.only([name]).gram, components) for name in (self.degradations[0], degradation)
         )
         return srga_interval(reference, test)
+
+
+def _mean_over_contents(values: np.ndarray) -> Interval:
+    """The mean of shares (n,), of a content each."""
+    n = len(values)
+    return bootstrap(lambda counts: counts @ values / n, n, bounds=(0, 1))
 
 
 def layers_of(
