@@ -112,12 +112,12 @@ def test_what_says_the_opposite_contradicts_where_it_is_supported():
     assert [c["key"] for c in point.tests(run(a="supported", b="supported"))] == ["a", "b"]
 
 
-def test_the_opposite_is_told_from_what_was_not_shown():
+def test_the_opposite_contradicts():
     found = run(a="not supported", b="supported")
     found[0]["tally"] = "the opposite"
     said = Point("It is.", {A: "here", B: "and there"}).verdict(found)
     assert said == (
-        "<strong>Reproduced in part.</strong><br>Supported: and there.<br>Not supported, the opposite holds: here."
+        "<strong>Mostly contradicted.</strong><br>Supported: and there.<br>Contradicted: here."
     )
 
 

@@ -93,14 +93,14 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     (
         "Against the paper",
         (
-            "How strongly the last block sorts does not show how badly a network generalises. Most degradations tested are among those "
-            "that some of the networks were trained on: this compares networks that know a degradation with networks that do not."
+            "The SRResNets whose last block sorts more do not lose more quality under blur and noise. Some of them were trained on most of "
+            "these degradations: this compares networks that know a degradation with networks that do not."
         ),
         {(WIDER, "predict-ddr"): NOT_SUPPORTED},
     ),
     (
         "Against the paper",
-        "With the skip, the SRResNets that sort more even lose less quality.",
+        "Of the SRResNets with the skip, those that sort more even lose less.",
         {(WIDER, "reverse"): SUPPORTED},
     ),
     (

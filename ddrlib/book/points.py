@@ -27,7 +27,6 @@ ANSWERS = {
     PARTLY: "Partly supported",
     MOSTLY_NOT: "Mostly not supported",
     NOT_SUPPORTED: "Not supported",
-    OPPOSITE: "Not supported, the opposite holds",
     CONTRADICTED: "Contradicted",
     NOT_TESTED: "Not tested",
 }
@@ -83,10 +82,10 @@ class Point:
         for test, label in self.deciding.items():
             claim = by_test.get(test, UNTESTED)
             verdict = claim["verdict"]
-            refuted = verdict == NOT_SUPPORTED and test in self.universal
-            reverse = claim["tally"] == OPPOSITE
-            parts = f"{claim['tally']} tests" if claim["tally"] and not reverse else ""
-            answer = CONTRADICTED if refuted else OPPOSITE if reverse else verdict
+            opposite = claim["tally"] == OPPOSITE
+            refuted = opposite or (verdict == NOT_SUPPORTED and test in self.universal)
+            parts = f"{claim['tally']} tests" if claim["tally"] and not opposite else ""
+            answer = CONTRADICTED if refuted else verdict
             where[answer].append(noted(label, parts, afterwards(claim)))
         for test, label in self.contradicting.items():
             claim = by_test.get(test, UNTESTED)
@@ -136,7 +135,7 @@ class Point:
 def _overall(counts: Mapping[str, int]) -> str:
     """What the answers on a point come to, as chapter 98 prints the rule."""
     supported, partly, contradicted = (counts[v] for v in (SUPPORTED, PARTLY, CONTRADICTED))
-    failed = counts[MOSTLY_NOT] + counts[NOT_SUPPORTED] + counts[OPPOSITE]
+    failed = counts[MOSTLY_NOT] + counts[NOT_SUPPORTED]
     if not supported + partly + failed + contradicted:
         return "Not tested"
     if contradicted and not supported + partly:
