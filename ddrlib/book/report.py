@@ -105,6 +105,8 @@ class Examined:
                 "component of degradation": layer.variance.degradation,
                 "component of content": layer.variance.content,
                 "neighbours of the same degradation": layer.knn_degradation,
+                "by cosine distance": layer.knn_degradation_by("cosine"),
+                "by Euclidean distance": layer.knn_degradation_by("euclidean"),
             }
             for name, layer in rows.items()
         }

@@ -41,7 +41,8 @@ def _measured(report: Report) -> str:
     return (
         f"n = {how['n']} contents, patches of {how['size']} x {how['size']} pixels of "
         f"{how['patches']}, under {', '.join(how['degradations'])}; CHI of t-SNE "
-        f"(seeds: {how['seeds']}, perplexity: {how['perplexity']:.3g}). In brackets: 95 % over contents."
+        f"(seeds: {how['seeds']}, perplexity: {how['perplexity']:.3g}). In brackets: 95 % over contents; neighbours by "
+        "locally scaled distances."
     )
 
 
@@ -142,7 +143,8 @@ def _details(each: Examined) -> str:
     n, about = each.measurement.n, each.about
     notes = "".join(f"<li>{escape(note)}</li>" for note in about["notes"])
     tables = {
-        f"The last block beside what learned nothing, n = {n} contents.": each.control_table(),
+        f"The last block beside what learned nothing, n = {n} contents; neighbours by locally scaled "
+        "distances, and by two others.": each.control_table(),
         f"SRGA at {each.srga_layer}, against {each.measurement.degradations[0]}, n = {n} contents: 0 "
         "where features are distributed as those of clean images.": each.srga_table(),
         f"All layers, n = {n} contents.": each.layer_table(),
