@@ -15,7 +15,7 @@ from ddrlib.degrade.samples import Samples
 from ddrlib.errors import DDRError
 from ddrlib.features.extraction import extract
 from ddrlib.features.grams import gram
-from ddrlib.measure.embedded import chi_text, embedded_each, too_few_for_chi
+from ddrlib.measure.embedded import EmbeddedLayer, chi_text, embedded_each, too_few_for_chi
 from ddrlib.measure.layer import Layer
 from ddrlib.measure.measurement import last_hidden, measure
 from ddrlib.measure.metrics import variance_components
@@ -295,6 +295,18 @@ def test_seeds_are_bounded_before_anything_is_measured(network, patches, monkeyp
     monkeypatch.setattr("ddrlib.measure.measurement.Samples.of", pytest.fail)
     with pytest.raises(DDRError, match=f"^{seeds} t-SNE seeds: measuring needs 1 to 1,000"):
         measure(network, patches, seeds=seeds)
+
+
+def test_versions_of_a_photograph_that_lie_together_on_a_map_are_counted():
+    clean = np.array([[0.0, 0], [10, 0], [20, 0], [30, 0]])
+    noisy = clean + [[0, 1], [0, 1], [0, 1], [7, 0]]  # the last is no nearer to its own than 7
+    blurred = np.array([[0.0, 9], [10, 0.5], [20, 9], [30, 3]])
+    marks = np.concatenate([clean, blurred, noisy])[None]
+    layer = EmbeddedLayer("l", 2, np.eye(12), 4, ("clean", "blur4", "noise20"), marks)
+    assert layer.beside_own("clean", "noise20") == 2  # the first and the third
+    assert layer.beside_own("clean", "blur4") == 2  # the others
+    with pytest.raises(DDRError):
+        layer.beside_own("clean", "blur2")
 
 
 def test_chi_is_no_evidence_on_few_contents():

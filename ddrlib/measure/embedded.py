@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import islice
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from ddrlib.errors import DDRError
 from ddrlib.features.grams import gram
@@ -134,6 +135,32 @@ class EmbeddedLayer(Layer):
                 bounds=(0, np.inf),
             ),
         )
+
+    def beside_own(self, degradation: str, other: str) -> int:
+        """How many contents have their own version under another degradation as the nearest mark on the first map.
+
+        Parameters
+        ----------
+        degradation
+            One of `degradations`, whose marks are looked at.
+        other
+            Another of them.
+
+        Returns
+        -------
+        int
+            0 to n.
+
+        Raises
+        ------
+        DDRError
+            For a degradation that the layer does not have.
+        """
+        marks, own = self.embeddings[0], self.first(other) + np.arange(self.n)
+        looked_at = self.first(degradation) + np.arange(self.n)
+        distances = cdist(marks[looked_at], marks)
+        distances[np.arange(self.n), looked_at] = np.inf
+        return int((distances.argmin(axis=1) == own).sum())
 
     def summary(self) -> dict[str, object]:
         """The measures under the names that tables give them.

@@ -47,7 +47,8 @@ function pictureControl(name, pictureOf, onchange) {
 function figure([caption, picture], url, context, onclick) {
   const image = element("img", { src: url(picture), alt: `${caption} (${context})` });
   const title = "Put it to the right of the line";
-  return element("figure", {}, element("button", { type: "button", title, onclick }, image), element("figcaption", {}, caption));
+  const parts = caption.split(/(?<=\+)/).flatMap((part) => [element("wbr"), part]); // "blur4+noise20" is wide
+  return element("figure", {}, element("button", { type: "button", title, onclick }, image), element("figcaption", {}, ...parts));
 }
 
 // Where it is pressed the line goes, and it follows. A browser moves a range by itself, but some of
