@@ -251,8 +251,25 @@ def test_readable_is_r_squared(monkeypatch):
     rng = np.random.default_rng(1)
     content, degree = np.repeat(np.arange(10), 4), np.tile(np.arange(4.0), 10)
     guess = degree + rng.standard_normal(40)
-    monkeypatch.setattr("ddrlib.applications.editing.cross_val_predict", lambda *_, **__: guess)
+
+    class Copy:
+        def fit(self, *_):
+            return self
+
+        def predict(self, embeddings):
+            return embeddings[:, 0]
+
+    monkeypatch.setattr("ddrlib.applications.editing.make_pipeline", lambda *_: Copy())
     assert readable(guess[:, None], degree, content).value == pytest.approx(r2_score(degree, guess))
+
+
+def test_what_versions_of_a_content_share_is_not_taken_for_evidence():
+    """Chosen image by image, the penalty would fit the contents, and R squared be far below 0."""
+    rng = np.random.default_rng(0)
+    content, degree = np.repeat(np.arange(20), 9), np.tile(np.repeat(np.arange(3.0), 3), 20)
+    of_content = rng.standard_normal((20, 64))[content]
+    embeddings = of_content + 0.01 * degree[:, None] * rng.standard_normal((20, 64))[content]
+    assert readable(embeddings, degree, content).value > -0.1
 
 
 def test_costs_by_hand():

@@ -203,6 +203,17 @@ def test_spearman_resamples_whole_rows():
     assert twenty[:3] == pytest.approx(one[:3]) and twenty.n == one.n == 10
 
 
+def test_spearman_resamples_whole_groups():
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((2, 10, 1))
+    y = x + y
+    names = np.array([f"recipe {k}" for k in range(10)])
+    copies = (np.repeat(values, 5, axis=0) for values in (x, y))  # networks trained alike
+    copied, once = spearman(*copies, np.repeat(names, 5)), spearman(x, y)
+    assert copied.n == 50 and copied[:3] == pytest.approx(once[:3], abs=0.05)
+    assert spearman(x, y, names) == once
+
+
 def test_spearman_leaves_out_what_all_rows_share():
     rng = np.random.default_rng(0)
     level = np.arange(6) * 10.0

@@ -18,7 +18,7 @@ from ddrlib.applications.blind import blur_and_noise, truth_for, under_each
 from ddrlib.degrade.degradation import Degradation, upsample
 from ddrlib.errors import DDRError
 from ddrlib.features.extraction import super_resolve
-from ddrlib.measure.fidelity import psnr, ssim
+from ddrlib.measure.fidelity import psnr, psnr_on_luma, ssim
 from ddrlib.measure.intervals import Interval, Spread, bootstrap, mean_interval, over_seeds
 from ddrlib.zoo.network import Network
 
@@ -48,7 +48,7 @@ def compare(
     -------
     DataFrame
         Columns method, seed, blur (sigma in HR pixels), noise (sigma of 255), content (0 to n - 1),
-        psnr (dB) and ssim; bicubic interpolation has seed -1.
+        psnr and psnr_on_luma (dB) and ssim; bicubic interpolation has seed -1.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def compare(
     originals = truth.repeat(len(degradations), 1, 1, 1)
 
     def scores(method: str, seed: int, restored: Tensor) -> pd.DataFrame:
-        measures = {"psnr": psnr, "ssim": ssim}
+        measures = {"psnr": psnr, "psnr_on_luma": psnr_on_luma, "ssim": ssim}
         found = {name: measure(restored, originals).numpy() for name, measure in measures.items()}
         return rows.assign(method=method, seed=seed, **found)
 
@@ -88,7 +88,7 @@ def gains(table: pd.DataFrame, baseline: str, measure: str = "psnr") -> pd.DataF
     baseline
         The method that the others are held against.
     measure
-        "psnr" or "ssim".
+        "psnr", "psnr_on_luma" or "ssim".
 
     Returns
     -------

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.linear_model import RidgeCV
-from sklearn.model_selection import GroupKFold, cross_val_predict
+from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
@@ -22,6 +22,7 @@ from ddrlib.measure.intervals import Interval, mean_interval
 from ddrlib.zoo.network import Network
 
 FOLDS = 5
+PENALTIES = np.logspace(-3, 3, 7)
 
 
 def edit(
@@ -87,10 +88,17 @@ def cost_of_error(edited: pd.DataFrame) -> Interval:
     return mean_interval(right.reindex(wrong.index).sub(wrong).groupby("content").mean())
 
 
+def _inner(content: np.ndarray) -> list | None:
+    """Folds of whole contents; None, so of single samples, where there is one content."""
+    folds = min(FOLDS, len(np.unique(content)))
+    return list(GroupKFold(folds).split(content, groups=content)) if folds > 1 else None
+
+
 def readable(embeddings: np.ndarray, degree: np.ndarray, content: np.ndarray) -> Interval:
     """How much of a degree can be read linearly off embeddings: R squared.
 
-    By ridge regression, tested on contents that it was not fitted to.
+    By ridge regression, tested on contents that it was not fitted to; so is its penalty chosen, since
+    the versions of a content are no independent evidence.
 
     Parameters
     ----------
@@ -114,9 +122,10 @@ def readable(embeddings: np.ndarray, degree: np.ndarray, content: np.ndarray) ->
     contents = np.unique(content)
     if len(contents) < 2 or np.ptp(degree) == 0:
         raise DDRError("reading an embedding: give two contents and two degrees at least")
-    head = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 3, 7)))
-    folds = GroupKFold(min(FOLDS, len(contents)))
-    guessed = cross_val_predict(head, embeddings, degree, groups=content, cv=folds)
+    guessed = np.empty(len(degree))
+    for fitted, tested in GroupKFold(min(FOLDS, len(contents))).split(degree, groups=content):
+        head = make_pipeline(StandardScaler(), RidgeCV(PENALTIES, cv=_inner(content[fitted])))
+        guessed[tested] = head.fit(embeddings[fitted], degree[fitted]).predict(embeddings[tested])
     unexplained = (guessed - degree) ** 2 / np.var(degree)
     explained = np.array([1 - unexplained[content == k].mean() for k in contents])
     return mean_interval(explained)

@@ -33,10 +33,8 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     ),
     (
         "The finding",
-        (
-            "Of published networks, {most} do so in some layer; averaged over makers, most of those trained on clean images do."
-        ),
-        {(ATLAS, "most-clean"): SUPPORTED, (ATLAS, "most"): NOT_SUPPORTED},
+        ("Of published networks, {most} do so in some layer."),
+        {(ATLAS, "most"): NOT_SUPPORTED},
     ),
     (
         "The finding",
@@ -111,8 +109,7 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     (
         "Against the paper",
         (
-            "SRGA, the index of the companion paper, does rank networks by the quality that they lose ({predict-srga}; these intervals "
-            "are too narrow)."
+            "SRGA, the index of the companion paper, does rank networks by the quality that they lose ({predict-srga})."
         ),
         {(WIDER, "predict-srga"): SUPPORTED},
     ),

@@ -42,6 +42,16 @@ def psnr(images: Tensor, truth: Tensor) -> Tensor:
     return -10 * (images - truth).square().mean(dim=(1, 2, 3)).log10()
 
 
+def psnr_on_luma(images: Tensor, truth: Tensor) -> Tensor:
+    """PSNR (N,) of each image on luma alone, in dB.
+
+    Luma is that of ITU-R BT.601, from 0 to 1. On the narrower scale of MATLAB's `rgb2ycbcr` every PSNR is
+    1.32 dB higher, and differences are the same. `images` (N, 3, H, W) and `truth` are those of `psnr`.
+    """
+    weights = truth.new_tensor(LUMA).view(1, 3, 1, 1)
+    return psnr((images.clamp(0, 1) * weights).sum(1, True), (truth * weights).sum(1, True))
+
+
 class Gain(NamedTuple):
     """What a network gains on bicubic interpolation, in dB of PSNR on luma.
 
@@ -57,17 +67,12 @@ def gain_on_bicubic(restored: Tensor, images: Tensor, truth: Tensor) -> Gain:
     """How much closer to the truth, on luma, restored images are than interpolated ones.
 
     `images` (N, 3, H, W) are of low resolution; `restored`, what a network makes of them, and
-    `truth` are (N, 3, scale H, scale W). Luma is that of ITU-R BT.601, from 0 to 1. On the narrower
-    scale of MATLAB's `rgb2ycbcr` every PSNR is 1.32 dB higher and gains are the same.
+    `truth` are (N, 3, scale H, scale W). Luma is that of `psnr_on_luma`.
 
     DDRError for images that do not fit each other.
     """
     interpolated = upsample(images, truth.shape[-1] // images.shape[-1])
-    weights = truth.new_tensor(LUMA).view(1, 3, 1, 1)
-    network, bicubic = (
-        psnr((each.clamp(0, 1) * weights).sum(1, True), (truth * weights).sum(1, True))
-        for each in (restored, interpolated)
-    )
+    network, bicubic = (psnr_on_luma(each, truth) for each in (restored, interpolated))
     gain = mean_interval((network - bicubic).numpy())
     return Gain(float(bicubic.mean()), gain)
 

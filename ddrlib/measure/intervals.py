@@ -138,17 +138,19 @@ def over_seeds(values: Sequence[float]) -> Spread:
     return Spread(float(np.mean(values)), min(values), max(values), len(values))
 
 
-def spearman(x: np.ndarray, y: np.ndarray) -> Interval:
+def spearman(x: np.ndarray, y: np.ndarray, groups: Sequence[str] = ()) -> Interval:
     """Spearman's rank correlation at each level, averaged, with a 95 % bootstrap interval.
 
     Each column (all networks at one level) is ranked for itself, which leaves out that both values
     grow with the level. The points of a row (one network at L levels) are no independent evidence:
-    rows are resampled whole.
+    rows are resampled whole. Nor are the rows of a group (networks trained alike): groups are, too.
 
     Parameters
     ----------
     x, y : ndarray
         (N, L) each.
+    groups : sequence of str
+        The group of each row; by default each row is one of its own.
 
     Returns
     -------
@@ -163,19 +165,22 @@ def spearman(x: np.ndarray, y: np.ndarray) -> Interval:
     x, y = np.asarray(x), np.asarray(y)
     if x.shape != y.shape:
         raise DDRError(f"a rank correlation of {x.shape} and {y.shape} values: give equally many")
+    labels = np.unique(groups, return_inverse=True)[1] if len(groups) else np.arange(len(x))
+    members = [np.flatnonzero(labels == group) for group in range(labels.max() + 1)]
 
     def resampled(counts: np.ndarray) -> np.ndarray:
-        numbers = np.tile(np.arange(len(x)), len(counts))
-        rows = np.repeat(numbers, counts.astype(int).ravel()).reshape(counts.shape)
-        return _rank_correlation(x[rows], y[rows])
+        drawn = (np.repeat(np.arange(len(members)), row) for row in counts.astype(int))
+        rows = (np.concatenate([members[group] for group in draw]) for draw in drawn)
+        return np.array([_rank_correlation(x[chosen], y[chosen]) for chosen in rows])
 
-    return bootstrap(resampled, len(x), bounds=(-1, 1))
+    found = bootstrap(resampled, len(members), bounds=(-1, 1))
+    return found._replace(n=len(x))
 
 
-def _rank_correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Spearman's rho (B,) of x and y (B, N, L) along N, averaged over L; 0 for constants."""
+def _rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
+    """Spearman's rho of x and y (N, L) along N, averaged over L; 0 for constants."""
     from scipy.stats import rankdata  # a second, which most tables can do without
 
-    a, b = (rankdata(values, axis=1) - (values.shape[1] + 1) / 2 for values in (x, y))
-    length = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
-    return ((a * b).sum(axis=1) / np.where(length == 0, 1, length)).mean(axis=1)
+    a, b = (rankdata(values, axis=0) - (len(values) + 1) / 2 for values in (x, y))
+    length = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
+    return float(((a * b).sum(axis=0) / np.where(length == 0, 1, length)).mean())
