@@ -125,7 +125,7 @@ def test_what_goes_beyond_a_point_decides_nothing():
     point = Point("It is.", {A: "here"}, further={B: "better than all", ("05_x", "c"): "ever"})
     said = point.verdict(run(a="supported", b="not supported"))
     assert said == (
-        "<strong>Reproduced.</strong><br>Supported: here.<br>Beyond the paper: better than all (not supported)."
+        "<strong>Reproduced.</strong><br>Supported: here.<br>Besides: better than all (not supported)."
     )
     assert [c["key"] for c in point.tests(run(a="supported", b="supported"))] == ["a", "b"]
 

@@ -59,7 +59,7 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     ),
     (
         "Why",
-        "With the skip, an adversarial loss alone raises only some of the measures.",
+        "With the skip, an adversarial loss alone raises only one of three measures.",
         {(WHY, "adversarial-alone-skip"): MOSTLY_NOT},
     ),
     (
@@ -96,8 +96,8 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     (
         "Against the paper",
         (
-            "The SRResNets whose last block sorts more do not lose more quality under blur and noise. Some of them were trained on most of "
-            "these degradations: this compares networks that know a degradation with networks that do not."
+            "We do not find that the SRResNets whose last block sorts more lose more quality under blur and noise. Some of them were trained "
+            "on most of these degradations: this compares networks that know a degradation with networks that do not."
         ),
         {(WIDER, "predict-ddr"): NOT_SUPPORTED},
     ),

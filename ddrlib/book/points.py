@@ -53,7 +53,7 @@ class Point:
         Claims that say the opposite, as `deciding` gives them: where such a one is supported, the point is
         contradicted.
     further : mapping
-        Claims that go beyond the point, as `deciding` gives them: they are shown with their verdicts and
+        Claims beside the point, as `deciding` gives them: they are shown with their verdicts and
         decide nothing.
     """
 
@@ -97,12 +97,12 @@ class Point:
             f"<br>{ANSWERS[verdict]}: {escape('; '.join(labels).replace('; and ', ' and '))}."
             for verdict, labels in found.items()
         )
-        beyond = "; ".join(
+        besides = "; ".join(
             noted(label, title(by_test[test]).lower(), afterwards(by_test[test]))
             for test, label in self.further.items()
             if test in by_test
         )
-        lines += f"<br>Beyond the paper: {escape(beyond)}." if beyond else ""
+        lines += f"<br>Besides: {escape(besides)}." if besides else ""
         return f"<strong>{_overall(counts)}.</strong>{lines}"
 
     def tests(self, claims: Iterable[Mapping[str, str]]) -> list[Mapping[str, str]]:
