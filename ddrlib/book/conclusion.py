@@ -112,7 +112,7 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
             "SRGA, the index of the companion paper, ranks only some of the networks, by the quality that they lose as by that which they "
             "reach."
         ),
-        {(WIDER, "predict-srga"): MOSTLY_NOT, (WIDER, "rank-srga"): MOSTLY_NOT},
+        {(WIDER, "predict-srga"): PARTLY, (WIDER, "rank-srga"): MOSTLY_NOT},
     ),
     (
         "What it is good for",
