@@ -21,7 +21,8 @@ TYPES, WIDER = "07_distortion_identification", "08_generalization"
 GUIDE, ATLAS = "09_guided_blind_sr", "10_atlas"
 
 # What a sentence is about; the sentence; and the verdicts that it puts into plain words, by chapter and
-# key of the claim (`OPPOSITE` where the opposite holds). A key in braces stands for the first figure in the evidence of that claim.
+# key of the claim (`OPPOSITE` where the opposite holds). A key in braces stands for the first figure in the
+# evidence of that claim.
 SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     (
         "The finding",
@@ -33,7 +34,7 @@ SENTENCES: tuple[tuple[str, str, Mapping[tuple[str, str], str]], ...] = (
     ),
     (
         "The finding",
-        ("Of published networks, {most} do so in some layer."),
+        "Of published networks, {most} do so in some layer.",
         {(ATLAS, "most"): NOT_SUPPORTED},
     ),
     (
