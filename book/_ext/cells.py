@@ -52,7 +52,8 @@ def number(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             kind, _, title = bar["prompt_show"].partition(": ")
             if made and title and kind in ("Figure", "Table", "Figures", "Tables"):
                 numbers = [each.split()[1] for each in dict.fromkeys((made[0], made[-1]))]
-                bar["prompt_show"] = bar["prompt_hide"] = f"{kind} {' to '.join(numbers)}: {title}"
+                joint = " and " if len(made) == 2 else " to "
+                bar["prompt_show"] = bar["prompt_hide"] = f"{kind} {joint.join(numbers)}: {title}"
 
 
 def is_cell(node: nodes.Element) -> bool:
