@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import norm, spearmanr
+from scipy.stats import norm, spearmanr, t
 
 from ddrlib.measure.groups import correlation, difference, mean
 
@@ -25,11 +25,11 @@ def test_a_difference_by_hand():
     # Of the first group a has 2 on average and b 10, of the second b has 4 and c 7; d belongs to neither.
     assert found.value == pytest.approx((2 + 10) / 2 - (4 + 7) / 2)
     assert found.n == 3
-    # Welch: variances of the means 32 / 2 and 4.5 / 2; t(0.975) of their degrees of freedom is 9.48.
+    # Welch: the variances of the two means, and the degrees of freedom after Satterthwaite.
     squared = 32 / 2, 4.5 / 2
     freedom = sum(squared) ** 2 / sum(each**2 for each in squared)
-    assert 1.2 < freedom < 1.3
-    assert (found.high - found.low) / 2 > 7 * np.sqrt(sum(squared))
+    half = t.ppf(0.975, freedom) * np.sqrt(sum(squared))
+    assert found[1:3] == pytest.approx((found.value - half, found.value + half))
 
 
 def test_a_maker_counts_once_however_many_networks_it_has():

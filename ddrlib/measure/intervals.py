@@ -106,13 +106,15 @@ def bootstrap(
     return Interval(value, float(low), float(high), contents)
 
 
-def mean_interval(values: np.ndarray) -> Interval:
+def mean_interval(values: np.ndarray, bounds: tuple[float, float] = (-np.inf, np.inf)) -> Interval:
     """The mean of one value per content, with its 95 % bootstrap interval over contents.
 
     Parameters
     ----------
     values : ndarray
         (n,).
+    bounds
+        Between which they lie.
 
     Returns
     -------
@@ -120,7 +122,9 @@ def mean_interval(values: np.ndarray) -> Interval:
         In the unit of the values.
     """
     values = np.asarray(values, dtype=np.float64)
-    return bootstrap(lambda counts: counts @ values / counts.sum(axis=1), len(values))
+    return bootstrap(
+        lambda counts: counts @ values / counts.sum(axis=1), len(values), bounds=bounds
+    )
 
 
 def over_seeds(values: Sequence[float]) -> Spread:

@@ -17,7 +17,7 @@ from ddrlib.degrade.samples import Design, Samples
 from ddrlib.errors import DDRError
 from ddrlib.features.grams import gram, layer_grams, subgram
 from ddrlib.features.progress import Progress
-from ddrlib.measure.intervals import Interval, bootstrap
+from ddrlib.measure.intervals import Interval, bootstrap, mean_interval
 from ddrlib.measure.metrics import FACTORS, TwoWay, VarianceSplit, permutation_p
 from ddrlib.measure.neighbours import Distance, knn_hits
 from ddrlib.measure.projection import pca
@@ -153,7 +153,7 @@ class Layer(Design):
         Neighbours are those in the full sample: a content drawn twice would be its own neighbour.
         Distances are locally scaled, see `ddrlib.measure.neighbours.knn_hits`.
         """
-        return _mean_over_contents(self.knn_by_content)
+        return mean_interval(self.knn_by_content, bounds=(0, 1))
 
     @cached_property
     @one_core
@@ -175,7 +175,7 @@ class Layer(Design):
         Interval
             0 to 1.
         """
-        return _mean_over_contents(self._hits(distance))
+        return mean_interval(self._hits(distance), bounds=(0, 1))
 
     def _hits(self, distance: Distance) -> np.ndarray:
         """(n,), the share of the nearest neighbours that have a sample's degradation, by content."""
@@ -237,12 +237,6 @@ class Layer(Design):
             pca(self.only([name]).gram, components) for name in (self.degradations[0], degradation)
         )
         return srga_interval(reference, test)
-
-
-def _mean_over_contents(values: np.ndarray) -> Interval:
-    """The mean of shares (n,), of a content each."""
-    n = len(values)
-    return bootstrap(lambda counts: counts @ values / n, n, bounds=(0, 1))
 
 
 def layers_of(

@@ -54,17 +54,18 @@ def _neighbours(gram: np.ndarray, k: int, distance: Distance) -> np.ndarray:
     if not 1 <= k < n:
         raise DDRError(f"{n} samples do not have {k} neighbours each; choose k from 1 to {n - 1}")
     squares = np.diag(gram)
+    least = (
+        1e-9 * np.sqrt(squares.max()) or 1
+    )  # of a sample at the mean, or of more than k copies of one
     if distance == "cosine":
-        lengths = np.sqrt(squares).clip(
-            min=1e-9 * np.sqrt(squares.max()) or 1
-        )  # a sample at the mean
+        lengths = np.sqrt(squares).clip(min=least)
         distances = 1 - gram / lengths / lengths[:, None]
     else:
         distances = squares[:, None] + squares - 2 * gram  # squared
     np.fill_diagonal(distances, np.inf)
     if distance == "scaled":
         units = np.sqrt(np.partition(distances, k - 1, axis=1)[:, k - 1].clip(min=0))
-        units = units.clip(min=1e-9 * np.sqrt(squares.max()) or 1)  # k and more copies of a sample
+        units = units.clip(min=least)
         distances = distances / units / units[:, None]
     return np.argpartition(distances, k - 1, axis=1)[:, :k]
 
